@@ -1,0 +1,2 @@
+//! alert
+#![forbid(unsafe_code)]

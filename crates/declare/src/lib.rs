@@ -1,0 +1,2 @@
+//! declare
+#![forbid(unsafe_code)]

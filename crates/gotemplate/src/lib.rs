@@ -1,0 +1,2 @@
+//! gotemplate
+#![forbid(unsafe_code)]

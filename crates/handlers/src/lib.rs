@@ -1,0 +1,2 @@
+//! handlers
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! influx
+#![forbid(unsafe_code)]

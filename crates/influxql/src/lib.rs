@@ -1,0 +1,2 @@
+//! influxql
+#![forbid(unsafe_code)]

@@ -1,0 +1,4 @@
+//! kapacitor
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! kapacitord
+#![forbid(unsafe_code)]
+
+fn main() {}

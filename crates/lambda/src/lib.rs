@@ -1,0 +1,2 @@
+//! lambda
+#![forbid(unsafe_code)]
