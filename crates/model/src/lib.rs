@@ -1,2 +1,40 @@
-//! model
+//! What flows: points, batches, groups and the numbers that stand for their names. No I/O, no scripts.
+//!
+//! - `schema.rs` owns the tables that number names, shapes, series and groups (`name.rs`, `shape.rs`, `series.rs`, `group.rs`).
+//! - `row.rs`, `frame.rs`, `edge.rs`: a point as 24 bytes, the words behind it, and what an edge carries.
+//! - `line.rs` turns line protocol into rows; `json.rs` and `output.rs` write rows for the world outside.
 #![forbid(unsafe_code)]
+
+mod edge;
+mod field;
+mod frame;
+mod group;
+mod json;
+mod kept;
+mod line;
+mod name;
+mod pages;
+mod row;
+mod schema;
+mod series;
+mod shape;
+mod slab;
+mod time;
+mod value;
+
+pub use edge::{BatchHead, Edge, Item, Walk};
+pub use field::{Field, Put};
+pub use frame::{Frame, Words};
+pub use group::{Dimensions, Group, GroupId, Grouping};
+pub use json::{JsonError, write_json_float, write_json_string, write_series};
+pub use kept::{Kept, KeptRows};
+pub use line::{LineError, Precision, parse_lines, write_line};
+pub use name::{Name, Names};
+pub use pages::Pages;
+pub use row::Row;
+pub use schema::Schema;
+pub use series::{Series, SeriesId, Tags};
+pub use shape::{Shape, ShapeId};
+pub use slab::Slab;
+pub use time::{Time, parse_rfc3339, truncate, write_rfc3339};
+pub use value::{FieldType, Value};

@@ -1,0 +1,181 @@
+//! Rows that outlive the sweep they came with: a copy of their words.
+
+use std::{collections::VecDeque, ops::Range};
+
+use crate::{FieldType, Frame, Row, Schema, ShapeId};
+
+/// One row with its own words.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    row: Row,
+    words: Box<[u64]>,
+    text: Box<str>,
+}
+
+impl Kept {
+    pub fn new(schema: &Schema, frame: &Frame, row: &Row) -> Kept {
+        let fields = schema.shape(row.shape).fields();
+        let mut words: Box<[u64]> = frame.words(row, fields.len()).into();
+        let mut text = String::new();
+        for (word, field) in words.iter_mut().zip(fields) {
+            if field.1 == FieldType::String {
+                let start = text.len() as u64;
+                text.push_str(frame.text(*word));
+                *word = (start << 32) | (text.len() as u64 - start);
+            }
+        }
+        Kept { row: *row, words, text: text.into() }
+    }
+
+    /// The row as it came; its words are in this value, so only time, series, shape and group may be read.
+    pub fn row(&self) -> &Row {
+        &self.row
+    }
+
+    /// Put the row into a frame, to be handed on in this sweep.
+    pub fn load(&self, schema: &Schema, frame: &mut Frame) -> Row {
+        let at = frame.next_at();
+        for (word, field) in self.words.iter().zip(schema.shape(self.row.shape).fields()) {
+            let word = if field.1 == FieldType::String {
+                let start = (word >> 32) as usize;
+                frame.push_text(self.text.get(start..start + (*word as u32) as usize).unwrap_or(""))
+            } else {
+                *word
+            };
+            frame.push_word(word);
+        }
+        Row { at, ..self.row }
+    }
+
+    pub fn set_time(&mut self, time: i64) {
+        self.row.time = time;
+    }
+}
+
+/// A queue of rows: in at the back, out at the front, as windows hold them.
+#[derive(Debug, Default, Clone)]
+pub struct KeptRows {
+    /// `at` counts words from the queue's beginning and wraps.
+    rows: VecDeque<Row>,
+    words: VecDeque<u64>,
+    text: String,
+    /// Words and bytes of text that were dropped from the front so far.
+    words_gone: u32,
+    text_gone: u32,
+}
+
+impl KeptRows {
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows; only time, series, shape and group may be read of them.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &Row> + ExactSizeIterator {
+        self.rows.iter()
+    }
+
+    pub fn front(&self) -> Option<&Row> {
+        self.rows.front()
+    }
+
+    pub fn back(&self) -> Option<&Row> {
+        self.rows.back()
+    }
+
+    pub fn push(&mut self, schema: &Schema, frame: &Frame, row: &Row) {
+        let fields = schema.shape(row.shape).fields();
+        let at = self.words_gone.wrapping_add(self.words.len() as u32);
+        for (word, field) in frame.words(row, fields.len()).iter().zip(fields) {
+            let word = if field.1 == FieldType::String {
+                let text = frame.text(*word);
+                let start = self.text_gone.wrapping_add(self.text.len() as u32);
+                self.text.push_str(text);
+                (u64::from(start) << 32) | text.len() as u64
+            } else {
+                *word
+            };
+            self.words.push_back(word);
+        }
+        self.rows.push_back(Row { at, ..*row });
+    }
+
+    /// Drop the first `count` rows.
+    pub fn drop_front(&mut self, schema: &Schema, count: usize) {
+        for _ in 0..count {
+            let Some(row) = self.rows.pop_front() else { break };
+            let fields = schema.shape(row.shape).fields();
+            self.words.drain(..fields.len());
+            self.words_gone = self.words_gone.wrapping_add(fields.len() as u32);
+        }
+        if self.rows.is_empty() {
+            self.text_gone = self.text_gone.wrapping_add(self.text.len() as u32);
+            self.text.clear();
+        } else if self.text.len() > 4096 {
+            self.drop_text(schema);
+        }
+        if self.rows.capacity() > 64 && self.rows.len() < self.rows.capacity() / 4 {
+            self.rows.shrink_to(self.rows.len() * 2);
+            self.words.shrink_to(self.words.len() * 2);
+        }
+    }
+
+    /// Free the text before the first string that is still held, if it is more than half.
+    fn drop_text(&mut self, schema: &Schema) {
+        let first = self.rows.iter().find_map(|row| {
+            let fields = schema.shape(row.shape).fields();
+            let index = fields.iter().position(|field| field.1 == FieldType::String)?;
+            Some((self.word(row, index) >> 32) as u32)
+        });
+        let dead = first.map_or(self.text.len(), |start| start.wrapping_sub(self.text_gone) as usize);
+        if dead > self.text.len() / 2 {
+            self.text.drain(..dead);
+            self.text_gone = self.text_gone.wrapping_add(dead as u32);
+        }
+    }
+
+    #[inline]
+    fn word(&self, row: &Row, index: usize) -> u64 {
+        self.words[row.at.wrapping_sub(self.words_gone) as usize + index]
+    }
+
+    /// Put a range of rows into a frame, to be handed on in this sweep.
+    pub fn load(&self, schema: &Schema, frame: &mut Frame, range: Range<usize>, out: &mut Vec<Row>) {
+        let mut known = (ShapeId(0), 0, false);
+        out.reserve(range.len());
+        for row in self.rows.range(range) {
+            if row.shape != known.0 {
+                let fields = schema.shape(row.shape).fields();
+                known = (row.shape, fields.len(), fields.iter().any(|field| field.1 == FieldType::String));
+            }
+            let at = frame.next_at();
+            if known.2 {
+                self.load_texts(schema, frame, row);
+            } else {
+                for index in 0..known.1 {
+                    frame.push_word(self.word(row, index));
+                }
+            }
+            out.push(Row { at, ..*row });
+        }
+    }
+
+    fn load_texts(&self, schema: &Schema, frame: &mut Frame, row: &Row) {
+        for (index, field) in schema.shape(row.shape).fields().iter().enumerate() {
+            let mut word = self.word(row, index);
+            if field.1 == FieldType::String {
+                let start = ((word >> 32) as u32).wrapping_sub(self.text_gone) as usize;
+                word = frame.push_text(self.text.get(start..start + (word as u32) as usize).unwrap_or(""));
+            }
+            frame.push_word(word);
+        }
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.rows.capacity() * size_of::<Row>() + self.words.capacity() * 8 + self.text.capacity()
+    }
+}

@@ -1,0 +1,229 @@
+//! The tables that give numbers to names, shapes, series and groups; one for a whole daemon, shared by all its tasks.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use crate::{
+    Dimensions, FieldType, Group, GroupId, Grouping, Name, Names, Series, SeriesId, Shape, ShapeId, Tags,
+    group::{GroupTable, GroupingSpec, write_group_id},
+    series::{SeriesTable, sort_tags},
+    shape::Shapes,
+};
+
+/// See the module. All reading is free of locks; new entries take one.
+pub struct Schema {
+    names: Names,
+    shapes: Shapes,
+    series: SeriesTable,
+    groups: GroupTable,
+    groupings: RwLock<HashMap<GroupingSpec, Arc<Grouping>>>,
+}
+
+impl Default for Schema {
+    fn default() -> Self {
+        let names = Names::default();
+        let shapes = Shapes::new(&names);
+        Schema { names, shapes, series: SeriesTable::new(), groups: GroupTable::new(), groupings: RwLock::default() }
+    }
+}
+
+impl Schema {
+    pub fn new() -> Arc<Schema> {
+        Arc::new(Schema::default())
+    }
+
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The number of a text.
+    pub fn name(&self, text: &str) -> Name {
+        self.names.intern(text)
+    }
+
+    #[inline]
+    pub fn text(&self, name: Name) -> &str {
+        self.names.text(name)
+    }
+
+    // Shapes.
+
+    #[inline]
+    pub fn shape(&self, id: ShapeId) -> &Shape {
+        self.shapes.get(id)
+    }
+
+    /// The shape with these fields in this order.
+    pub fn shape_of(&self, fields: &[(Name, FieldType)]) -> ShapeId {
+        self.shapes.intern(fields, &self.names)
+    }
+
+    /// The shape that a row gets when a field is set, and the index of the field in it.
+    pub fn shape_with(&self, shape: ShapeId, name: Name, field_type: FieldType) -> (ShapeId, usize) {
+        let mut fields = self.shape(shape).fields().to_vec();
+        let index = match self.shape(shape).find(name) {
+            Some((index, _)) => {
+                fields[index].1 = field_type;
+                index
+            }
+            None => {
+                fields.push((name, field_type));
+                fields.len() - 1
+            }
+        };
+        (self.shape_of(&fields), index)
+    }
+
+    // Series.
+
+    #[inline]
+    pub fn series(&self, id: SeriesId) -> &Series {
+        self.series.get(id)
+    }
+
+    /// The series of a measurement and tags in any order; tags of one key twice keep the last.
+    pub fn series_of(&self, name: Name, tags: &Tags) -> SeriesId {
+        let mut sorted = tags.to_vec();
+        sort_tags(&self.names, &mut sorted);
+        if sorted.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            sorted.reverse();
+            sorted.dedup_by_key(|tag| tag.0);
+            sorted.reverse();
+        }
+        self.series.intern(name, &sorted)
+    }
+
+    /// As [`Schema::series_of`], from texts.
+    pub fn series_of_texts<'a>(&self, name: &str, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> SeriesId {
+        let tags: Vec<_> = tags.into_iter().map(|(k, v)| (self.name(k), self.name(v))).collect();
+        self.series_of(self.name(name), &tags)
+    }
+
+    /// The same tags under another measurement.
+    pub fn series_renamed(&self, id: SeriesId, name: Name) -> SeriesId {
+        let series = self.series(id);
+        if series.name() == name { id } else { self.series.intern(name, series.tags()) }
+    }
+
+    pub(crate) fn series_table(&self) -> &SeriesTable {
+        &self.series
+    }
+
+    // Groups.
+
+    #[inline]
+    pub fn group(&self, id: GroupId) -> &Group {
+        self.groups.get(id)
+    }
+
+    /// By what the points of a group were divided.
+    pub fn dimensions(&self, id: GroupId) -> &Dimensions {
+        self.groups.dimensions(id)
+    }
+
+    /// What a `groupBy` says: tag names, or all tags but some; the same for every task that says the same.
+    pub fn grouping(&self, by_name: bool, tags: &[&str], all_but: Option<&[&str]>) -> Arc<Grouping> {
+        let sorted = |texts: &[&str]| -> Vec<Name> {
+            let mut texts = texts.to_vec();
+            texts.sort_unstable();
+            texts.dedup();
+            texts.into_iter().map(|t| self.name(t)).collect()
+        };
+        let names = if all_but.is_some() { Vec::new() } else { sorted(tags) };
+        self.grouping_of(GroupingSpec { dimensions: Dimensions { by_name, names }, all_but: all_but.map(sorted) })
+    }
+
+    fn grouping_of(&self, spec: GroupingSpec) -> Arc<Grouping> {
+        if let Some(found) = self.groupings.read().unwrap_or_else(PoisonError::into_inner).get(&spec) {
+            return Arc::clone(found);
+        }
+        let mut groupings = self.groupings.write().unwrap_or_else(PoisonError::into_inner);
+        // A grouping that no task uses any more frees its table of series.
+        groupings.retain(|_, grouping| Arc::strong_count(grouping) > 1);
+        Arc::clone(groupings.entry(spec.clone()).or_insert_with(|| Arc::new(Grouping::new(spec))))
+    }
+
+    /// The group of a series.
+    #[inline]
+    pub fn group_of(&self, grouping: &Grouping, series: SeriesId) -> GroupId {
+        match grouping.known(series) {
+            Some(group) => group,
+            None => self.learn_group(grouping, series),
+        }
+    }
+
+    fn learn_group(&self, grouping: &Grouping, id: SeriesId) -> GroupId {
+        let series = self.series(id);
+        let group = match &grouping.spec.all_but {
+            None => self.groups.of_series(&grouping.spec.dimensions, series),
+            Some(but) => {
+                let tags: Vec<_> = series.tags().iter().copied().filter(|tag| !but.contains(&tag.0)).collect();
+                let by_name = grouping.spec.dimensions.by_name;
+                self.groups.intern(by_name, if by_name { series.name() } else { Name::EMPTY }, &tags)
+            }
+        };
+        grouping.learn(id, group);
+        group
+    }
+
+    /// The group, by the dimensions of `group`, of a row whose series has changed.
+    pub fn regroup(&self, group: GroupId, series: SeriesId) -> GroupId {
+        if group == GroupId::NIL { group } else { self.groups.of_series(self.dimensions(group), self.series(series)) }
+    }
+
+    /// The group of these tags, sorted by name.
+    pub fn group_of_tags(&self, by_name: bool, name: Name, tags: &Tags) -> GroupId {
+        self.groups.intern(by_name, if by_name { name } else { Name::EMPTY }, tags)
+    }
+
+    /// The series of a point that stands for a whole group: its tags are the group's.
+    pub fn series_of_group(&self, name: Name, group: GroupId) -> SeriesId {
+        self.series.intern(name, self.group(group).tags())
+    }
+
+    /// The group's id as users see it; the group of ungrouped points is empty (templates show `nil`).
+    pub fn group_text(&self, id: GroupId) -> String {
+        let mut out = String::new();
+        write_group_id(&self.names, self.group(id), self.dimensions(id).by_name, &mut out);
+        out
+    }
+
+    /// How many names, shapes, series and groups are known.
+    pub fn sizes(&self) -> [usize; 4] {
+        [self.names.len(), self.shapes.len(), self.series.len(), self.groups.len()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_the_same_for_equal_tags() {
+        let schema = Schema::default();
+        let a = schema.series_of_texts("cpu", [("host", "a"), ("dc", "x")]);
+        let b = schema.series_of_texts("mem", [("dc", "x"), ("host", "a")]);
+        let by = schema.grouping(false, &["host", "dc"], None);
+        assert_eq!(schema.group_of(&by, a), schema.group_of(&by, b));
+        assert_eq!(schema.group_text(schema.group_of(&by, a)), "dc=x,host=a");
+        let named = schema.grouping(true, &["host"], None);
+        assert_eq!(schema.group_text(schema.group_of(&named, b)), "mem\nhost=a");
+        let missing = schema.grouping(false, &["rack"], None);
+        assert_eq!(schema.group_text(schema.group_of(&missing, a)), "rack=");
+        let all = schema.grouping(false, &[], Some(&["dc"]));
+        assert_eq!(schema.group_text(schema.group_of(&all, a)), "host=a");
+    }
+
+    #[test]
+    fn setting_a_field_finds_its_shape() {
+        let schema = Schema::default();
+        let (x, y) = (schema.name("x"), schema.name("y"));
+        let one = schema.shape_of(&[(x, FieldType::Float)]);
+        let (two, at) = schema.shape_with(one, y, FieldType::Int);
+        assert_eq!((schema.shape(two).len(), at), (2, 1));
+        let (other, at) = schema.shape_with(two, x, FieldType::String);
+        assert_eq!((schema.shape(other).find(x), at), (Some((0, FieldType::String)), 0));
+    }
+}

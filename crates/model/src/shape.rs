@@ -1,0 +1,101 @@
+//! Shapes: the ordered field names and types that many points have in common, known by one number.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
+
+use crate::{FieldType, Name, Names, Pages};
+
+/// The number of a shape; 0 has no fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct ShapeId(pub u32);
+
+/// Which fields a point has, in the order of its words.
+#[derive(Debug)]
+pub struct Shape {
+    fields: Box<[(Name, FieldType)]>,
+    /// Indexes of the fields in the order of their names, a name that was given twice only once (the last one counts).
+    sorted: Box<[u32]>,
+    /// No name has a character that line protocol escapes, so names can be compared as they stand.
+    plain: bool,
+}
+
+impl Shape {
+    fn new(fields: &[(Name, FieldType)], names: &Names) -> Shape {
+        let mut sorted: Vec<u32> = (0..fields.len() as u32)
+            .filter(|&i| !fields[i as usize + 1..].iter().any(|later| later.0 == fields[i as usize].0))
+            .collect();
+        sorted.sort_by(|&a, &b| names.text(fields[a as usize].0).cmp(names.text(fields[b as usize].0)));
+        let plain = fields.iter().all(|field| !names.text(field.0).contains([',', '=', ' ', '\\']));
+        Shape { fields: fields.into(), sorted: sorted.into(), plain }
+    }
+
+    /// Names and types in the order of the words, hidden ones included.
+    #[inline]
+    pub fn fields(&self) -> &[(Name, FieldType)] {
+        &self.fields
+    }
+
+    /// The fields if a line's can be compared with them as they stand, else none.
+    #[inline]
+    pub(crate) fn guess(&self) -> &[(Name, FieldType)] {
+        if self.plain { &self.fields } else { &[] }
+    }
+
+    /// How many words a row of this shape has.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// (index, name, type) in the order of the names' texts.
+    pub fn sorted(&self) -> impl ExactSizeIterator<Item = (usize, Name, FieldType)> + '_ {
+        self.sorted.iter().map(|&i| (i as usize, self.fields[i as usize].0, self.fields[i as usize].1))
+    }
+
+    /// Where a field's word is, and its type.
+    pub fn find(&self, name: Name) -> Option<(usize, FieldType)> {
+        self.fields.iter().rposition(|field| field.0 == name).map(|i| (i, self.fields[i].1))
+    }
+}
+
+/// The table of shapes. Reading one takes no lock.
+pub(crate) struct Shapes {
+    shapes: Pages<Shape>,
+    index: RwLock<HashMap<Box<[(Name, FieldType)]>, u32>>,
+}
+
+impl Shapes {
+    pub(crate) fn new(names: &Names) -> Shapes {
+        let shapes = Shapes { shapes: Pages::default(), index: RwLock::default() };
+        shapes.intern(&[], names);
+        shapes
+    }
+
+    pub(crate) fn intern(&self, fields: &[(Name, FieldType)], names: &Names) -> ShapeId {
+        if let Some(&found) = self.index.read().unwrap_or_else(PoisonError::into_inner).get(fields) {
+            return ShapeId(found);
+        }
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&found) = index.get(fields) {
+            return ShapeId(found);
+        }
+        let number = self.shapes.push(Shape::new(fields, names));
+        index.insert(fields.into(), number);
+        ShapeId(number)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: ShapeId) -> &Shape {
+        self.shapes.get(id.0).expect("a shape's number comes from this table")
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shapes.len() as usize
+    }
+}

@@ -1,0 +1,157 @@
+//! Nanoseconds since 1970, and their texts as RFC 3339.
+
+/// Nanoseconds since 1970-01-01T00:00:00Z.
+pub type Time = i64;
+
+const DAY: i64 = 86_400;
+
+/// Go's `time.Truncate`: down to a multiple of `unit`, counted from the year 1.
+pub fn truncate(time: Time, unit: i64) -> Time {
+    if unit <= 0 {
+        return time;
+    }
+    // Seconds from 0001-01-01 to 1970-01-01.
+    const ZERO: i128 = 62_135_596_800 * 1_000_000_000;
+    let since = i128::from(time) + ZERO;
+    (since - since.rem_euclid(i128::from(unit)) - ZERO) as Time
+}
+
+/// Write as RFC 3339 in UTC with as many digits of a second as needed, like Go's `RFC3339Nano`.
+pub fn write_rfc3339(time: Time, out: &mut String) {
+    let seconds = time.div_euclid(1_000_000_000);
+    let nanos = time.rem_euclid(1_000_000_000) as u32;
+    let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
+    let rest = seconds.rem_euclid(DAY) as u32;
+    digits(out, year as u32, 4);
+    out.push('-');
+    digits(out, month, 2);
+    out.push('-');
+    digits(out, day, 2);
+    out.push('T');
+    digits(out, rest / 3600, 2);
+    out.push(':');
+    digits(out, rest / 60 % 60, 2);
+    out.push(':');
+    digits(out, rest % 60, 2);
+    if nanos > 0 {
+        out.push('.');
+        let from = out.len();
+        digits(out, nanos, 9);
+        let kept = out[from..].trim_end_matches('0').len();
+        out.truncate(from + kept);
+    }
+    out.push('Z');
+}
+
+fn digits(out: &mut String, value: u32, width: usize) {
+    let mut buffer = [b'0'; 10];
+    let mut rest = value;
+    let mut at = buffer.len();
+    while rest > 0 && at > 0 {
+        at -= 1;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let from = at.min(buffer.len() - width);
+    out.extend(buffer[from..].iter().map(|&b| char::from(b)));
+}
+
+/// Days since 1970 to year, month, day (the algorithm of Howard Hinnant's `civil_from_days`).
+fn civil_from_days(days: i64) -> (i64, u32, u32) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = (doy - (153 * mp + 2) / 5 + 1) as u32;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 } as u32;
+    (yoe + era * 400 + i64::from(month <= 2), month, day)
+}
+
+fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+    let y = if month <= 2 { year - 1 } else { year };
+    let era = y.div_euclid(400);
+    let yoe = y.rem_euclid(400);
+    let mp = i64::from(if month > 2 { month - 3 } else { month + 9 });
+    let doy = (153 * mp + 2) / 5 + i64::from(day) - 1;
+    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
+}
+
+/// Read an RFC 3339 text; nothing if it is not one, or outside of what nanoseconds can hold.
+pub fn parse_rfc3339(text: &str) -> Option<Time> {
+    let b = text.as_bytes();
+    let number = |from: usize, to: usize| -> Option<i64> {
+        let part = b.get(from..to)?;
+        part.iter().try_fold(0i64, |sum, d| d.is_ascii_digit().then(|| sum * 10 + i64::from(d - b'0')))
+    };
+    let at = |i: usize, c: u8| b.get(i) == Some(&c);
+    if !(at(4, b'-') && at(7, b'-') && (at(10, b'T') || at(10, b't')) && at(13, b':') && at(16, b':')) {
+        return None;
+    }
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let mut i = 19;
+    let mut nanos = 0i64;
+    if at(i, b'.') {
+        let from = i + 1;
+        i = from;
+        while b.get(i).is_some_and(u8::is_ascii_digit) {
+            i += 1;
+        }
+        if i == from {
+            return None;
+        }
+        for k in 0..9 {
+            nanos = nanos * 10 + if from + k < i { i64::from(b[from + k] - b'0') } else { 0 };
+        }
+    }
+    let offset = match b.get(i)? {
+        b'Z' | b'z' if b.len() == i + 1 => 0,
+        sign @ (b'+' | b'-') if b.len() == i + 6 && at(i + 3, b':') => {
+            let offset = number(i + 1, i + 3)? * 3600 + number(i + 4, i + 6)? * 60;
+            if *sign == b'+' { offset } else { -offset }
+        }
+        _ => return None,
+    };
+    let seconds = days_from_civil(year, month as u32, day as u32) * DAY + hour * 3600 + minute * 60 + second - offset;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(time: Time) -> String {
+        let mut out = String::new();
+        write_rfc3339(time, &mut out);
+        out
+    }
+
+    #[test]
+    fn texts_go_there_and_back() {
+        for (time, want) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_000, "1970-01-01T00:00:00.000001Z"),
+            (-1, "1969-12-31T23:59:59.999999999Z"),
+            (1_450_338_560_000_000_000, "2015-12-17T07:49:20Z"),
+            (951_782_400_000_000_000, "2000-02-29T00:00:00Z"),
+        ] {
+            assert_eq!(text(time), want);
+            assert_eq!(parse_rfc3339(want), Some(time));
+        }
+        assert_eq!(parse_rfc3339("2015-12-17T09:49:20.5+02:00"), Some(1_450_338_560_500_000_000));
+        assert_eq!(parse_rfc3339("2015-12-17 09:49:20Z"), None);
+        assert_eq!(parse_rfc3339("2015-13-17T09:49:20Z"), None);
+    }
+
+    #[test]
+    fn truncation_counts_from_the_year_one() {
+        assert_eq!(text(truncate(1_450_338_563_000_000_000, 10_000_000_000)), "2015-12-17T07:49:20Z");
+        // 1970-01-01 was a Thursday; weeks counted from the year 1 begin on Mondays.
+        assert_eq!(text(truncate(0, 7 * DAY * 1_000_000_000)), "1969-12-29T00:00:00Z");
+    }
+}
