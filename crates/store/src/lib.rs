@@ -1,2 +1,123 @@
-//! store
+//! What users defined and must survive a restart: tasks, templates, handlers, states of topics, snapshots.
+//!
+//! - [`Store`]: opens the folder and hands out one view per kind of record: [`tasks`], [`templates`], [`handlers`],
+//!   [`topics`], [`snapshots`], [`meta`].
+//! - [`db`]: keys and values on disk (sled) or in memory. `folder`: the files, and how damage is found out.
+//! - `record`: versions and encoding. [`pattern`]: globs of lists.
+//!
+//! All calls block, and a change is on disk when its call returns. [`Store`] is cheap to clone and `Send`: from async
+//! code, move a clone into `spawn_blocking`.
 #![forbid(unsafe_code)]
+
+pub mod db;
+mod error;
+mod folder;
+pub mod handlers;
+pub mod meta;
+pub mod pattern;
+mod record;
+pub mod snapshots;
+pub mod tasks;
+pub mod templates;
+pub mod topics;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use db::{Db, MemoryDb, SledDb};
+pub use error::Error;
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page<'a> {
+    /// A glob on ids; the empty one matches all, one that can't be read matches nothing.
+    pub pattern: &'a str,
+    /// How many matches to pass over.
+    pub offset: usize,
+    /// How many matches to return at most.
+    pub limit: usize,
+}
+
+impl Page<'_> {
+    /// The whole list.
+    pub const ALL: Page<'static> = Page { pattern: "", offset: 0, limit: usize::MAX };
+}
+
+/// All that is stored; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    db: Arc<dyn Db>,
+    /// Held by changes that depend on what is there; single puts and reads don't need it.
+    changes: Arc<Mutex<()>>,
+    identity: meta::Identity,
+}
+
+impl Store {
+    /// Opens the store in a folder, or makes one.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has it open, [`Error::NotAStore`] if the path holds something else (it is
+    /// left as it is), [`Error::Damaged`], [`Error::TooNew`], [`Error::Io`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Store, Error> {
+        let path = path.as_ref();
+        let db = SledDb::open(path)?;
+        meta::check_format(&db, path)?;
+        Store::with_db(Arc::new(db))
+    }
+
+    /// A store that ends with the process.
+    pub fn in_memory() -> Store {
+        Store::with_db(Arc::new(MemoryDb::default())).expect("an empty memory holds nothing that can't be read")
+    }
+
+    fn with_db(db: Arc<dyn Db>) -> Result<Store, Error> {
+        let identity = meta::identity(&*db)?;
+        Ok(Store { db, changes: Arc::default(), identity })
+    }
+
+    /// The tasks.
+    pub fn tasks(&self) -> tasks::Tasks {
+        tasks::Tasks(self.clone())
+    }
+
+    /// The templates.
+    pub fn templates(&self) -> templates::Templates {
+        templates::Templates(self.clone())
+    }
+
+    /// The handlers of topics.
+    pub fn handlers(&self) -> handlers::Handlers {
+        handlers::Handlers(self.clone())
+    }
+
+    /// The states of topics' events.
+    pub fn topics(&self) -> topics::Topics {
+        topics::Topics(self.clone())
+    }
+
+    /// What tasks' nodes remember.
+    pub fn snapshots(&self) -> snapshots::Snapshots {
+        snapshots::Snapshots(self.clone())
+    }
+
+    /// Who this server is.
+    pub fn identity(&self) -> &meta::Identity {
+        &self.identity
+    }
+
+    /// Waits until all is on disk; each change does so by itself.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.db.flush()
+    }
+
+    fn change(&self) -> MutexGuard<'_, ()> {
+        // The lock guards no data of its own, so a panic of another holder leaves nothing half done.
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,245 @@
+//! Keys and values on disk or in memory; alone knows sled.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::Error;
+use crate::folder::{self, Counter};
+
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
+/// Changes that take effect together or not at all, in the given order.
+#[derive(Debug, Default, Clone)]
+pub struct Batch {
+    changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl Batch {
+    /// Sets the key to the value.
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.changes.push((key, Some(value)));
+    }
+
+    /// Removes the key; no error if there is none.
+    pub fn delete(&mut self, key: Vec<u8>) {
+        self.changes.push((key, None));
+    }
+}
+
+/// An ordered map of bytes that outlives the process. All calls block; a change is on disk when its call returns.
+pub trait Db: Send + Sync {
+    /// The key's value.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+    /// Sets the key to the value.
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), Error>;
+    /// Removes the key; no error if there is none.
+    fn delete(&self, key: &[u8]) -> Result<(), Error>;
+    /// Up to `limit` pairs in the order of their keys' bytes: those with the prefix, at `from` (a whole key) or after.
+    fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, Error>;
+    /// Makes all changes of the batch, or none.
+    fn apply(&self, batch: Batch) -> Result<(), Error>;
+    /// Waits until all is on disk.
+    fn flush(&self) -> Result<(), Error>;
+}
+
+/// Keeps all in memory: for tests and for a daemon that shall leave nothing behind.
+#[derive(Debug, Default)]
+pub struct MemoryDb {
+    map: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+}
+
+impl MemoryDb {
+    fn map(&self) -> std::sync::MutexGuard<'_, BTreeMap<Vec<u8>, Vec<u8>>> {
+        // No call panics halfway through a change, so a poisoned map is whole.
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Db for MemoryDb {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.map().get(key).cloned())
+    }
+
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.map().insert(key.to_vec(), value.to_vec());
+        Ok(())
+    }
+
+    fn delete(&self, key: &[u8]) -> Result<(), Error> {
+        self.map().remove(key);
+        Ok(())
+    }
+
+    fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, Error> {
+        let start = prefix.max(from).to_vec();
+        let map = self.map();
+        let hits = map.range(start..).take_while(|(key, _)| key.starts_with(prefix)).take(limit);
+        Ok(hits.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), Error> {
+        let mut map = self.map();
+        for (key, value) in batch.changes {
+            match value {
+                Some(value) => map.insert(key, value),
+                None => map.remove(&key),
+            };
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Keeps all in a folder, by sled.
+pub(crate) struct SledDb {
+    db: sled::Db,
+    path: PathBuf,
+    /// The number of the last change; held while a change is made, so that changes are numbered as they are made.
+    last: Mutex<u64>,
+    /// How many changes are known to be on disk.
+    counter: Counter,
+}
+
+/// The key of the last change's number; no other key starts with a zero.
+const LAST: &[u8] = b"\0last";
+
+/// What users define is small; sled's own default would be a gigabyte.
+const CACHE_BYTES: u64 = 16 << 20;
+
+impl SledDb {
+    /// Opens the folder, or makes it. What is foreign or damaged stays as it is.
+    pub(crate) fn open(path: &Path) -> Result<SledDb, Error> {
+        folder::refuse_foreign(path)?;
+        if let Some(copy) = folder::copy(path)? {
+            let last = try_copy(path, &copy.0)?;
+            let known = Counter::read(path).unwrap_or(0);
+            if last < known {
+                let why = format!("{} of {known} changes are lost", known - last);
+                return Err(Error::Damaged { path: path.to_path_buf(), why });
+            }
+        }
+        let db = open(path, path)?;
+        let last = last_change(&db).map_err(|error| translate(path, error))?;
+        Ok(SledDb { db, path: path.to_path_buf(), last: Mutex::new(last), counter: Counter::open(path, last)? })
+    }
+
+    fn check<T>(&self, result: sled::Result<T>) -> Result<T, Error> {
+        result.map_err(|error| translate(&self.path, error))
+    }
+}
+
+impl Db for SledDb {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.check(self.db.get(key))?.map(|value| value.to_vec()))
+    }
+
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        batch.put(key.to_vec(), value.to_vec());
+        self.apply(batch)
+    }
+
+    fn delete(&self, key: &[u8]) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        batch.delete(key.to_vec());
+        self.apply(batch)
+    }
+
+    fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, Error> {
+        let mut pairs = Vec::new();
+        // The number of the last change comes before all other keys.
+        let start = prefix.max(from).max(&[1]);
+        for pair in self.db.range(start..).take(limit) {
+            let (key, value) = self.check(pair)?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            pairs.push((key.to_vec(), value.to_vec()));
+        }
+        Ok(pairs)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), Error> {
+        if batch.changes.is_empty() {
+            return Ok(());
+        }
+        // sled keeps one change per key of a batch: the last one, which is what doing them in order comes to.
+        let mut sled_batch = sled::Batch::default();
+        for (key, value) in batch.changes {
+            match value {
+                Some(value) => sled_batch.insert(key, value),
+                None => sled_batch.remove(key),
+            }
+        }
+        let number = {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = *last + 1;
+            sled_batch.insert(LAST, &number.to_be_bytes());
+            self.check(self.db.apply_batch(sled_batch))?;
+            *last = number;
+            number
+        };
+        self.flush()?;
+        self.counter.reached(number)
+    }
+
+    fn flush(&self) -> Result<(), Error> {
+        self.check(self.db.flush())?;
+        Ok(())
+    }
+}
+
+/// Opens sled's files at `at`; errors name the store's own path.
+fn open(path: &Path, at: &Path) -> Result<sled::Db, Error> {
+    let config = sled::Config::new().path(at).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    unharmed(path, || config.open())
+}
+
+/// Opens a copy of the store and reads all of it; the number of the last change in it.
+fn try_copy(path: &Path, copy: &Path) -> Result<u64, Error> {
+    let db = open(path, copy)?;
+    unharmed(path, || {
+        for pair in db.iter() {
+            pair?;
+        }
+        last_change(&db)
+    })
+}
+
+/// Some damage makes sled panic instead of answering.
+fn unharmed<T>(path: &Path, read: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(result) => result.map_err(|error| translate(path, error)),
+        Err(_) => Err(Error::Damaged { path: path.to_path_buf(), why: "its files can't be read".to_string() }),
+    }
+}
+
+fn last_change(db: &sled::Db) -> sled::Result<u64> {
+    let bytes = db.get(LAST)?;
+    Ok(bytes.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_ref()).ok()).map_or(0, u64::from_be_bytes))
+}
+
+fn translate(path: &Path, error: sled::Error) -> Error {
+    let path = path.to_path_buf();
+    match error {
+        sled::Error::Io(source) if is_lock(&source) => Error::Locked { path },
+        sled::Error::Io(source) if source.kind() == std::io::ErrorKind::InvalidData => {
+            Error::Damaged { path, why: source.to_string() }
+        }
+        sled::Error::Io(source) => Error::Io { path, source },
+        sled::Error::Unsupported(why) => Error::Damaged { path, why },
+        sled::Error::Corruption { .. } => Error::Damaged { path, why: "a part of it can't be read".to_string() },
+        other => Error::Damaged { path, why: other.to_string() },
+    }
+}
+
+/// sled tells a lock held elsewhere only by the text of its error.
+fn is_lock(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::WouldBlock || error.to_string().contains("acquire lock")
+}

@@ -1,0 +1,127 @@
+//! The last state of each event of each topic, so that an alert goes on after a restart where it was.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::db::Batch;
+use crate::record::{self, Record, decode, encode};
+use crate::{Error, Store};
+
+/// How bad an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Level {
+    Ok,
+    Info,
+    Warning,
+    Critical,
+}
+
+/// The last state of an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventState {
+    pub level: Level,
+    pub message: String,
+    pub details: String,
+    /// Nanoseconds since 1970.
+    pub time: i64,
+    /// Nanoseconds since the event left OK.
+    pub duration: i64,
+}
+
+impl Record for EventState {
+    const KIND: &'static str = "event";
+}
+
+/// States by event id.
+pub type EventStates = BTreeMap<String, EventState>;
+
+/// The stored states.
+#[derive(Debug, Clone)]
+pub struct Topics(pub(crate) Store);
+
+impl Topics {
+    /// Stores the states of events of a topic; those not named stay. One call costs one write to disk.
+    pub fn put<'a>(
+        &self,
+        topic: &str,
+        events: impl IntoIterator<Item = (&'a str, &'a EventState)>,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        for (event, state) in events {
+            batch.put(record::key(EventState::KIND, &[topic], event), encode(state)?);
+        }
+        self.0.db.apply(batch)
+    }
+
+    /// The states of a topic's events; none if it has no events.
+    pub fn get(&self, topic: &str) -> Result<EventStates, Error> {
+        let mut states = EventStates::new();
+        record::each(&*self.0.db, &record::prefix(EventState::KIND, &[topic]), |event, value| {
+            let event = String::from_utf8_lossy(event).into_owned();
+            let state = decode(&event, &value)?;
+            states.insert(event, state);
+            Ok(true)
+        })?;
+        Ok(states)
+    }
+
+    /// The states of all events by topic.
+    pub fn all(&self) -> Result<BTreeMap<String, EventStates>, Error> {
+        let mut topics: BTreeMap<String, EventStates> = BTreeMap::new();
+        record::each(&*self.0.db, &record::prefix(EventState::KIND, &[]), |rest, value| {
+            if let Some((topic, event)) = record::split_owner(rest) {
+                let event = String::from_utf8_lossy(event).into_owned();
+                let state = decode(&event, &value)?;
+                topics.entry(topic).or_default().insert(event, state);
+            }
+            Ok(true)
+        })?;
+        Ok(topics)
+    }
+
+    /// Forgets an event of a topic.
+    pub fn delete_event(&self, topic: &str, event: &str) -> Result<(), Error> {
+        self.0.db.delete(&record::key(EventState::KIND, &[topic], event))
+    }
+
+    /// Forgets all events of a topic.
+    pub fn delete(&self, topic: &str) -> Result<(), Error> {
+        let _change = self.0.change();
+        let mut batch = Batch::default();
+        record::delete_below(&*self.0.db, &record::prefix(EventState::KIND, &[topic]), &mut batch)?;
+        self.0.db.apply(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(level: Level) -> EventState {
+        EventState { level, message: "m".into(), details: "<b>".into(), time: -5, duration: 7 }
+    }
+
+    #[test]
+    fn topics_keep_the_last_state_of_each_event() {
+        let topics = Store::in_memory().topics();
+        let (bad, good) = (state(Level::Critical), state(Level::Ok));
+        topics.put("main:cpu:alert2", [("host=a", &bad), ("host=b\0", &good)]).unwrap();
+        topics.put("main:cpu:alert2", [("host=a", &good)]).unwrap();
+        topics.put("main:cpu", [("", &bad)]).unwrap();
+        let first = EventStates::from([("host=a".into(), good.clone()), ("host=b\0".into(), good.clone())]);
+        let second = EventStates::from([(String::new(), bad.clone())]);
+        assert_eq!(topics.get("main:cpu:alert2").unwrap(), first);
+        let all = topics.all().unwrap();
+        assert_eq!(
+            all,
+            BTreeMap::from([("main:cpu:alert2".to_string(), first), ("main:cpu".to_string(), second.clone())])
+        );
+        topics.delete_event("main:cpu:alert2", "host=a").unwrap();
+        assert_eq!(topics.get("main:cpu:alert2").unwrap().len(), 1);
+        topics.delete("main:cpu:alert2").unwrap();
+        assert_eq!(topics.all().unwrap(), BTreeMap::from([("main:cpu".to_string(), second)]));
+        assert!(topics.get("none").unwrap().is_empty());
+    }
+}
