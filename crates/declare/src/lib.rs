@@ -1,2 +1,39 @@
-//! declare
+//! One vocabulary for all that users write: node properties of a script, options of alert handlers, config sections.
+//!
+//! `argument.rs` is a value as a script gives it, `setting.rs` the types such a value may become, `declaration.rs` the
+//! builder with which an item says what it takes, `table.rs` the finished table that everybody reads: it sets, shows
+//! and documents. `suggest.rs` finds near names, `render.rs` makes documentation.
 #![forbid(unsafe_code)]
+
+mod access;
+mod argument;
+mod check;
+mod declaration;
+mod error;
+mod go_duration;
+mod item;
+mod kind;
+mod setting;
+mod suggest;
+mod table;
+
+pub use access::Access;
+pub use argument::{Argument, Lambda, duration_literal, string_literal};
+pub use check::{Problem, check_table};
+pub use declaration::Declaration;
+pub use error::{ArgumentsError, Mismatch, SetError};
+pub use go_duration::{format_go_duration, parse_go_duration};
+pub use item::{Item, Parameter, Role};
+pub use kind::Kind;
+pub use setting::{Nanos, Regex, Setting, Star};
+pub use suggest::{did_you_mean, nearest};
+pub use table::{Shown, Table};
+
+/// What can declare itself, for lists of such things: options of handlers.
+pub trait Declared: Default + Clone + Send + 'static {
+    fn declare(it: Declaration<Self>) -> Declaration<Self>;
+
+    fn table() -> Table {
+        Table::of(Self::declare)
+    }
+}
