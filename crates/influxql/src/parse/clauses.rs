@@ -8,7 +8,7 @@ impl Parser<'_> {
     /// The statement after its SELECT.
     pub(super) fn select(&mut self) -> Result<Select, Error> {
         let fields = self.fields()?;
-        let into = self.into_clause()?;
+        let into = self.target()?;
         self.expect(&Word::Keyword("FROM"), "FROM")?;
         Ok(Select {
             fields,

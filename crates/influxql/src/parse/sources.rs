@@ -59,7 +59,7 @@ impl Parser<'_> {
         Ok(Measurement { database, policy, from })
     }
 
-    pub(super) fn into_clause(&mut self) -> Result<Option<Measurement>, Error> {
+    pub(super) fn target(&mut self) -> Result<Option<Measurement>, Error> {
         if !self.accept_keyword("INTO")? {
             return Ok(None);
         }

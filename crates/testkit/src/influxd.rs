@@ -1,0 +1,164 @@
+//! A real InfluxDB 1.x of its own for a test, on free loopback ports, gone when dropped.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::http::{escape, send};
+
+/// How long a server may take until it answers.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running `influxd`.
+pub struct Influxd {
+    process: Child,
+    /// `127.0.0.1:PORT`
+    address: String,
+    _directory: TempDir,
+}
+
+impl Influxd {
+    /// Starts a server that asks nobody for a password.
+    pub fn start() -> Influxd {
+        Influxd::start_with("")
+    }
+
+    /// Starts a server that refuses whoever is no user; the first user has to be an admin.
+    pub fn start_with_auth() -> Influxd {
+        Influxd::start_with("auth-enabled = true")
+    }
+
+    fn start_with(http_settings: &str) -> Influxd {
+        // Between finding a free port and binding it, another process may take it.
+        for _ in 0..3 {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            let (http, rpc) = (free_port(), free_port());
+            let config = write_config(directory.path(), http, rpc, http_settings);
+            let process = spawn(directory.path(), &config);
+            let mut server = Influxd { process, address: format!("127.0.0.1:{http}"), _directory: directory };
+            if server.wait_until_up() {
+                return server;
+            }
+        }
+        panic!("influxd ended three times before it answered");
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Runs `statement` without a database, as an admin's shell would, and returns the JSON of the answer.
+    pub fn query(&self, statement: &str) -> String {
+        self.query_in("", statement)
+    }
+
+    /// Runs `statement` in `database` and returns the JSON of the answer.
+    pub fn query_in(&self, database: &str, statement: &str) -> String {
+        let target = format!("/query?db={}&q={}", escape(database), escape(statement));
+        let (status, body) = send(&self.address, "POST", &target, b"").expect("influxd answers");
+        assert_eq!(status, 200, "{statement}: {body}");
+        body
+    }
+
+    /// Writes line protocol, with times in nanoseconds, into the default retention policy of `database`.
+    pub fn write(&self, database: &str, lines: &str) {
+        let target = format!("/write?db={}", escape(database));
+        let (status, body) = send(&self.address, "POST", &target, lines.as_bytes()).expect("influxd answers");
+        assert_eq!(status, 204, "{body}");
+    }
+
+    /// Polls the ping; false if the process ends first.
+    fn wait_until_up(&mut self) -> bool {
+        let deadline = Instant::now() + START_LIMIT;
+        while Instant::now() < deadline {
+            if matches!(send(&self.address, "GET", "/ping", b""), Ok((204, _))) {
+                return true;
+            }
+            if self.process.try_wait().expect("a child can be asked for its end").is_some() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("influxd did not answer within {START_LIMIT:?}");
+    }
+}
+
+impl Drop for Influxd {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing to save.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
+    listener.local_addr().expect("a bound listener has an address").port()
+}
+
+fn spawn(directory: &Path, config: &Path) -> Child {
+    let log = fs::File::create(directory.join("influxd.log")).expect("a log file in the temporary directory");
+    let started = Command::new("influxd")
+        .arg("-config")
+        .arg(config)
+        .env_clear()
+        .env("HOME", directory)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn();
+    match started {
+        Ok(process) => process,
+        Err(error) => {
+            panic!("cannot run influxd: {error}. `cargo xtask test` installs it (Debian's package influxdb)")
+        }
+    }
+}
+
+fn write_config(directory: &Path, http: u16, rpc: u16, http_settings: &str) -> std::path::PathBuf {
+    let data = directory.display();
+    let text = format!(
+        r#"reporting-disabled = true
+bind-address = "127.0.0.1:{rpc}"
+[meta]
+dir = "{data}/meta"
+[data]
+dir = "{data}/data"
+wal-dir = "{data}/wal"
+[monitor]
+store-enabled = false
+[continuous_queries]
+enabled = false
+[http]
+bind-address = "127.0.0.1:{http}"
+log-enabled = false
+{http_settings}
+[subscriber]
+enabled = true
+http-timeout = "5s"
+"#
+    );
+    let path = directory.join("influxd.conf");
+    fs::write(&path, text).expect("a config file in the temporary directory");
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_can_be_asked_for() {
+        let server = Influxd::start();
+        server.query("CREATE DATABASE plant");
+        server.write("plant", "m,host=a v=1.5 1000000000\n");
+        let answer = server.query_in("plant", "SELECT v FROM m GROUP BY host");
+        assert!(answer.contains(r#""values":[["1970-01-01T00:00:01Z",1.5]]"#), "{answer}");
+    }
+}
