@@ -10,7 +10,7 @@ pub struct Script {
     pub trailing: Vec<Comment>,
 }
 
-/// One comment line, its text without the slashes.
+/// One comment line, its text without the slashes and one space after them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comment {
     pub span: Span,
@@ -45,9 +45,10 @@ pub struct Ident {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expr {
-    /// From its first to its last byte.
+    /// From its first to its last byte, with the brackets around it.
     pub span: Span,
-    /// The byte that Kapacitor's messages name for it: the operator of a binary, the name of a call, else the start.
+    /// The byte that Kapacitor's messages name for it: the operator of a binary or a chain, the name of a
+    /// call, else the start.
     pub at: u32,
     /// The comment lines directly before its `at` token.
     pub comments: Vec<Comment>,
@@ -57,13 +58,22 @@ pub struct Expr {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
     /// `octal` if it was written with a leading zero.
-    Int { value: i64, octal: bool },
+    Int {
+        value: i64,
+        octal: bool,
+    },
     Float(f64),
     /// Nanoseconds, and the literal as it was written (`10s`, `1w`).
-    Duration { nanos: i64, literal: String },
+    Duration {
+        nanos: i64,
+        literal: String,
+    },
     Bool(bool),
     /// The value without quotes and escapes. `triple` if written in triple quotes.
-    String { value: String, triple: bool },
+    String {
+        value: String,
+        triple: bool,
+    },
     /// The expression between the slashes, `\/` already turned into `/`.
     Regex(String),
     Star,
@@ -74,12 +84,25 @@ pub enum ExprKind {
     Reference(String),
     /// `lambda: body`
     Lambda(Box<Expr>),
-    Unary { op: UnaryOp, operand: Box<Expr> },
-    Binary { op: BinaryOp, left: Box<Expr>, right: Box<Expr>, parens: bool, multi_line: bool },
+    Unary {
+        op: UnaryOp,
+        operand: Box<Expr>,
+    },
+    Binary {
+        op: BinaryOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+        parens: bool,
+        multi_line: bool,
+    },
     /// `name(arguments)` without a left side: a function.
     Call(Call),
     /// `left|name(arguments)`, `left.name(arguments)`, `left@name(arguments)`
-    Chain { left: Box<Expr>, link: Link, right: Box<Expr> },
+    Chain {
+        left: Box<Expr>,
+        link: Link,
+        right: Box<Expr>,
+    },
 }
 
 /// A call of a function, chaining method or property.
@@ -150,6 +173,17 @@ impl BinaryOp {
     }
 }
 
+impl Link {
+    /// As it is written in a script.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Link::Dot => ".",
+            Link::Pipe => "|",
+            Link::At => "@",
+        }
+    }
+}
+
 impl UnaryOp {
     /// As it is written in a script.
     pub fn symbol(self) -> &'static str {
@@ -157,6 +191,17 @@ impl UnaryOp {
             UnaryOp::Minus => "-",
             UnaryOp::Not => "!",
         }
+    }
+}
+
+impl Comment {
+    /// An empty line between two blocks of comments.
+    pub fn blank_line(at: u32) -> Self {
+        Comment { span: Span { start: at, end: at }, text: "\n".to_string() }
+    }
+
+    pub fn is_blank_line(&self) -> bool {
+        self.text == "\n"
     }
 }
 

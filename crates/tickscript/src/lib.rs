@@ -3,6 +3,18 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+mod error;
+mod expected;
+mod format;
+mod literal;
+mod nesting;
+mod parse;
+mod pattern;
 mod span;
 
+pub use error::ParseError;
+pub use format::{format, format_expr};
+pub use literal::{LiteralError, parse_duration, quote_reference, quote_regex, quote_string, write_duration};
+pub use nesting::MAX_NESTING;
+pub use parse::{MAX_DEPTH, parse, parse_lambda};
 pub use span::{Position, Span, position};

@@ -1,0 +1,100 @@
+//! What is wrong with a script's text, where, and what to write instead.
+
+use std::fmt;
+
+use crate::{Position, Span, position};
+
+/// Why a text is no script. Displays as one line; `render` shows the place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    /// The bytes that do not fit; empty at the end of the text.
+    pub span: Span,
+    /// Where they start.
+    pub position: Position,
+    /// What is wrong, without the place (`unexpected identifier "and"`).
+    pub message: String,
+    /// What could stand there, in words or quoted tokens; empty if the token itself is bad.
+    pub expected: Vec<String>,
+    /// How it is usually repaired.
+    pub hint: Option<String>,
+    /// The text around it, of one line.
+    near: String,
+}
+
+impl std::error::Error for ParseError {}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, char } = self.position;
+        write!(f, "parser: {} line {line} char {char} in \"{}\"", self.message, self.near)?;
+        if !self.expected.is_empty() {
+            write!(f, ". expected: {}", self.expected.join(", "))?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, ". hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ParseError {
+    pub(crate) fn new(text: &str, span: Span, message: impl Into<String>) -> Self {
+        let at = span.start as usize;
+        ParseError {
+            span,
+            position: position(text, at),
+            message: message.into(),
+            expected: Vec::new(),
+            hint: None,
+            near: near(text, at).to_string(),
+        }
+    }
+
+    pub(crate) fn expecting(mut self, expected: impl IntoIterator<Item = String>) -> Self {
+        self.expected = expected.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn hinting(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Several lines for a terminal: the message, the line of the script with the place marked, what was expected, the
+    /// hint. `text` is the script that was parsed.
+    pub fn render(&self, text: &str) -> String {
+        let Position { line, char } = self.position;
+        let source = text.split('\n').nth(line - 1).unwrap_or("").trim_end_matches('\r');
+        let number = line.to_string();
+        let margin = " ".repeat(number.len());
+        // Tabs stay tabs, so that the mark stands below its place whatever their width.
+        let before: String = source
+            .char_indices()
+            .take_while(|(i, _)| *i + 1 < char)
+            .map(|(_, c)| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        let marked = text.get(self.span.start as usize..self.span.end as usize).unwrap_or("");
+        let width = marked.split('\n').next().unwrap_or("").chars().count().max(1);
+        let mark = "^".repeat(width);
+        let mut out = format!("{} (line {line} char {char})\n", self.message);
+        out.push_str(&format!("{margin} |\n{number} | {source}\n{margin} | {before}{mark}\n"));
+        if !self.expected.is_empty() {
+            out.push_str(&format!("{margin} = expected {}\n", self.expected.join(", ")));
+        }
+        if let Some(hint) = &self.hint {
+            out.push_str(&format!("{margin} = hint: {hint}\n"));
+        }
+        out
+    }
+}
+
+/// Up to ten bytes before and after a place, within its line.
+fn near(text: &str, at: usize) -> &str {
+    const REACH: usize = 10;
+    let at = at.min(text.len());
+    let start = (at.saturating_sub(REACH)..=at).find(|&i| text.is_char_boundary(i)).unwrap_or(at);
+    let start = text[start..at].rfind('\n').map_or(start, |i| start + i + 1);
+    let stop = (at..=(at + REACH).min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(at);
+    let stop = text[at..stop].find('\n').map_or(stop, |i| at + i);
+    &text[start..stop]
+}

@@ -1,0 +1,127 @@
+//! The words for a token that does not fit, and the hint that usually helps.
+
+use crate::Span;
+use crate::error::ParseError;
+
+/// The error for what stands at byte `at`, where only `expected` could stand.
+pub(crate) fn unexpected(text: &str, at: usize, expected: &[&str]) -> ParseError {
+    let rest = &text[at..];
+    let (name, len) = describe(rest, at > 0 && ends_operand(&text[..at]));
+    let mut error = ParseError::new(text, Span::new(at, at + len), format!("unexpected {name}"))
+        .expecting(expected.iter().map(|word| word.to_string()));
+    error.hint = hint(text, at, expected).map(str::to_string);
+    error
+}
+
+/// Whether `/` would divide here.
+fn ends_operand(before: &str) -> bool {
+    before.trim_end().ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ')' | '"' | '\''))
+}
+
+/// What the token at the start of `rest` is, and its length.
+fn describe(rest: &str, after_operand: bool) -> (String, usize) {
+    let Some(first) = rest.chars().next() else { return ("EOF".to_string(), 0) };
+    if first.is_alphabetic() {
+        let len = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let word = &rest[..len];
+        return match word {
+            "AND" | "OR" | "TRUE" | "FALSE" | "var" | "dbrp" => (word.to_string(), len),
+            "lambda" if rest[len..].starts_with(':') => ("lambda".to_string(), len + 1),
+            _ => (format!("identifier \"{word}\""), len),
+        };
+    }
+    if first.is_ascii_digit() || (first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
+        return number(rest);
+    }
+    match first {
+        '\'' | '"' => quoted(rest, first),
+        '/' if !after_operand => match closing(&rest[1..], "/", true) {
+            Some(len) => ("regex".to_string(), len + 1),
+            None => ("unterminated regex".to_string(), first_line(rest)),
+        },
+        _ => {
+            let symbol = ["==", "!=", "=~", "!~", "<=", ">=", "&&", "||"].into_iter().find(|s| rest.starts_with(s));
+            match symbol {
+                Some(symbol) => (format!("\"{symbol}\""), symbol.len()),
+                None if first.is_ascii_graphic() => (format!("\"{first}\""), 1),
+                None => (format!("character {first:?}"), first.len_utf8()),
+            }
+        }
+    }
+}
+
+fn number(rest: &str) -> (String, usize) {
+    let len = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    let name = if rest[..len].matches('.').count() > 1 {
+        "multiple decimals in number"
+    } else if rest[len..].starts_with(['u', 'µ', 'm', 's', 'h', 'd', 'w']) {
+        "duration"
+    } else {
+        "number"
+    };
+    (name.to_string(), len)
+}
+
+fn quoted(rest: &str, quote: char) -> (String, usize) {
+    let name = if quote == '"' { "reference" } else { "string" };
+    let length = match rest.strip_prefix("'''") {
+        Some(inner) => closing(inner, "'''", false).map(|len| len + 3),
+        None => closing(&rest[1..], if quote == '"' { "\"" } else { "'" }, true).map(|len| len + 1),
+    };
+    match length {
+        Some(len) => (name.to_string(), len),
+        None => (format!("unterminated {name}"), first_line(rest)),
+    }
+}
+
+/// The length of `inner` up to and with its closing quote.
+fn closing(inner: &str, quote: &str, escapes: bool) -> Option<usize> {
+    let mut from = 0;
+    while let Some(found) = inner[from..].find(quote) {
+        let end = from + found + quote.len();
+        if !(escapes && inner[..from + found].ends_with('\\')) {
+            return Some(end);
+        }
+        from = end;
+    }
+    None
+}
+
+fn first_line(rest: &str) -> usize {
+    rest.find('\n').unwrap_or(rest.len())
+}
+
+/// What people who write this usually mean.
+fn hint(text: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
+    let (before, rest) = text.split_at(at);
+    let word = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
+    let wants = |word: &str| expected.contains(&word);
+    Some(match rest.chars().next() {
+        None if wants("\")\"") => "a bracket is still open",
+        None if wants("\"]\"") => "a list is still open",
+        None => "the script ends in the middle of a statement",
+        Some('\'') if before.ends_with('\'') => "inside of a string write \\' for a quote, or use '''triple quotes'''",
+        Some('\'') if closing(&rest[1..], "'", true).is_none() => "a string ends with the quote it opened with",
+        Some('"') if closing(&rest[1..], "\"", true).is_none() => "a reference ends with a double quote",
+        Some('&') => "write AND for \"and\"",
+        Some('|') if rest.starts_with("||") => "write OR for \"or\"",
+        Some('|' | '@') if wants("a value") => "name what is chained on: stream, batch or a variable",
+        Some('=') if wants("an operator") => "write == to compare, var name = value to declare",
+        Some('!') if wants("an operator") => "the operators are != and !~, without a space inside",
+        Some('#') => "comments start with //",
+        Some('*') if before.ends_with('/') => "comments start with //",
+        Some('+') => "a number has no plus sign",
+        Some('“' | '”' | '„' | '‘' | '’' | '`') => "quotes are ' for strings and \" for fields and tags",
+        Some('\u{feff}') => "the file starts with a byte order mark: save it without",
+        Some('{' | '}') => "there are no blocks in TICKscript",
+        Some(')') if wants("a statement") => "this bracket was never opened",
+        Some('_') => "a name starts with a letter",
+        _ if word == "lambda" && wants("a value") => "a lambda stands as an argument or a variable's value, alone",
+        _ => match word {
+            "and" | "And" => "write AND in capital letters",
+            "or" | "Or" => "write OR in capital letters",
+            "not" | "NOT" => "write ! for \"not\"",
+            _ => return None,
+        },
+    })
+}

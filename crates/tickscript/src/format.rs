@@ -1,0 +1,189 @@
+//! Tree → text in the one canonical layout, comments kept: what the stored script of a task looks like.
+
+use crate::ast::{Call, Comment, Expr, ExprKind, Link, Script, Statement, StatementKind};
+use crate::literal::{quote_reference, quote_regex, write_duration, write_float, write_int, write_string};
+
+const STEP: usize = 4;
+
+/// The canonical text of a script.
+pub fn format(script: &Script) -> String {
+    let mut writer = Writer::default();
+    for (i, statement) in script.statements.iter().enumerate() {
+        if i > 0 {
+            writer.line_end();
+        }
+        writer.statement(statement);
+        writer.line_end();
+    }
+    if !script.trailing.is_empty() {
+        if !script.statements.is_empty() {
+            writer.line_end();
+        }
+        writer.comments(&script.trailing, 0, true);
+        writer.line_end();
+    }
+    writer.out
+}
+
+/// The canonical text of one expression.
+pub fn format_expr(expr: &Expr) -> String {
+    let mut writer = Writer::default();
+    writer.expr(expr, 0, true);
+    writer.out
+}
+
+#[derive(Default)]
+struct Writer {
+    out: String,
+}
+
+impl Writer {
+    fn line_end(&mut self) {
+        self.out.push('\n');
+    }
+
+    fn indent(&mut self, indent: usize) {
+        self.out.extend(std::iter::repeat_n(' ', indent));
+    }
+
+    fn statement(&mut self, statement: &Statement) {
+        self.comments(&statement.comments, 0, true);
+        match &statement.kind {
+            StatementKind::Var { name, value } => {
+                self.out.push_str("var ");
+                self.out.push_str(&name.name);
+                self.out.push_str(" = ");
+                self.expr(value, 0, false);
+            }
+            StatementKind::VarType { name, type_name } => {
+                self.out.push_str("var ");
+                self.out.push_str(&name.name);
+                self.out.push(' ');
+                self.out.push_str(&type_name.name);
+            }
+            StatementKind::Dbrp { database, retention_policy } => {
+                self.out.push_str("dbrp ");
+                self.out.push_str(&quote_reference(database));
+                self.out.push('.');
+                self.out.push_str(&quote_reference(retention_policy));
+            }
+            StatementKind::Expr(expr) => self.expr(expr, 0, true),
+        }
+    }
+
+    /// Comment lines always stand on lines of their own.
+    fn comments(&mut self, comments: &[Comment], indent: usize, on_new_line: bool) {
+        if comments.is_empty() {
+            return;
+        }
+        if !on_new_line {
+            self.line_end();
+        }
+        for comment in comments {
+            if !comment.is_blank_line() {
+                self.indent(indent);
+                self.out.push_str("//");
+                if !comment.text.is_empty() {
+                    self.out.push(' ');
+                    self.out.push_str(&comment.text);
+                }
+            }
+            self.line_end();
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr, indent: usize, on_new_line: bool) {
+        if let ExprKind::Chain { left, link, right } = &expr.kind {
+            return self.chain(expr, left, *link, right, indent, on_new_line);
+        }
+        self.comments(&expr.comments, indent, on_new_line);
+        let on_new_line = on_new_line || !expr.comments.is_empty();
+        if on_new_line {
+            self.indent(indent);
+        }
+        match &expr.kind {
+            ExprKind::Lambda(body) => {
+                self.out.push_str("lambda: ");
+                self.expr(body, indent, false);
+            }
+            ExprKind::Unary { op, operand } => {
+                self.out.push_str(op.symbol());
+                self.expr(operand, indent, false);
+            }
+            ExprKind::Binary { .. } => self.binary(&expr.kind, indent),
+            ExprKind::List(items) => {
+                self.out.push('[');
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        self.out.push_str(", ");
+                    }
+                    self.expr(item, indent, on_new_line);
+                }
+                self.out.push(']');
+            }
+            ExprKind::Call(call) => self.call(call, indent),
+            _ => self.literal(&expr.kind),
+        }
+    }
+
+    fn chain(&mut self, chain: &Expr, left: &Expr, link: Link, right: &Expr, indent: usize, on_new_line: bool) {
+        self.expr(left, indent, on_new_line);
+        self.line_end();
+        let indent = indent + if link == Link::Dot { 2 * STEP } else { STEP };
+        self.comments(&chain.comments, indent, true);
+        self.indent(indent);
+        self.out.push_str(link.symbol());
+        self.expr(right, indent, false);
+    }
+
+    fn binary(&mut self, kind: &ExprKind, indent: usize) {
+        let ExprKind::Binary { op, left, right, parens, multi_line } = kind else { return };
+        let indent = if *parens { indent + STEP } else { indent };
+        if *parens {
+            self.out.push('(');
+        }
+        self.expr(left, indent, false);
+        self.out.push(' ');
+        self.out.push_str(op.symbol());
+        self.out.push(if *multi_line { '\n' } else { ' ' });
+        self.expr(right, indent, *multi_line);
+        if *parens {
+            self.out.push(')');
+        }
+    }
+
+    fn call(&mut self, call: &Call, indent: usize) {
+        self.out.push_str(&call.name.name);
+        self.out.push('(');
+        for (i, arg) in call.args.iter().enumerate() {
+            if i > 0 {
+                self.out.push_str(if call.multi_line { "," } else { ", " });
+            }
+            if call.multi_line {
+                self.line_end();
+            }
+            self.expr(arg, indent + STEP, call.multi_line);
+        }
+        if call.multi_line && !call.args.is_empty() {
+            self.line_end();
+            self.indent(indent);
+        }
+        self.out.push(')');
+    }
+
+    fn literal(&mut self, kind: &ExprKind) {
+        match kind {
+            ExprKind::Int { value, octal } => self.out.push_str(&write_int(*value, *octal)),
+            ExprKind::Float(value) => self.out.push_str(&write_float(*value)),
+            ExprKind::Duration { nanos, literal } if literal.is_empty() => self.out.push_str(&write_duration(*nanos)),
+            ExprKind::Duration { literal, .. } => self.out.push_str(literal),
+            ExprKind::Bool(value) => self.out.push_str(if *value { "TRUE" } else { "FALSE" }),
+            ExprKind::String { value, triple } => self.out.push_str(&write_string(value, *triple)),
+            ExprKind::Regex(regex) => self.out.push_str(&quote_regex(regex)),
+            ExprKind::Star => self.out.push('*'),
+            ExprKind::Ident(name) => self.out.push_str(name),
+            ExprKind::Reference(name) => self.out.push_str(&quote_reference(name)),
+            _ => {}
+        }
+    }
+}
