@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use toml::Value as Toml;
 
 use crate::argument::Argument;
-use crate::error::{ArgumentsError, Mismatch, SetError};
+use crate::error::{ArgumentsError, Mismatch, SetError, TextError};
 use crate::setting::Setting;
 
 /// One value of an object, reached by a table. The object is always the one that the table was made for.
@@ -18,7 +18,7 @@ pub trait Access: Send + Sync {
     fn set_json(&self, object: &mut dyn Any, json: &Json) -> Result<(), Mismatch>;
     fn set_toml(&self, object: &mut dyn Any, toml: &Toml) -> Result<(), Mismatch>;
     /// From the environment; `path` names a part of the value, empty for all of it.
-    fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), Mismatch>;
+    fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), TextError>;
     /// Empties the value.
     fn zero(&self, object: &mut dyn Any);
     fn json(&self, object: &mut dyn Any) -> Json;
@@ -52,7 +52,7 @@ impl<D: 'static, T: Setting> Access for Field<D, T> {
         Ok(())
     }
 
-    fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), Mismatch> {
+    fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), TextError> {
         (self.get)(object_as(object)).set_text(path, text)
     }
 
@@ -89,7 +89,7 @@ impl<D: 'static, T: Setting> Access for Growing<D, T> {
         self.list.set_toml(object, toml)
     }
 
-    fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), Mismatch> {
+    fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), TextError> {
         self.list.set_text(object, path, text)
     }
 
@@ -134,7 +134,7 @@ impl<D: 'static> Access for Flag<D> {
         self.value.set_toml(object, toml)
     }
 
-    fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), Mismatch> {
+    fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), TextError> {
         self.value.set_text(object, path, text)
     }
 
@@ -183,8 +183,8 @@ impl<D: 'static> Access for Method<D> {
         self.set_json(object, &crate::setting::toml_as_json(toml))
     }
 
-    fn set_text(&self, _object: &mut dyn Any, _path: &str, text: &str) -> Result<(), Mismatch> {
-        Err(Mismatch::new("a setting with one value", format!("{text:?}")))
+    fn set_text(&self, _object: &mut dyn Any, _path: &str, text: &str) -> Result<(), TextError> {
+        Err(Mismatch::new("a setting with one value", format!("{text:?}")).into())
     }
 
     fn zero(&self, _object: &mut dyn Any) {}

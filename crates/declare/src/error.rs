@@ -91,3 +91,18 @@ impl From<Mismatch> for SetError {
         SetError::Value { name: String::new(), mismatch: Box::new(mismatch) }
     }
 }
+
+/// Why a text of the environment did not become a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextError {
+    /// The variable names a part of the value that is not there.
+    NoPlace(Mismatch),
+    /// The text is no such value.
+    Value(Mismatch),
+}
+
+impl From<Mismatch> for TextError {
+    fn from(mismatch: Mismatch) -> Self {
+        TextError::Value(mismatch)
+    }
+}

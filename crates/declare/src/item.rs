@@ -10,7 +10,7 @@ use toml::Value as Toml;
 
 use crate::access::Access;
 use crate::argument::Argument;
-use crate::error::{ArgumentsError, Mismatch, SetError};
+use crate::error::{ArgumentsError, Mismatch, SetError, TextError};
 use crate::kind::Kind;
 use crate::table::Shown;
 
@@ -142,7 +142,7 @@ impl Item {
     }
 
     /// From the environment; `path` names a part of the value, empty for all of it.
-    pub fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), Mismatch> {
+    pub fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), TextError> {
         self.access.set_text(object, path, text)
     }
 

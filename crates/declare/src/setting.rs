@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use toml::Value as Toml;
 
 use crate::argument::{Argument, string_literal};
-use crate::error::{ArgumentsError, Mismatch};
+use crate::error::{ArgumentsError, Mismatch, TextError};
 use crate::kind::Kind;
 
 pub use duration::Nanos;
@@ -38,9 +38,9 @@ pub trait Setting: Clone + Send + Sync + 'static {
     fn from_text(text: &str) -> Result<Self, Mismatch>;
 
     /// From the environment, where `path` names a part of the value (`0`, `autogen`); empty for all of it.
-    fn set_text(&mut self, path: &str, text: &str) -> Result<(), Mismatch> {
+    fn set_text(&mut self, path: &str, text: &str) -> Result<(), TextError> {
         if !path.is_empty() {
-            return Err(Mismatch::new("the name of a setting", format!("{path:?} after it")));
+            return Err(TextError::NoPlace(Mismatch::new("the name of a setting", format!("_{path} after one"))));
         }
         *self = Self::from_text(text)?;
         Ok(())

@@ -18,7 +18,7 @@ pub struct Table {
     about: Cow<'static, str>,
     items: Arc<[Item]>,
     examples: Vec<Cow<'static, str>>,
-    fresh: fn() -> Box<dyn Any + Send>,
+    fresh: Arc<dyn Fn() -> Box<dyn Any + Send> + Send + Sync>,
     copy: fn(&dyn Any) -> Box<dyn Any + Send>,
 }
 
@@ -58,7 +58,14 @@ impl Table {
         fresh: fn() -> Box<dyn Any + Send>,
         copy: fn(&dyn Any) -> Box<dyn Any + Send>,
     ) -> Self {
-        Table { about, items: items.into(), examples, fresh, copy }
+        Table { about, items: items.into(), examples, fresh: Arc::new(fresh), copy }
+    }
+
+    /// With other defaults than those of the type.
+    #[must_use]
+    pub fn starting_from<D: Clone + Send + Sync + 'static>(mut self, defaults: D) -> Self {
+        self.fresh = Arc::new(move || Box::new(defaults.clone()));
+        self
     }
 
     pub fn about(&self) -> &str {
@@ -102,6 +109,14 @@ impl Table {
             .iter()
             .find(|item| item.key == key)
             .or_else(|| self.items.iter().find(|item| item.key.eq_ignore_ascii_case(key)))
+    }
+
+    /// The item that a config file calls so. An exact match goes before one in another case.
+    pub fn find_name(&self, name: &str) -> Option<&Item> {
+        self.items
+            .iter()
+            .find(|item| item.name == name)
+            .or_else(|| self.items.iter().find(|item| item.name.eq_ignore_ascii_case(name)))
     }
 
     /// Documented properties whose names are near to this one.

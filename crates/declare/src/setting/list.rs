@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use toml::Value as Toml;
 
 use crate::argument::Argument;
-use crate::error::{ArgumentsError, Mismatch};
+use crate::error::{ArgumentsError, Mismatch, TextError};
 use crate::kind::Kind;
 use crate::setting::{Setting, toml_as_json, wrong, wrong_json, wrong_text};
 
@@ -36,7 +36,7 @@ impl<T: Setting> Setting for Option<T> {
         T::from_text(text).map(Some)
     }
 
-    fn set_text(&mut self, path: &str, text: &str) -> Result<(), Mismatch> {
+    fn set_text(&mut self, path: &str, text: &str) -> Result<(), TextError> {
         let mut value = self.clone().unwrap_or_else(T::zero);
         value.set_text(path, text)?;
         *self = Some(value);
@@ -100,18 +100,22 @@ impl<T: Setting> Setting for Vec<T> {
     }
 
     /// `path` is an index, counted from 0, of a place that exists.
-    fn set_text(&mut self, path: &str, text: &str) -> Result<(), Mismatch> {
+    fn set_text(&mut self, path: &str, text: &str) -> Result<(), TextError> {
         if path.is_empty() {
-            return Self::from_text(text).map(|_| ());
+            return Err(TextError::NoPlace(Self::from_text(text).err().unwrap_or_else(|| wrong_text::<Self>(text))));
         }
         let (index, rest) = path.split_once('_').unwrap_or((path, ""));
-        let index: usize = index
-            .parse()
-            .map_err(|_| Mismatch::new("the index of a list's place, counted from 0", format!("{index:?}")))?;
+        let Ok(index) = index.parse::<usize>() else {
+            let got = format!("{index:?}");
+            return Err(TextError::NoPlace(Mismatch::new("the index of a list's place, counted from 0", got)));
+        };
         let length = self.len();
         let Some(item) = self.get_mut(index) else {
-            return Err(Mismatch::new(format!("the index of one of the {length} that exist"), index.to_string())
-                .hint("the environment cannot add to a list: list it in the config file first"));
+            let expected = format!("the index of one of the {length} places that exist");
+            return Err(TextError::NoPlace(
+                Mismatch::new(expected, index.to_string())
+                    .hint("the environment cannot add to a list: list it in the config file first"),
+            ));
         };
         item.set_text(rest, text)
     }
@@ -171,9 +175,9 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
     }
 
     /// `path` is a key, in exactly the spelling of the table, or a new one.
-    fn set_text(&mut self, path: &str, text: &str) -> Result<(), Mismatch> {
+    fn set_text(&mut self, path: &str, text: &str) -> Result<(), TextError> {
         if path.is_empty() {
-            return Self::from_text(text).map(|_| ());
+            return Err(TextError::NoPlace(Self::from_text(text).err().unwrap_or_else(|| wrong_text::<Self>(text))));
         }
         // The longest key that exists and is followed by the path of a part of it.
         let existing = self
