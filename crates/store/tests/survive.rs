@@ -1,4 +1,5 @@
 //! What the store keeps and refuses: restarts, a killed process, damaged and foreign files, random operations.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +19,7 @@ fn task(id: &str) -> Task {
         script: "stream\n".into(),
         raw_script: "stream".into(),
         template_id: None,
-        vars: serde_json::json!({ "x": 0.1234567890123456789 }),
+        vars: serde_json::json!({ "x": 0.123_456_789_012_345_68 }),
         status: Status::Enabled,
         error: String::new(),
         created: 1,

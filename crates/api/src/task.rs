@@ -1,0 +1,214 @@
+//! Tasks: `/tasks` and what is below it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::link::Link;
+use crate::time::Time;
+use crate::vars::Vars;
+
+/// The path of the list.
+pub const PATH: &str = "/kapacitor/v1/tasks";
+
+/// The fields that a list can be asked for.
+pub const FIELDS: &[&str] = &[
+    "link",
+    "id",
+    "template-id",
+    "type",
+    "dbrps",
+    "script",
+    "vars",
+    "dot",
+    "status",
+    "executing",
+    "error",
+    "stats",
+    "created",
+    "modified",
+    "last-enabled",
+];
+
+/// What a task reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskType {
+    /// Not told, or not a known word.
+    #[default]
+    Invalid,
+    Stream,
+    Batch,
+}
+
+impl TaskType {
+    /// The word of the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            TaskType::Invalid => "invalid",
+            TaskType::Stream => "stream",
+            TaskType::Batch => "batch",
+        }
+    }
+
+    fn is_invalid(&self) -> bool {
+        *self == TaskType::Invalid
+    }
+}
+
+/// Whether a task shall run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    #[default]
+    Disabled,
+    Enabled,
+}
+
+impl Status {
+    /// The word of the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Disabled => "disabled",
+            Status::Enabled => "enabled",
+        }
+    }
+}
+
+/// A database and a retention policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Dbrp {
+    pub db: String,
+    pub rp: String,
+}
+
+/// `"db"."rp"`, quotes within names escaped.
+impl fmt::Display for Dbrp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}.{:?}", self.db, self.rp)
+    }
+}
+
+/// Counters of a running task; empty when it does not run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct ExecutionStats {
+    /// Of the whole task, such as `throughput`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub task_stats: BTreeMap<String, Value>,
+    /// By node name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_stats: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+/// A task.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Task {
+    pub link: Link,
+    pub id: String,
+    /// Empty if the task was not made of a template.
+    pub template_id: String,
+    #[serde(rename = "type")]
+    pub task_type: TaskType,
+    pub dbrps: Vec<Dbrp>,
+    pub script: String,
+    pub vars: Vars,
+    /// The pipeline in Graphviz's language.
+    pub dot: String,
+    pub status: Status,
+    pub executing: bool,
+    /// Empty when all is well.
+    pub error: String,
+    pub stats: ExecutionStats,
+    pub created: Time,
+    pub modified: Time,
+    pub last_enabled: Time,
+    /// What the script still uses of the old dialect; in answers to POST and PATCH, absent when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// The answer to a GET of the list, when all fields are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TaskList {
+    pub tasks: Vec<Task>,
+}
+
+/// The body of a POST or PATCH; what is absent stays as it is. Unknown fields are passed over.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct TaskOptions {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub template_id: String,
+    #[serde(rename = "type", skip_serializing_if = "TaskType::is_invalid")]
+    pub task_type: TaskType,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dbrps: Vec<Dbrp>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub script: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    #[serde(skip_serializing_if = "Vars::is_empty")]
+    pub vars: Vars,
+}
+
+/// A task file: what `define -file` and the load directory take. Unknown fields are passed over.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct TaskFile {
+    pub id: String,
+    pub template_id: String,
+    pub dbrps: Vec<Dbrp>,
+    pub vars: Vars,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_task_reads_as_recorded() {
+        let recorded = json!({
+            "link": { "rel": "self", "href": "/kapacitor/v1/tasks/salty" },
+            "id": "salty",
+            "template-id": "",
+            "type": "stream",
+            "dbrps": [{ "db": "telegraf", "rp": "default" }, { "db": "my db", "rp": "auto.gen" }],
+            "script": "stream\n    |from()\n        .measurement('salt')\n",
+            "vars": {},
+            "dot": "digraph salty {\nstream0 -> from1;\n}",
+            "status": "disabled",
+            "executing": false,
+            "error": "",
+            "stats": {},
+            "created": "2021-01-01T12:00:00.5Z",
+            "modified": "2021-01-01T12:00:00Z",
+            "last-enabled": "0001-01-01T00:00:00Z",
+        });
+        let task: Task = serde_json::from_value(recorded.clone()).unwrap();
+        assert_eq!(task.last_enabled, Time::Never);
+        assert_eq!(serde_json::to_value(&task).unwrap(), recorded);
+        let few: Task = serde_json::from_value(json!({ "id": "a", "warnings": ["w"] })).unwrap();
+        assert_eq!((few.id.as_str(), few.warnings.len()), ("a", 1));
+    }
+
+    #[test]
+    fn absent_options_are_not_sent() {
+        let options = TaskOptions { status: Some(Status::Enabled), ..TaskOptions::default() };
+        assert_eq!(serde_json::to_value(&options).unwrap(), json!({ "status": "enabled" }));
+        assert_eq!(serde_json::to_value(TaskOptions::default()).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn dbrps_are_quoted() {
+        let dbrp = Dbrp { db: "q\"uote".into(), rp: "x".into() };
+        assert_eq!(dbrp.to_string(), r#""q\"uote"."x""#);
+    }
+}
