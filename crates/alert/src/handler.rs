@@ -1,0 +1,54 @@
+//! What sends an event away.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::Event;
+
+/// A future that a trait's method returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Sends events to one place. A queue stands before it, so it gets one event at a time and may take its time; retry
+/// stands around it, so it tries once and says how it went.
+pub trait Handler: Send {
+    /// Sends an event.
+    fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome>;
+
+    /// When `flush` wants to be called, for handlers that collect events before they send them.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Sends what was collected: called when it is due, and once at the end.
+    fn flush(&mut self) -> BoxFuture<'_, Outcome> {
+        Box::pin(std::future::ready(Outcome::Done))
+    }
+}
+
+/// How an attempt to send went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// It may work later; not before `after`, if the other side said so.
+    Retry {
+        why: String,
+        after: Option<Duration>,
+    },
+    /// It will not work later either.
+    GiveUp(String),
+}
+
+impl Outcome {
+    /// It may work later.
+    pub fn retry(why: impl Into<String>) -> Self {
+        Outcome::Retry { why: why.into(), after: None }
+    }
+
+    /// It will not work later either.
+    pub fn give_up(why: impl Into<String>) -> Self {
+        Outcome::GiveUp(why.into())
+    }
+}

@@ -1,0 +1,424 @@
+//! One bounded queue and one worker for each handler, so that a slow one delays neither alerts nor other handlers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::{error, warn};
+
+use crate::retry::{RetryPolicy, random};
+use crate::{Event, Handler, Outcome};
+
+/// How queues of handlers behave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QueueOptions {
+    /// How many events may wait for a handler.
+    pub capacity: usize,
+    pub retry: RetryPolicy,
+    /// How long a handler that is closed may go on with what waits.
+    pub flush_limit: Duration,
+    /// How long one attempt may take before it is broken off; handlers have shorter limits of their own.
+    pub attempt_limit: Duration,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        QueueOptions {
+            capacity: 5000,
+            retry: RetryPolicy::default(),
+            flush_limit: Duration::from_secs(10),
+            attempt_limit: Duration::from_secs(900),
+        }
+    }
+}
+
+impl QueueOptions {
+    /// With the capacity of the config's `topic-buffer-length`, of which less than 1000 means the default.
+    #[must_use]
+    pub fn with_topic_buffer_length(mut self, length: usize) -> Self {
+        self.capacity = if length < 1000 { QueueOptions::default().capacity } else { length };
+        self
+    }
+}
+
+/// What became of a handler's events, since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Wait now, the one that is being sent included.
+    pub queued: u64,
+    pub sent: u64,
+    /// Attempts after the first of an event.
+    pub retried: u64,
+    /// Given up after the last attempt.
+    pub failed: u64,
+    /// Never tried: the queue was full, or closed with events left.
+    pub dropped: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    queued: AtomicU64,
+    sent: AtomicU64,
+    retried: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn counts(&self) -> Counts {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            queued: get(&self.queued),
+            sent: get(&self.sent),
+            retried: get(&self.retried),
+            failed: get(&self.failed),
+            dropped: get(&self.dropped),
+        }
+    }
+
+    fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn one_dropped(&self) {
+        Self::add(&self.dropped);
+    }
+
+    /// Counts how the only attempt went.
+    pub(crate) fn one_tried(&self, outcome: &Outcome) {
+        Self::add(if *outcome == Outcome::Done { &self.sent } else { &self.failed });
+    }
+}
+
+/// The workers that run, so that an end can wait for them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Workers(Arc<Running>);
+
+#[derive(Debug, Default)]
+struct Running {
+    count: AtomicUsize,
+    ended: Notify,
+}
+
+struct Ticket(Arc<Running>);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::AcqRel);
+        self.0.ended.notify_waiters();
+    }
+}
+
+impl Workers {
+    fn ticket(&self) -> Ticket {
+        self.0.count.fetch_add(1, Ordering::AcqRel);
+        Ticket(self.0.clone())
+    }
+
+    /// Waits until all have ended; whether they have, within the limit.
+    pub(crate) async fn ended(&self, limit: Duration) -> bool {
+        let all = async {
+            loop {
+                let ended = self.0.ended.notified();
+                if self.0.count.load(Ordering::Acquire) == 0 {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        timeout(limit, all).await.is_ok()
+    }
+}
+
+/// Hands events to a worker. Dropping it closes the queue: the worker goes on with what waits, for `flush_limit`.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    events: mpsc::Sender<Arc<Event>>,
+    counters: Arc<Counters>,
+    closing: watch::Sender<Option<Instant>>,
+    flush_limit: Duration,
+    runtime: Handle,
+}
+
+/// Why an event was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Full,
+    Stopped,
+}
+
+impl Queue {
+    pub(crate) fn start(
+        name: Arc<str>,
+        handler: Box<dyn Handler>,
+        options: QueueOptions,
+        runtime: &Handle,
+        workers: &Workers,
+    ) -> Self {
+        let (sender, receiver) = mpsc::channel(options.capacity.max(1));
+        let (closing, deadline) = watch::channel(None);
+        let counters = Arc::new(Counters::default());
+        let worker = Worker { name, handler, counters: counters.clone(), options };
+        let ticket = workers.ticket();
+        runtime.spawn(async move {
+            worker.run(receiver, deadline).await;
+            drop(ticket);
+        });
+        Queue { events: sender, counters, closing, flush_limit: options.flush_limit, runtime: runtime.clone() }
+    }
+
+    /// Never waits.
+    pub(crate) fn push(&self, event: &Arc<Event>) -> Result<(), Refused> {
+        Counters::add(&self.counters.queued);
+        self.events.try_send(event.clone()).map_err(|error| {
+            self.counters.queued.fetch_sub(1, Ordering::Relaxed);
+            self.counters.one_dropped();
+            match error {
+                mpsc::error::TrySendError::Full(_) => Refused::Full,
+                mpsc::error::TrySendError::Closed(_) => Refused::Stopped,
+            }
+        })
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counters.counts()
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        let _entered = self.runtime.enter();
+        self.closing.send_replace(Some(Instant::now() + self.flush_limit));
+    }
+}
+
+struct Worker {
+    name: Arc<str>,
+    handler: Box<dyn Handler>,
+    counters: Arc<Counters>,
+    options: QueueOptions,
+}
+
+impl Worker {
+    async fn run(mut self, mut events: mpsc::Receiver<Arc<Event>>, mut closing: watch::Receiver<Option<Instant>>) {
+        let (name, counters) = (self.name.clone(), self.counters.clone());
+        tokio::select! {
+            () = self.work(&mut events) => {}
+            () = deadline_passed(&mut closing) => {
+                let left = counters.queued.swap(0, Ordering::Relaxed);
+                if left > 0 {
+                    counters.dropped.fetch_add(left, Ordering::Relaxed);
+                    error!(handler = %name, events = left, "handler closed before all its events were sent");
+                }
+            }
+        }
+    }
+
+    async fn work(&mut self, events: &mut mpsc::Receiver<Arc<Event>>) {
+        loop {
+            let due = self.handler.due();
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.deliver(&event).await,
+                    None => break,
+                },
+                () = until(due) => self.flush().await,
+            }
+        }
+        self.flush().await;
+    }
+
+    async fn flush(&mut self) {
+        let why = match timeout(self.options.attempt_limit, self.handler.flush()).await {
+            Ok(Outcome::Done) => return,
+            Ok(Outcome::Retry { why, .. } | Outcome::GiveUp(why)) => why,
+            Err(_) => "it took too long".to_string(),
+        };
+        Counters::add(&self.counters.failed);
+        error!(handler = %self.name, why, "handler failed");
+    }
+
+    /// Sends an event, as often as it takes or is allowed.
+    async fn deliver(&mut self, event: &Event) {
+        let mut failures = 0;
+        loop {
+            let outcome = match timeout(self.options.attempt_limit, self.handler.handle(event)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Outcome::give_up("it took too long"),
+            };
+            let (why, pause) = match outcome {
+                Outcome::Done => {
+                    Counters::add(&self.counters.sent);
+                    break;
+                }
+                Outcome::Retry { why, after } => {
+                    failures += 1;
+                    (why, self.options.retry.pause(failures, after, random()))
+                }
+                Outcome::GiveUp(why) => (why, None),
+            };
+            let Some(pause) = pause else {
+                Counters::add(&self.counters.failed);
+                error!(handler = %self.name, topic = %event.topic, event = %event.state.id, why, "handler failed");
+                break;
+            };
+            warn!(
+                handler = %self.name, topic = %event.topic, event = %event.state.id, why,
+                "handler failed, will try again in {:.1}s", pause.as_secs_f64()
+            );
+            sleep(pause).await;
+            Counters::add(&self.counters.retried);
+        }
+        self.counters.queued.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends when the queue is closed and its time to flush is over.
+async fn deadline_passed(closing: &mut watch::Receiver<Option<Instant>>) {
+    // An error means that the queue is gone; its last word is still there.
+    let _ = closing.wait_for(Option::is_some).await;
+    let deadline = *closing.borrow();
+    until(deadline).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::testing::event;
+    use crate::{BoxFuture, Level};
+
+    /// Fails the first times, then writes down what it gets.
+    #[derive(Clone, Default)]
+    struct Flaky {
+        fails: usize,
+        tries: Arc<AtomicUsize>,
+        hangs: Arc<AtomicBool>,
+        got: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Handler for Flaky {
+        fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
+            Box::pin(async move {
+                if self.hangs.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+                if &*event.state.id == "bad" {
+                    return Outcome::give_up("bad");
+                }
+                if self.tries.fetch_add(1, Ordering::Relaxed) < self.fails {
+                    return Outcome::retry("not yet");
+                }
+                self.got.lock().unwrap().push(event.state.id.to_string());
+                Outcome::Done
+            })
+        }
+    }
+
+    fn start(handler: &Flaky, options: QueueOptions) -> (Queue, Workers) {
+        let workers = Workers::default();
+        let queue = Queue::start("h".into(), Box::new(handler.clone()), options, &Handle::current(), &workers);
+        (queue, workers)
+    }
+
+    fn push(queue: &Queue, id: &str) -> Result<(), Refused> {
+        queue.push(&Arc::new(event("t", id, Level::Critical)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_are_tried_again_in_order_and_given_up_at_the_end() {
+        let handler = Flaky { fails: 2, ..Flaky::default() };
+        let (queue, workers) = start(&handler, QueueOptions { flush_limit: Duration::MAX / 4, ..Default::default() });
+        for id in ["a", "bad", "b"] {
+            push(&queue, id).unwrap();
+        }
+        let counters = queue.counters.clone();
+        drop(queue);
+        assert!(workers.ended(Duration::from_secs(3600)).await);
+        assert_eq!(*handler.got.lock().unwrap(), ["a", "b"]);
+        assert_eq!(counters.counts(), Counts { queued: 0, sent: 2, retried: 2, failed: 1, dropped: 0 });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retrying_has_an_end() {
+        let handler = Flaky { fails: usize::MAX, ..Flaky::default() };
+        let (queue, workers) = start(&handler, QueueOptions { flush_limit: Duration::MAX / 4, ..Default::default() });
+        push(&queue, "a").unwrap();
+        let counters = queue.counters.clone();
+        drop(queue);
+        assert!(workers.ended(Duration::from_secs(3600)).await);
+        assert_eq!(counters.counts(), Counts { retried: 5, failed: 1, ..Counts::default() });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_refuses_and_a_closed_one_ends_in_time() {
+        let handler = Flaky::default();
+        handler.hangs.store(true, Ordering::Relaxed);
+        let (queue, workers) = start(&handler, QueueOptions { capacity: 2, ..Default::default() });
+        push(&queue, "a").unwrap();
+        push(&queue, "b").unwrap();
+        assert_eq!(push(&queue, "c"), Err(Refused::Full));
+        let counters = queue.counters.clone();
+        assert_eq!(counters.counts(), Counts { queued: 2, dropped: 1, ..Counts::default() });
+        drop(queue);
+        assert!(!workers.ended(Duration::from_secs(9)).await);
+        assert!(workers.ended(Duration::from_secs(2)).await);
+        assert_eq!(counters.counts(), Counts { dropped: 3, ..Counts::default() });
+    }
+
+    /// Collects ids and sends them together two seconds after the first.
+    struct Digest {
+        ids: Vec<String>,
+        since: Option<Instant>,
+        sent: mpsc::UnboundedSender<(Vec<String>, Instant)>,
+    }
+
+    impl Handler for Digest {
+        fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
+            self.since.get_or_insert_with(Instant::now);
+            self.ids.push(event.state.id.to_string());
+            Box::pin(std::future::ready(Outcome::Done))
+        }
+
+        fn due(&self) -> Option<Instant> {
+            self.since.map(|since| since + Duration::from_secs(2))
+        }
+
+        fn flush(&mut self) -> BoxFuture<'_, Outcome> {
+            Box::pin(async {
+                if self.since.take().is_some() {
+                    self.sent.send((std::mem::take(&mut self.ids), Instant::now())).unwrap();
+                }
+                Outcome::Done
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn collecting_handlers_are_flushed_when_due_and_at_the_end() {
+        let (sent, mut flushed) = mpsc::unbounded_channel();
+        let handler = Digest { ids: Vec::new(), since: None, sent };
+        let workers = Workers::default();
+        let queue = Queue::start("d".into(), Box::new(handler), QueueOptions::default(), &Handle::current(), &workers);
+        let start = Instant::now();
+        push(&queue, "a").unwrap();
+        push(&queue, "b").unwrap();
+        assert_eq!(flushed.recv().await, Some((vec!["a".into(), "b".into()], start + Duration::from_secs(2))));
+        push(&queue, "c").unwrap();
+        drop(queue);
+        assert_eq!(flushed.recv().await.unwrap().0, ["c"]);
+        assert!(workers.ended(Duration::from_secs(1)).await);
+    }
+}

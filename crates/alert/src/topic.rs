@@ -1,0 +1,130 @@
+//! One topic: the last state of each of its events, and who gets them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use tracing::error;
+
+use crate::queue::{Counters, Queue, Refused};
+use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Outcome};
+
+/// A topic's state and subscribers; the lock around it is the caller's.
+#[derive(Default)]
+pub(crate) struct Topic {
+    events: HashMap<Arc<str>, EventState>,
+    /// How many events are at each level.
+    at_level: [usize; 4],
+    pub(crate) collected: u64,
+    pub(crate) subscribers: Vec<Subscriber>,
+}
+
+/// A handler of a topic.
+pub(crate) struct Subscriber {
+    pub(crate) id: HandlerId,
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Arc<str>,
+    /// It reaches other programs, so a replay's events are not for it.
+    pub(crate) external: bool,
+    pub(crate) way: Way,
+}
+
+/// How events get to a handler.
+#[derive(Clone)]
+pub(crate) enum Way {
+    Queue(Arc<Queue>),
+    Inline(Arc<Inline>),
+}
+
+/// A handler that is called at once, on the thread of the engine.
+pub(crate) struct Inline {
+    handler: Mutex<Box<dyn Handler>>,
+    counters: Counters,
+}
+
+impl Topic {
+    /// The states of a topic that was closed or of another run.
+    pub(crate) fn restore(&mut self, states: Vec<EventState>) {
+        self.events.clear();
+        self.at_level = [0; 4];
+        for state in states {
+            self.update(state);
+        }
+    }
+
+    /// The level of the worst event.
+    pub(crate) fn level(&self) -> Level {
+        Level::ALL.into_iter().rev().find(|&level| self.at_level[level as usize] > 0).unwrap_or_default()
+    }
+
+    /// Remembers a state; the one before.
+    pub(crate) fn update(&mut self, state: EventState) -> Option<EventState> {
+        self.at_level[state.level as usize] += 1;
+        let before = self.events.insert(state.id.clone(), state);
+        if let Some(before) = &before {
+            self.at_level[before.level as usize] -= 1;
+        }
+        before
+    }
+
+    pub(crate) fn state(&self, id: &str) -> Option<&EventState> {
+        self.events.get(id)
+    }
+
+    /// The states of this level or worse, worst first, then by id.
+    pub(crate) fn states(&self, min_level: Level) -> Vec<EventState> {
+        let mut states: Vec<EventState> =
+            self.events.values().filter(|state| state.level >= min_level).cloned().collect();
+        states.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.id.cmp(&b.id)));
+        states
+    }
+}
+
+impl Subscriber {
+    pub(crate) fn wants(&self, event: &Event) -> bool {
+        !(self.external && event.no_external)
+    }
+}
+
+impl Way {
+    pub(crate) fn inline(handler: Box<dyn Handler>) -> Self {
+        Way::Inline(Arc::new(Inline { handler: Mutex::new(handler), counters: Counters::default() }))
+    }
+
+    pub(crate) fn hand_over(&self, event: &Arc<Event>) -> Result<(), Refused> {
+        match self {
+            Way::Queue(queue) => queue.push(event),
+            Way::Inline(inline) => {
+                inline.call(event);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        match self {
+            Way::Queue(queue) => queue.counts(),
+            Way::Inline(inline) => inline.counters.counts(),
+        }
+    }
+}
+
+impl Inline {
+    /// One attempt, which must not wait: nothing would wake it.
+    fn call(&self, event: &Event) {
+        // A handler that publishes to its own topic comes here while it works.
+        let Ok(mut handler) = self.handler.try_lock() else {
+            self.counters.one_dropped();
+            return;
+        };
+        let mut attempt = handler.handle(event);
+        let outcome = match attempt.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => Outcome::give_up("it waits, which a handler that is called at once must not"),
+        };
+        self.counters.one_tried(&outcome);
+        if let Outcome::Retry { why, .. } | Outcome::GiveUp(why) = outcome {
+            error!(topic = %event.topic, event = %event.state.id, why, "handler failed");
+        }
+    }
+}

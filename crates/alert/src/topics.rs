@@ -1,0 +1,406 @@
+//! Where alert nodes publish and handlers subscribe.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tracing::error;
+
+use crate::queue::{Queue, QueueOptions, Refused, Workers};
+use crate::topic::{Subscriber, Topic, Way};
+use crate::{Counts, Event, EventState, Handler, Inhibitors, Level, TopicStore};
+
+/// How events reach handlers.
+#[derive(Debug, Clone)]
+pub enum Delivery {
+    /// Each handler has a queue and a worker on this runtime.
+    Workers(Handle, QueueOptions),
+    /// Handlers are called by `collect` itself and must not wait: tests that need no runtime.
+    Inline,
+}
+
+/// All topics. Made once, shared by all tasks and the HTTP API.
+pub struct Topics {
+    topics: RwLock<HashMap<Arc<str>, Arc<Mutex<Topic>>>>,
+    store: Arc<dyn TopicStore>,
+    delivery: Delivery,
+    workers: Workers,
+    inhibitors: Inhibitors,
+    next_handler: AtomicU64,
+}
+
+/// Names a handler of a topic, in this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HandlerId(pub u64);
+
+/// A handler that is to get the events of a topic.
+pub struct Subscription {
+    /// What logs and lists call it.
+    pub name: Arc<str>,
+    /// `slack`, `log` …
+    pub kind: Arc<str>,
+    pub handler: Box<dyn Handler>,
+    /// It reaches other programs, so events of replays are not for it.
+    pub external: bool,
+}
+
+/// An event did not reach all handlers of its topic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    #[error("failed to deliver event \"{event}\" of topic \"{topic}\" to handler {handlers}: {why}")]
+    NotDelivered {
+        topic: Arc<str>,
+        event: Arc<str>,
+        /// The names of the handlers that did not take it.
+        handlers: String,
+        why: &'static str,
+    },
+}
+
+/// A topic, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicStatus {
+    pub id: Arc<str>,
+    /// That of its worst event.
+    pub level: Level,
+    /// Events since the start.
+    pub collected: u64,
+}
+
+/// A handler of a topic, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerStatus {
+    pub id: HandlerId,
+    pub name: Arc<str>,
+    pub kind: Arc<str>,
+    pub counts: Counts,
+}
+
+impl Topics {
+    pub fn new(delivery: Delivery, store: Arc<dyn TopicStore>) -> Self {
+        Topics {
+            topics: RwLock::default(),
+            store,
+            delivery,
+            workers: Workers::default(),
+            inhibitors: Inhibitors::default(),
+            next_handler: AtomicU64::new(1),
+        }
+    }
+
+    /// What alerts silence of each other.
+    pub fn inhibitors(&self) -> &Inhibitors {
+        &self.inhibitors
+    }
+
+    /// Publishes an event: fills in its previous level, remembers its state, and hands it to the topic's handlers.
+    /// Never waits for a handler.
+    ///
+    /// # Errors
+    /// If a handler's queue is full. The state is kept and the other handlers have got the event all the same.
+    pub fn collect(&self, mut event: Event) -> Result<(), TopicError> {
+        let topic = self.ensure(&event.topic);
+        let (event, ways) = {
+            let mut topic = lock(&topic);
+            topic.collected += 1;
+            let before = topic.update(event.state.clone());
+            event.previous = before.as_ref().map_or(Level::Ok, |state| state.level);
+            self.save(&event, before.as_ref());
+            let event = Arc::new(event);
+            let wanting = topic.subscribers.iter().filter(|subscriber| subscriber.wants(&event));
+            if let Delivery::Workers(..) = self.delivery {
+                // Within the lock, so that all handlers get the events of a topic in one order.
+                return deliver(&event, wanting.map(|subscriber| (&subscriber.name, &subscriber.way)));
+            }
+            let ways: Vec<_> = wanting.map(|subscriber| (subscriber.name.clone(), subscriber.way.clone())).collect();
+            (event, ways)
+        };
+        deliver(&event, ways.iter().map(|(name, way)| (name, way)))
+    }
+
+    fn save(&self, event: &Event, before: Option<&EventState>) {
+        let (topic, state) = (&event.topic, &event.state);
+        if state.level != Level::Ok {
+            self.store.save(topic, &state.id, Some(state));
+        } else if before.is_some_and(|before| before.level != Level::Ok) {
+            self.store.save(topic, &state.id, None);
+        }
+    }
+
+    /// Makes the topic with the states that the store has, or gives it those if it exists: what an alert node calls
+    /// before its first event.
+    pub fn open(&self, topic: &str) {
+        let states = self.stored(topic);
+        lock(&self.ensure(topic)).restore(states);
+    }
+
+    /// Opens all topics that the store knows: what the daemon calls at its start.
+    pub fn open_stored(&self) {
+        match self.store.topics() {
+            Ok(topics) => topics.iter().for_each(|topic| self.open(topic)),
+            Err(why) => error!(%why, "the topics of the last run are not known"),
+        }
+    }
+
+    /// Ends a topic: its handlers send what waits, and are gone. Its states stay in the store for the next `open`.
+    pub fn close(&self, topic: &str) {
+        self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(topic);
+    }
+
+    /// Ends a topic and forgets its states.
+    pub fn delete(&self, topic: &str) {
+        self.close(topic);
+        self.store.delete(topic);
+    }
+
+    /// Subscribes a handler; the topic is made if it is new.
+    pub fn register(&self, topic: &str, subscription: Subscription) -> HandlerId {
+        let id = HandlerId(self.next_handler.fetch_add(1, Ordering::Relaxed));
+        let Subscription { name, kind, handler, external } = subscription;
+        let way = match &self.delivery {
+            Delivery::Inline => Way::inline(handler),
+            Delivery::Workers(runtime, options) => {
+                Way::Queue(Arc::new(Queue::start(name.clone(), handler, *options, runtime, &self.workers)))
+            }
+        };
+        lock(&self.ensure(topic)).subscribers.push(Subscriber { id, name, kind, external, way });
+        id
+    }
+
+    /// Ends a handler of a topic: it sends what waits, and is gone. Whether there was one.
+    pub fn deregister(&self, topic: &str, handler: HandlerId) -> bool {
+        let Some(topic) = self.get(topic) else { return false };
+        let mut topic = lock(&topic);
+        let before = topic.subscribers.len();
+        topic.subscribers.retain(|subscriber| subscriber.id != handler);
+        topic.subscribers.len() < before
+    }
+
+    /// The last state of an event, if the topic is open and knows it.
+    pub fn event_state(&self, topic: &str, id: &str) -> Option<EventState> {
+        lock(&*self.get(topic)?).state(id).cloned()
+    }
+
+    /// Sets the state of an event without telling any handler.
+    pub fn update_event(&self, topic: &str, state: EventState) {
+        let topic_state = self.ensure(topic);
+        let mut topic_state = lock(&topic_state);
+        self.store.save(topic, &state.id, (state.level != Level::Ok).then_some(&state));
+        topic_state.update(state);
+    }
+
+    /// One open topic.
+    pub fn topic(&self, topic: &str) -> Option<TopicStatus> {
+        let id: Arc<str> = topic.into();
+        self.get(topic).map(|topic| status(id, &topic))
+    }
+
+    /// The open topics at this level or worse, by id. Choosing by a pattern is left to who shows them.
+    pub fn list(&self, min_level: Level) -> Vec<TopicStatus> {
+        let topics: Vec<_> = self.read().iter().map(|(id, topic)| (id.clone(), topic.clone())).collect();
+        let mut list: Vec<_> = topics.into_iter().map(|(id, topic)| status(id, &topic)).collect();
+        list.retain(|topic| topic.level >= min_level);
+        list.sort_by(|a, b| a.id.cmp(&b.id));
+        list
+    }
+
+    /// The events of an open topic at this level or worse, worst first, then by id.
+    pub fn events(&self, topic: &str, min_level: Level) -> Option<Vec<EventState>> {
+        self.get(topic).map(|topic| lock(&topic).states(min_level))
+    }
+
+    /// The handlers of a topic, in the order in which they came.
+    pub fn handlers(&self, topic: &str) -> Vec<HandlerStatus> {
+        let Some(topic) = self.get(topic) else { return Vec::new() };
+        let topic = lock(&topic);
+        let statuses = topic.subscribers.iter().map(|subscriber| HandlerStatus {
+            id: subscriber.id,
+            name: subscriber.name.clone(),
+            kind: subscriber.kind.clone(),
+            counts: subscriber.way.counts(),
+        });
+        statuses.collect()
+    }
+
+    /// Ends all topics and waits for their handlers; whether all events were sent or given up within the limit.
+    pub async fn shutdown(&self, limit: Duration) -> bool {
+        self.topics.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.workers.ended(limit).await
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Arc<str>, Arc<Mutex<Topic>>>> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, topic: &str) -> Option<Arc<Mutex<Topic>>> {
+        self.read().get(topic).cloned()
+    }
+
+    /// The topic, with what the store has of it if it is made now.
+    fn ensure(&self, topic: &str) -> Arc<Mutex<Topic>> {
+        if let Some(topic) = self.get(topic) {
+            return topic;
+        }
+        let states = self.stored(topic);
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        let made = topics.entry(topic.into()).or_insert_with(|| {
+            let mut topic = Topic::default();
+            topic.restore(states);
+            Arc::new(Mutex::new(topic))
+        });
+        made.clone()
+    }
+
+    fn stored(&self, topic: &str) -> Vec<EventState> {
+        self.store.load(topic).unwrap_or_else(|why| {
+            error!(%why, "the topic starts without what it knew");
+            Vec::new()
+        })
+    }
+}
+
+fn lock(topic: &Mutex<Topic>) -> MutexGuard<'_, Topic> {
+    topic.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn status(id: Arc<str>, topic: &Mutex<Topic>) -> TopicStatus {
+    let topic = lock(topic);
+    TopicStatus { id, level: topic.level(), collected: topic.collected }
+}
+
+fn deliver<'a>(event: &Arc<Event>, ways: impl Iterator<Item = (&'a Arc<str>, &'a Way)>) -> Result<(), TopicError> {
+    let mut refusing = Vec::new();
+    let mut why = "";
+    for (name, way) in ways {
+        if let Err(refused) = way.hand_over(event) {
+            refusing.push(&**name);
+            why = match refused {
+                Refused::Full => "its queue is full",
+                Refused::Stopped => "it has stopped",
+            };
+        }
+    }
+    if refusing.is_empty() {
+        return Ok(());
+    }
+    let (topic, id) = (event.topic.clone(), event.state.id.clone());
+    Err(TopicError::NotDelivered { topic, event: id, handlers: refusing.join(", "), why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Collector, event};
+    use crate::{MemoryStore, NoStore};
+
+    fn inline() -> Topics {
+        Topics::new(Delivery::Inline, Arc::new(NoStore))
+    }
+
+    #[test]
+    fn handlers_get_events_with_their_previous_level() {
+        let topics = inline();
+        let collector = Collector::default();
+        let id = topics.register("t", collector.subscription("c"));
+        for (id, level) in [("a", Level::Info), ("b", Level::Critical), ("a", Level::Warning), ("a", Level::Ok)] {
+            topics.collect(event("t", id, level)).unwrap();
+        }
+        topics.collect(event("other", "a", Level::Info)).unwrap();
+        let got: Vec<_> =
+            collector.events().iter().map(|e| (e.state.id.to_string(), e.previous, e.state.level)).collect();
+        let want = [
+            ("a".to_string(), Level::Ok, Level::Info),
+            ("b".to_string(), Level::Ok, Level::Critical),
+            ("a".to_string(), Level::Info, Level::Warning),
+            ("a".to_string(), Level::Warning, Level::Ok),
+        ];
+        assert_eq!(got, want);
+        assert_eq!(topics.handlers("t")[0].counts, Counts { sent: 4, ..Counts::default() });
+        assert!(topics.deregister("t", id));
+        assert!(!topics.deregister("t", id));
+        topics.collect(event("t", "a", Level::Info)).unwrap();
+        assert_eq!(collector.events().len(), 4);
+    }
+
+    #[test]
+    fn lists_show_levels_and_counts() {
+        let topics = inline();
+        for (topic, id, level) in
+            [("x", "a", Level::Info), ("x", "b", Level::Critical), ("x", "b", Level::Ok), ("w", "c", Level::Warning)]
+        {
+            topics.collect(event(topic, id, level)).unwrap();
+        }
+        let list: Vec<_> =
+            topics.list(Level::Ok).into_iter().map(|t| (t.id.to_string(), t.level, t.collected)).collect();
+        assert_eq!(list, [("w".to_string(), Level::Warning, 1), ("x".to_string(), Level::Info, 3)]);
+        assert_eq!(topics.list(Level::Warning).len(), 1);
+        let ids = |min| topics.events("x", min).unwrap().iter().map(|s| s.id.to_string()).collect::<Vec<_>>();
+        assert_eq!(ids(Level::Ok), ["a", "b"]);
+        assert_eq!(ids(Level::Info), ["a"]);
+        assert_eq!(topics.events("none", Level::Ok), None);
+        assert_eq!(topics.topic("none"), None);
+    }
+
+    #[test]
+    fn states_that_are_not_ok_survive_closing() {
+        let store = Arc::new(MemoryStore::default());
+        let topics = Topics::new(Delivery::Inline, store.clone());
+        for (id, level) in [("a", Level::Critical), ("b", Level::Warning), ("b", Level::Ok)] {
+            topics.collect(event("t", id, level)).unwrap();
+        }
+        topics.close("t");
+        assert_eq!(topics.event_state("t", "a"), None);
+        topics.open("t");
+        assert_eq!(topics.event_state("t", "a").unwrap().level, Level::Critical);
+        assert_eq!(topics.event_state("t", "b"), None);
+        let next = Topics::new(Delivery::Inline, store.clone());
+        next.open_stored();
+        let collector = Collector::default();
+        next.register("t", collector.subscription("c"));
+        next.collect(event("t", "a", Level::Ok)).unwrap();
+        assert_eq!(collector.events()[0].previous, Level::Critical);
+        assert!(store.load("t").unwrap().is_empty());
+        next.update_event("t", event("t", "z", Level::Info).state);
+        assert_eq!(next.topic("t").unwrap().level, Level::Info);
+        next.delete("t");
+        next.open("t");
+        assert_eq!(next.topic("t").unwrap(), TopicStatus { id: "t".into(), level: Level::Ok, collected: 0 });
+    }
+
+    #[test]
+    fn events_of_replays_stay_inside() {
+        let topics = inline();
+        let (inside, outside) = (Collector::default(), Collector::default());
+        topics.register("t", Subscription { external: false, ..inside.subscription("in") });
+        topics.register("t", outside.subscription("out"));
+        topics.collect(Event { no_external: true, ..event("t", "a", Level::Info) }).unwrap();
+        assert_eq!((inside.events().len(), outside.events().len()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn workers_get_all_events_before_the_end() {
+        let delivery = Delivery::Workers(Handle::current(), QueueOptions::default());
+        let topics = Topics::new(delivery, Arc::new(NoStore));
+        let collector = Collector::default();
+        topics.register("t", collector.subscription("c"));
+        for n in 0..1000 {
+            topics.collect(event("t", &n.to_string(), Level::Info)).unwrap();
+        }
+        assert!(topics.shutdown(Duration::from_secs(60)).await);
+        let got: Vec<_> = collector.events().iter().map(|event| event.state.id.to_string()).collect();
+        assert_eq!(got, (0..1000).map(|n| n.to_string()).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_told() {
+        let options = QueueOptions { capacity: 1, ..QueueOptions::default() };
+        let topics = Topics::new(Delivery::Workers(Handle::current(), options), Arc::new(NoStore));
+        topics.register("t", Collector::default().subscription("c"));
+        topics.collect(event("t", "a", Level::Info)).unwrap();
+        let error = topics.collect(event("t", "b", Level::Info)).unwrap_err();
+        assert_eq!(error.to_string(), "failed to deliver event \"b\" of topic \"t\" to handler c: its queue is full");
+        assert_eq!(topics.event_state("t", "b").unwrap().level, Level::Info);
+    }
+}
