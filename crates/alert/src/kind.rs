@@ -265,7 +265,7 @@ mod tests {
         assert!(copy.open(&Place::default()).is_ok());
         let kind = kinds.by_name("log").unwrap().clone();
         assert_eq!(kind.global(), Some(Global { state_changes_only: true }));
-        let wrong = json!({"path": 1, "unheard": 2});
+        let wrong = json!({"path": 1, "zzzzzz": 2});
         let error = HandlerOptions::from_json(kind, wrong.as_object().unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "log: path: expected a string, got the integer 1; no property \"nope\"");
         let error = kinds.by_name("logg").unwrap_err();
