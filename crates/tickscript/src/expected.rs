@@ -5,6 +5,9 @@ use crate::error::ParseError;
 
 /// The error for what stands at byte `at`, where only `expected` could stand.
 pub(crate) fn unexpected(text: &str, at: usize, expected: &[&str]) -> ParseError {
+    // `!=` and `!~` are one token to the reader, also where only the first half could stand.
+    let halved = text[..at].ends_with('!') && text[at..].starts_with(['=', '~']);
+    let at = if halved { at - 1 } else { at };
     let rest = &text[at..];
     let (name, len) = describe(rest, at > 0 && ends_operand(&text[..at]));
     let mut error = ParseError::new(text, Span::new(at, at + len), format!("unexpected {name}"))

@@ -11,10 +11,13 @@ mod nesting;
 mod parse;
 mod pattern;
 mod span;
+mod walk;
 
 pub use error::ParseError;
 pub use format::{format, format_expr};
 pub use literal::{LiteralError, parse_duration, quote_reference, quote_regex, quote_string, write_duration};
 pub use nesting::MAX_NESTING;
 pub use parse::{MAX_DEPTH, parse, parse_lambda};
+pub use pattern::{RegexError, compile_regex};
 pub use span::{Position, Span, position};
+pub use walk::{rewrite, rewrite_script, walk, walk_script};

@@ -160,3 +160,79 @@ fn escape(value: &str, quote: char) -> String {
     text.push(quote);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        for (text, nanos) in [
+            ("1w", WEEK),
+            ("7d", WEEK),
+            ("1h30m", 90 * MINUTE),
+            ("-10ms", -10 * MILLISECOND),
+            ("5u", 5_000),
+            ("5µ", 5_000),
+            ("3ns", 3),
+            ("0s", 0),
+            ("010s", 10 * SECOND),
+        ] {
+            assert_eq!(parse_duration(text), Ok(nanos), "{text}");
+        }
+        for text in ["", "-", "5", "s", "5y", "1.5h", "5 s", "1h-5m", "99999999999999999999s", "٣s"] {
+            assert_eq!(parse_duration(text), Err(LiteralError::Duration(text.to_string())), "{text}");
+        }
+        for text in ["15251w", "9223372036855ms", "106752d"] {
+            assert_eq!(parse_duration(text), Err(LiteralError::Overflow(text.to_string())), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_written_in_their_largest_whole_unit() {
+        for (nanos, text) in [
+            (0, "0s"),
+            (7 * DAY, "1w"),
+            (8 * DAY, "8d"),
+            (90 * MINUTE, "90m"),
+            (1_500 * MILLISECOND, "1500ms"),
+            (-10 * SECOND, "-10s"),
+            (1_001, "1001ns"),
+            (5_000, "5u"),
+        ] {
+            assert_eq!(write_duration(nanos), text);
+            assert_eq!(parse_duration(text), Ok(nanos));
+        }
+        assert_eq!(write_duration(i64::MIN), "-9223372036854775808ns");
+    }
+
+    #[test]
+    fn numbers_have_a_base() {
+        assert_eq!(number("010"), Ok(ExprKind::Int { value: 8, octal: true }));
+        assert_eq!(number("0"), Ok(ExprKind::Int { value: 0, octal: false }));
+        assert_eq!(number("1."), Ok(ExprKind::Float(1.0)));
+        assert_eq!(number(".5"), Ok(ExprKind::Float(0.5)));
+        assert_eq!(number("09.5"), Ok(ExprKind::Float(9.5)));
+        for text in ["08", "9223372036854775808", &format!("1{}.0", "0".repeat(400))] {
+            assert_eq!(number(text), Err(LiteralError::Number(text.to_string())));
+        }
+        assert_eq!(write_int(8, true), "010");
+        assert_eq!(write_float(1e21), "1000000000000000000000.0");
+        assert_eq!(write_float(1e-7), "0.0000001");
+    }
+
+    #[test]
+    fn quotes_are_escaped_and_back() {
+        for (literal, value) in
+            [(r"'it\'s'", "it's"), (r"'a\\b'", r"a\\b"), (r"'a\\'b'", r"a\'b"), ("''", ""), ("'\n'", "\n")]
+        {
+            assert_eq!(string(literal), (value.to_string(), false));
+            assert_eq!(quote_string(value), literal);
+        }
+        assert_eq!(string("'''a'b\\'''"), ("a'b\\".to_string(), true));
+        assert_eq!(quote_string(r"C:\"), r"'''C:\'''");
+        assert_eq!(quote_reference(r#"a"b"#), r#""a\"b""#);
+        assert_eq!(quote_regex("a/b"), r"/a\/b/");
+        assert_eq!(unescape(r"/a\/b\d/", '/'), r"a/b\d");
+    }
+}

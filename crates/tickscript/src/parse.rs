@@ -241,7 +241,7 @@ impl<'t> Tree<'t> {
             Rule::reference => ExprKind::Reference(literal::unescape(text, '"')),
             Rule::regex => {
                 let regex = literal::unescape(text, '/');
-                pattern::check(&regex).map_err(|error| self.bad_literal(whole, error))?;
+                pattern::compile_regex(&regex).map_err(|error| self.bad_literal(whole, error))?;
                 ExprKind::Regex(regex)
             }
             Rule::boolean => ExprKind::Bool(text == "TRUE"),
@@ -427,7 +427,7 @@ fn failure(text: &str, error: pest::error::Error<Rule>) -> ParseError {
 /// What a rule stands for in a message.
 fn in_words(rule: Rule) -> Option<&'static str> {
     Some(match rule {
-        Rule::script | Rule::statement | Rule::variable => "a statement",
+        Rule::script | Rule::statement | Rule::statement_ahead | Rule::variable => "a statement",
         Rule::lambda_text | Rule::expression | Rule::operation | Rule::lambda | Rule::value_ahead => "a value",
         Rule::signed | Rule::signed_pattern | Rule::call | Rule::function | Rule::paren | Rule::sign => "a value",
         Rule::number | Rule::duration | Rule::boolean | Rule::regex | Rule::star => "a value",
