@@ -1,0 +1,483 @@
+//! The JSON of an answer to series and rows, without a copy of what is not kept.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::Error;
+use crate::cell::{Pairs, Text};
+use crate::rows::{Cell, Rows};
+
+/// Reads the documents of one answer, in order.
+pub(crate) struct Decoder<'r> {
+    rows: &'r mut (dyn Rows + Send),
+    /// A series whose rows go on in the next document.
+    open: Option<Head>,
+    /// InfluxDB's first error.
+    error: Option<String>,
+    /// The first error of `rows`.
+    unwanted: Option<String>,
+    documents: usize,
+}
+
+/// What makes a series the same series.
+#[derive(PartialEq)]
+struct Head {
+    name: String,
+    tags: Vec<(String, String)>,
+    columns: Vec<String>,
+}
+
+impl<'r> Decoder<'r> {
+    pub(crate) fn new(rows: &'r mut (dyn Rows + Send)) -> Decoder<'r> {
+        Decoder { rows, open: None, error: None, unwanted: None, documents: 0 }
+    }
+
+    /// Reads a document.
+    pub(crate) fn document(&mut self, json: &[u8]) -> Result<(), Error> {
+        self.documents += 1;
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let read = DocumentSeed(self).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        if let Some(text) = self.unwanted.take() {
+            return Err(Error::Unwanted(text));
+        }
+        read.map_err(|error| Error::Decode(error.to_string()))?;
+        self.error.take().map_or(Ok(()), |text| Err(Error::Query(text)))
+    }
+
+    pub(crate) fn has_answer(&self) -> bool {
+        self.documents > 0
+    }
+
+    /// Ends the last series.
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        self.end_open().map_err(Error::Unwanted)
+    }
+
+    fn end_open(&mut self) -> Result<(), String> {
+        if self.open.take().is_some() { self.rows.end_series() } else { Ok(()) }
+    }
+
+    fn note_error(&mut self, text: String) {
+        if !text.is_empty() {
+            self.error.get_or_insert(text);
+        }
+    }
+
+    /// Ends reading because `rows` does not want more.
+    fn refuse<E: de::Error>(&mut self, text: String) -> E {
+        self.unwanted = Some(text);
+        E::custom("unwanted")
+    }
+}
+
+/// A visitor's method that reads `null` as an absent value.
+macro_rules! null_is_nothing {
+    () => {
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(Default::default())
+        }
+    };
+}
+
+/// Implements a seed that reads what its visitor expects.
+macro_rules! seed {
+    ($seed:ident, $value:ty, $method:ident) => {
+        impl<'de> DeserializeSeed<'de> for $seed<'_, '_> {
+            type Value = $value;
+
+            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<$value, D::Error> {
+                deserializer.$method(self)
+            }
+        }
+    };
+}
+
+/// `{"results": [...], "error": "..."}`
+struct DocumentSeed<'d, 'r>(&'d mut Decoder<'r>);
+seed!(DocumentSeed, (), deserialize_map);
+
+impl<'de> Visitor<'de> for DocumentSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an answer of InfluxDB")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Text(key)) = map.next_key()? {
+            match &*key {
+                "results" => map.next_value_seed(ResultsSeed(self.0))?,
+                "error" => self.0.note_error(map.next_value::<Option<String>>()?.unwrap_or_default()),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The results of the statements.
+struct ResultsSeed<'d, 'r>(&'d mut Decoder<'r>);
+seed!(ResultsSeed, (), deserialize_any);
+
+impl<'de> Visitor<'de> for ResultsSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of results")
+    }
+
+    null_is_nothing!();
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(ResultSeed(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// `{"statement_id": 0, "series": [...], "error": "..."}`
+struct ResultSeed<'d, 'r>(&'d mut Decoder<'r>);
+seed!(ResultSeed, (), deserialize_map);
+
+impl<'de> Visitor<'de> for ResultSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a result")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Text(key)) = map.next_key()? {
+            match &*key {
+                "series" => map.next_value_seed(SeriesListSeed(self.0))?,
+                "error" => self.0.note_error(map.next_value::<Option<String>>()?.unwrap_or_default()),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The series of a result.
+struct SeriesListSeed<'d, 'r>(&'d mut Decoder<'r>);
+seed!(SeriesListSeed, (), deserialize_any);
+
+impl<'de> Visitor<'de> for SeriesListSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of series")
+    }
+
+    null_is_nothing!();
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(SeriesSeed(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// `{"name": ..., "tags": {...}, "columns": [...], "values": [[...], ...], "partial": true}`
+struct SeriesSeed<'d, 'r>(&'d mut Decoder<'r>);
+seed!(SeriesSeed, (), deserialize_map);
+
+/// What is known of a series before its values.
+#[derive(Default)]
+struct Known<'de> {
+    name: Cow<'de, str>,
+    tags: Option<Vec<(Text<'de>, Text<'de>)>>,
+    columns: Vec<Text<'de>>,
+}
+
+impl Known<'_> {
+    fn to_head(&self) -> Head {
+        let tags = self.tags.iter().flatten();
+        Head {
+            name: self.name.clone().into_owned(),
+            tags: tags.map(|(key, value)| (key.0.to_string(), value.0.to_string())).collect(),
+            columns: self.columns.iter().map(|column| column.0.to_string()).collect(),
+        }
+    }
+
+    /// Tells `decoder` that this series begins, unless it goes on from the document before.
+    fn begin(&self, decoder: &mut Decoder<'_>) -> Result<(), String> {
+        if let Some(open) = decoder.open.take() {
+            if open == self.to_head() {
+                return Ok(());
+            }
+            decoder.rows.end_series()?;
+        }
+        let columns: Vec<&str> = self.columns.iter().map(|column| &*column.0).collect();
+        let mut tags = self.tags.iter().flatten().map(|(key, value)| (&*key.0, &*value.0));
+        decoder.rows.series(&self.name, &mut tags, &columns)
+    }
+}
+
+impl<'de> Visitor<'de> for SeriesSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a series")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let decoder = self.0;
+        let mut known = Known::default();
+        let mut waiting: Option<&'de RawValue> = None;
+        let (mut begun, mut partial) = (false, false);
+        while let Some(Text(key)) = map.next_key()? {
+            match &*key {
+                "name" => known.name = map.next_value::<Text<'de>>()?.0,
+                "tags" => known.tags = map.next_value::<Option<Pairs<'de>>>()?.map(|pairs| pairs.0),
+                "columns" => known.columns = map.next_value::<Option<Vec<Text<'de>>>>()?.unwrap_or_default(),
+                "partial" => partial = map.next_value::<Option<bool>>()?.unwrap_or_default(),
+                "values" if known.tags.is_some() && !known.columns.is_empty() && !begun => {
+                    begun = true;
+                    known.begin(decoder).map_err(|text| decoder.refuse(text))?;
+                    map.next_value_seed(ValuesSeed { decoder: &mut *decoder, columns: known.columns.len() })?;
+                }
+                // Name, tags or columns may still follow.
+                "values" => waiting = Some(map.next_value()?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        if !begun {
+            known.begin(decoder).map_err(|text| decoder.refuse(text))?;
+        }
+        if let Some(raw) = waiting {
+            let mut values = serde_json::Deserializer::from_str(raw.get());
+            let seed = ValuesSeed { decoder: &mut *decoder, columns: known.columns.len() };
+            seed.deserialize(&mut values).map_err(de::Error::custom)?;
+        }
+        if partial {
+            decoder.open = Some(known.to_head());
+            return Ok(());
+        }
+        decoder.rows.end_series().map_err(|text| decoder.refuse(text))
+    }
+}
+
+/// The rows of a series.
+struct ValuesSeed<'d, 'r> {
+    decoder: &'d mut Decoder<'r>,
+    columns: usize,
+}
+seed!(ValuesSeed, (), deserialize_any);
+
+impl<'de> Visitor<'de> for ValuesSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of rows")
+    }
+
+    null_is_nothing!();
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut cells: Vec<Cell<'de>> = Vec::with_capacity(self.columns);
+        while seq.next_element_seed(RowSeed(&mut cells))?.is_some() {
+            if cells.len() != self.columns {
+                let text = format!("a row has {} values for {} columns", cells.len(), self.columns);
+                return Err(de::Error::custom(text));
+            }
+            let told = self.decoder.rows.row(&cells);
+            told.map_err(|text| self.decoder.refuse(text))?;
+        }
+        Ok(())
+    }
+}
+
+/// The cells of a row, into a vector that is used again.
+struct RowSeed<'c, 'de>(&'c mut Vec<Cell<'de>>);
+
+impl<'de> DeserializeSeed<'de> for RowSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RowSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.clear();
+        while let Some(cell) = seq.next_element::<Cell<'de>>()? {
+            self.0.push(cell);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes down what it is told, and refuses what it is told to.
+    #[derive(Default)]
+    struct Diary {
+        lines: Vec<String>,
+        refuses: &'static str,
+    }
+
+    impl Diary {
+        fn note(&mut self, line: String) -> Result<(), String> {
+            if !self.refuses.is_empty() && line.contains(self.refuses) {
+                return Err(format!("refused {line}"));
+            }
+            self.lines.push(line);
+            Ok(())
+        }
+    }
+
+    impl Rows for Diary {
+        fn series(
+            &mut self,
+            name: &str,
+            tags: &mut dyn Iterator<Item = (&str, &str)>,
+            columns: &[&str],
+        ) -> Result<(), String> {
+            let tags: Vec<String> = tags.map(|(key, value)| format!("{key}={value}")).collect();
+            self.note(format!("{name} [{}] {}", tags.join(" "), columns.join(",")))
+        }
+
+        fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), String> {
+            let cells: Vec<String> = cells.iter().map(show).collect();
+            self.note(cells.join("|"))
+        }
+
+        fn end_series(&mut self) -> Result<(), String> {
+            self.note("end".to_owned())
+        }
+    }
+
+    fn show(cell: &Cell<'_>) -> String {
+        match cell {
+            Cell::Null => "null".to_owned(),
+            Cell::Number(value) => value.to_string(),
+            Cell::Bool(value) => value.to_string(),
+            Cell::Text(text) => format!("{text:?}"),
+            Cell::List(cells) => format!("[{}]", cells.iter().map(show).collect::<Vec<_>>().join(" ")),
+        }
+    }
+
+    fn decode(documents: &[&str], refuses: &'static str) -> (Vec<String>, Result<(), Error>) {
+        let mut diary = Diary { refuses, ..Diary::default() };
+        let mut decoder = Decoder::new(&mut diary);
+        let read = documents.iter().try_for_each(|document| decoder.document(document.as_bytes()));
+        let result = read.and_then(|()| decoder.finish());
+        (diary.lines, result)
+    }
+
+    const REST: &str = r#""columns":["time","v"],"values":[["t1",1],["t2",null]]"#;
+
+    #[test]
+    fn cells_of_all_kinds() {
+        let values = r#"[["2021-05-06T10:00:00Z",9007199254740993,1e-07,"",true],["ä\"\\n",-7,0.1,null,[["x"],[]]]]"#;
+        let document = format!(
+            r#"{{"results":[{{"statement_id":0,"series":[{{"name":"m","tags":{{}},"columns":["time","a","b","c","d"],"values":{values}}}]}}]}}"#
+        );
+        let (lines, result) = decode(&[&document], "");
+        assert_eq!(result, Ok(()));
+        assert_eq!(
+            lines,
+            [
+                "m [] time,a,b,c,d",
+                r#""2021-05-06T10:00:00Z"|9007199254740992|0.0000001|""|true"#,
+                r#""ä\"\\n"|-7|0.1|null|[["x"] []]"#,
+                "end"
+            ]
+        );
+    }
+
+    #[test]
+    fn keys_come_in_any_order() {
+        let head = r#"{"results":[{"series":[{"#;
+        let expected = ["m [a=1 b=] time,v", "\"t1\"|1", "\"t2\"|null", "end"];
+        for series in [
+            format!(r#""name":"m","tags":{{"a":"1","b":""}},{REST}"#),
+            format!(r#""name":"m",{REST},"tags":{{"a":"1","b":""}}"#),
+            format!(r#"{REST},"other":[{{}}],"tags":{{"a":"1","b":""}},"name":"m","partial":false"#),
+            r#""tags":{"a":"1","b":""},"values":[["t1",1],["t2",null]],"columns":["time","v"],"name":"m""#.to_owned(),
+        ] {
+            let (lines, result) = decode(&[&format!("{head}{series}}}]}}]}}")], "");
+            assert_eq!((lines, result), (expected.map(str::to_owned).to_vec(), Ok(())), "{series}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_series_are_one_series() {
+        let part = |tag: &str, partial: bool| {
+            let series = format!(r#"{{"name":"m","tags":{{"h":"{tag}"}},{REST},"partial":{partial}}}"#);
+            format!(r#"{{"results":[{{"statement_id":0,"series":[{series}],"partial":{partial}}}]}}"#)
+        };
+        let (lines, result) = decode(&[&part("a", true), &part("a", true), &part("b", true)], "");
+        assert_eq!(result, Ok(()));
+        let heads: Vec<_> = lines.iter().filter(|line| !line.starts_with('"')).map(String::as_str).collect();
+        assert_eq!(heads, ["m [h=a] time,v", "end", "m [h=b] time,v", "end"]);
+        assert_eq!(lines.len(), 4 + 6);
+    }
+
+    #[test]
+    fn nothing_is_an_answer_too() {
+        for document in [
+            r#"{}"#,
+            r#"{"results":null}"#,
+            r#"{"results":[]}"#,
+            r#"{"results":[{}]}"#,
+            r#"{"results":[{"series":null,"messages":[{"level":"warning","text":"x"}]}]}"#,
+        ] {
+            assert_eq!(decode(&[document], ""), (vec![], Ok(())), "{document}");
+        }
+        let empty = r#"{"results":[{"series":[{"name":"m","columns":["time"],"values":[]},{"name":"n"}]}]}"#;
+        assert_eq!(decode(&[empty], "").0, ["m [] time", "end", "n [] ", "end"]);
+    }
+
+    #[test]
+    fn errors_are_the_servers_the_receivers_or_the_forms() {
+        let series = format!(r#"{{"name":"m",{REST}}}"#);
+        for (document, refuses, expected) in [
+            (r#"{"error":"bad query"}"#.to_owned(), "", Error::Query("bad query".to_owned())),
+            (
+                format!(r#"{{"results":[{{"series":[{series}],"error":"shard gone"}},{{"error":"second"}}]}}"#),
+                "",
+                Error::Query("shard gone".to_owned()),
+            ),
+            (
+                format!(r#"{{"results":[{{"series":[{series}]}}]}}"#),
+                "t2",
+                Error::Unwanted("refused \"t2\"|null".into()),
+            ),
+            (format!(r#"{{"results":[{{"series":[{series}]}}]}}"#), "end", Error::Unwanted("refused end".into())),
+            (
+                format!(r#"{{"results":[{{"series":[{series}]}}]}}"#),
+                "m [",
+                Error::Unwanted("refused m [] time,v".into()),
+            ),
+        ] {
+            assert_eq!(decode(&[&document], refuses).1, Err(expected), "{document}");
+        }
+        for broken in [
+            "",
+            "[]",
+            r#"{"results":[{"series":[{"name":"m","columns":["time"],"values":[[1,2]]}]}]}"#,
+            r#"{"results":[{"series":[{"name":"m","columns":["time"],"values":[1]}]}]}"#,
+            r#"{"results":[{"series":[{"name":"m","columns":["time"],"values":[[{}]]}]}]}"#,
+            r#"{"results":[{"series":[{"name":7}]}]}"#,
+            r#"{"results":[{"series":[{"tags":{"a":1}}]}]}"#,
+            r#"{"results":[{"series""#,
+            r#"{} {}"#,
+        ] {
+            assert!(matches!(decode(&[broken], "").1, Err(Error::Decode(_))), "{broken}");
+        }
+        let deep = format!(r#"{{"results":[{{"series":[{{"values":{}"#, "[".repeat(100_000));
+        assert!(matches!(decode(&[&deep], "").1, Err(Error::Decode(_))));
+    }
+}

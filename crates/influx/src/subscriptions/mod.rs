@@ -1,0 +1,198 @@
+//! The subscriptions by which InfluxDB delivers what is written to it: made, mended and dropped, only our own.
+
+mod destination;
+mod plan;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use destination::{Destinations, HttpDestination};
+pub use plan::DatabasePolicy;
+
+use crate::{Cell, Cluster, Error, Query, Series, statement};
+use plan::{Existing, Plan};
+
+/// What a user says about subscriptions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubscriptionOptions {
+    /// Databases and their retention policies to subscribe to; if empty, all.
+    pub include: BTreeMap<String, Vec<String>>,
+    /// Databases and retention policies never to subscribe to.
+    pub exclude: BTreeMap<String, Vec<String>>,
+}
+
+impl SubscriptionOptions {
+    fn wants(&self, place: &DatabasePolicy) -> bool {
+        let lists = |map: &BTreeMap<String, Vec<String>>| {
+            map.get(&place.database).is_some_and(|policies| policies.contains(&place.policy))
+        };
+        (self.include.is_empty() || lists(&self.include)) && !lists(&self.exclude)
+    }
+
+    /// Whether any policy of `database` can be wanted.
+    fn may_want(&self, database: &str) -> bool {
+        self.include.is_empty() || self.include.contains_key(database)
+    }
+}
+
+/// What a sync found and did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// Right before and left alone.
+    pub kept: Vec<DatabasePolicy>,
+    pub created: Vec<DatabasePolicy>,
+    /// Dropped, because no longer wanted, or to be created anew with the right destination.
+    pub dropped: Vec<DatabasePolicy>,
+    /// Could not be created or dropped; the next sync tries again.
+    pub failed: Vec<(DatabasePolicy, Error)>,
+}
+
+impl Report {
+    /// How many subscriptions deliver after the sync.
+    pub fn active(&self) -> usize {
+        self.kept.len() + self.created.len()
+    }
+
+    /// Whether the sync changed nothing.
+    pub fn is_quiet(&self) -> bool {
+        self.created.is_empty() && self.dropped.is_empty() && self.failed.is_empty()
+    }
+}
+
+/// Our subscriptions in one cluster. They bear a name with an id, and no others are touched.
+pub struct Subscriptions {
+    cluster: Arc<Cluster>,
+    name: String,
+    options: SubscriptionOptions,
+    destinations: Box<dyn Destinations>,
+}
+
+impl Subscriptions {
+    /// Subscriptions named after `id`, that of a cluster of Kapacitors or of one of them, which lead to `destinations`.
+    pub fn new(
+        cluster: Arc<Cluster>,
+        id: &str,
+        options: SubscriptionOptions,
+        destinations: impl Destinations + 'static,
+    ) -> Subscriptions {
+        let name = format!("kapacitor-{id}");
+        Subscriptions { cluster, name, options, destinations: Box::new(destinations) }
+    }
+
+    /// The name that all our subscriptions bear.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes the subscriptions of the cluster what they should be. To be called again from time to time: databases
+    /// come and go, and others may drop what is ours.
+    pub async fn sync(&mut self) -> Result<Report, Error> {
+        let wanted = self.wanted().await?;
+        let existing = self.existing().await?;
+        let plan = Plan::new(wanted, existing, &*self.destinations);
+        let mut report = Report { kept: plan.keep, ..Report::default() };
+        for place in plan.drop {
+            self.drop_one(place, &mut report).await?;
+        }
+        for place in plan.create {
+            // What could not be dropped cannot be created either.
+            if !report.failed.iter().any(|(failed, _)| *failed == place) {
+                self.create_one(place, &mut report).await?;
+            }
+        }
+        Ok(report)
+    }
+
+    /// Drops all our subscriptions of the cluster.
+    pub async fn drop_all(&mut self) -> Result<Report, Error> {
+        let mut report = Report::default();
+        for existing in self.existing().await? {
+            self.drop_one(existing.place, &mut report).await?;
+        }
+        Ok(report)
+    }
+
+    async fn drop_one(&mut self, place: DatabasePolicy, report: &mut Report) -> Result<(), Error> {
+        let text = statement::drop_subscription(&self.name, &place.database, &place.policy);
+        match self.cluster.execute(&text).await {
+            Ok(()) => {
+                self.destinations.dropped(&place);
+                report.dropped.push(place);
+            }
+            Err(error) if error.is_temporary() => return Err(error),
+            Err(error) => report.failed.push((place, error)),
+        }
+        Ok(())
+    }
+
+    async fn create_one(&mut self, place: DatabasePolicy, report: &mut Report) -> Result<(), Error> {
+        let destination = match self.destinations.url(&place) {
+            Ok(destination) => destination,
+            Err(text) => {
+                report.failed.push((place, Error::Config(text)));
+                return Ok(());
+            }
+        };
+        let text = statement::create_subscription(&self.name, &place.database, &place.policy, &destination);
+        match self.cluster.execute(&text).await {
+            Ok(()) => report.created.push(place),
+            Err(error) if error.is_temporary() => return Err(error),
+            Err(error) => report.failed.push((place, error)),
+        }
+        Ok(())
+    }
+
+    /// All databases and policies that there are and that are wanted.
+    async fn wanted(&self) -> Result<Vec<DatabasePolicy>, Error> {
+        let mut wanted = Vec::new();
+        for database in texts(&self.ask("SHOW DATABASES").await?, "name") {
+            if !self.options.may_want(&database) {
+                continue;
+            }
+            let policies = match self.ask(&statement::show_policies(&database)).await {
+                Ok(answer) => texts(&answer, "name"),
+                // Dropped since it was listed.
+                Err(Error::Query(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let places = policies.into_iter().map(|policy| DatabasePolicy { database: database.clone(), policy });
+            wanted.extend(places.filter(|place| self.options.wants(place)));
+        }
+        Ok(wanted)
+    }
+
+    /// Our subscriptions that there are.
+    async fn existing(&self) -> Result<Vec<Existing>, Error> {
+        let answer = self.ask("SHOW SUBSCRIPTIONS").await?;
+        Ok(answer.iter().flat_map(|series| existing_of(series, &self.name)).collect())
+    }
+
+    async fn ask(&self, text: &str) -> Result<Vec<Series>, Error> {
+        self.cluster.collect(&Query::new(text)).await
+    }
+}
+
+/// The texts of a column of all series.
+fn texts(answer: &[Series], column: &str) -> Vec<String> {
+    answer.iter().flat_map(|series| series.column(column)).filter_map(|cell| cell.text().map(str::to_owned)).collect()
+}
+
+/// The subscriptions called `name` in a series of `SHOW SUBSCRIPTIONS`, which bears the database's name.
+fn existing_of(series: &Series, name: &str) -> Vec<Existing> {
+    let index = |column: &str| series.columns.iter().position(|found| found == column);
+    let (policy, own_name) = (index("retention_policy"), index("name"));
+    let (mode, destinations) = (index("mode"), index("destinations"));
+    let own = series.rows.iter().filter(|row| own_name.and_then(|at| row.get(at)?.text()) == Some(name));
+    own.filter_map(|row| {
+        let urls = match destinations.and_then(|at| row.get(at)) {
+            Some(Cell::List(cells)) => cells.iter().filter_map(|cell| cell.text().map(str::to_owned)).collect(),
+            _ => Vec::new(),
+        };
+        Some(Existing {
+            place: DatabasePolicy { database: series.name.clone(), policy: row.get(policy?)?.text()?.to_owned() },
+            mode: row.get(mode?)?.text()?.to_owned(),
+            destinations: urls,
+        })
+    })
+    .collect()
+}

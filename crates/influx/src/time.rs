@@ -1,0 +1,123 @@
+//! Times as InfluxDB answers them (`2019-03-04T08:00:00.5Z`), to nanoseconds.
+
+/// Nanoseconds since 1970 of an RFC 3339 time; none if it is none, or outside of what 64 bits hold.
+pub fn parse_time(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let head = bytes.first_chunk::<19>()?;
+    let separators = [head[4], head[7], head[10], head[13], head[16]];
+    if !matches!(separators, [b'-', b'-', b'T' | b't' | b' ', b':', b':']) {
+        return None;
+    }
+    let year = digits(&head[0..4])?;
+    let (month, day) = (digits(&head[5..7])?, digits(&head[8..10])?);
+    let (hour, minute, second) = (digits(&head[11..13])?, digits(&head[14..16])?, digits(&head[17..19])?);
+    if !(1..=12).contains(&month) || day < 1 || day > days_of(year, month) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let (nanoseconds, zone) = fraction(&bytes[19..])?;
+    let seconds = days_before(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset(zone)?;
+    i64::try_from(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)).ok()
+}
+
+/// The number that consists of all of `bytes`.
+fn digits(bytes: &[u8]) -> Option<i64> {
+    bytes.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+}
+
+/// Nanoseconds after the point, and what follows them. Digits beyond the ninth are dropped.
+fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let Some((b'.', rest)) = bytes.split_first() else { return Some((0, bytes)) };
+    let length = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    if length == 0 {
+        return None;
+    }
+    let kept = length.min(9);
+    let mut number = digits(&rest[..kept])?;
+    for _ in kept..9 {
+        number *= 10;
+    }
+    Some((number, &rest[length..]))
+}
+
+/// Seconds of `Z` or `+01:30`.
+fn offset(zone: &[u8]) -> Option<i64> {
+    match zone {
+        [b'Z' | b'z'] => Some(0),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (digits(&[*h1, *h2])?, digits(&[*m1, *m2])?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let seconds = hours * 3_600 + minutes * 60;
+            Some(if *sign == b'-' { -seconds } else { seconds })
+        }
+        _ => None,
+    }
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn days_of(year: i64, month: i64) -> i64 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 to a date, by eras of 400 years that begin in March.
+fn days_before(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_times() {
+        for (text, expected) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2019-03-04T08:00:00Z", 1_551_686_400_000_000_000),
+            ("2019-03-04T09:00:00+01:00", 1_551_686_400_000_000_000),
+            ("2019-03-04T07:29:59.5-00:30", 1_551_686_399_500_000_000),
+            ("2021-05-06T09:59:01.000000001Z", 1_620_295_141_000_000_001),
+            ("2000-02-29T23:59:59.1234567899Z", 951_868_799_123_456_789),
+            ("1969-12-31T23:59:59.999999999Z", -1),
+            ("2262-04-11T23:47:16.854775807Z", i64::MAX),
+            ("1677-09-21T00:12:43.145224192Z", i64::MIN),
+        ] {
+            assert_eq!(parse_time(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_time() {
+        for text in [
+            "",
+            "2019-03-04",
+            "2019-03-04T08:00:00",
+            "2019-03-04T08:00:00.Z",
+            "2019-02-29T08:00:00Z",
+            "2019-13-01T08:00:00Z",
+            "2019-03-04T24:00:00Z",
+            "2019-03-04T08:00:60Z",
+            "2019-03-04T08:00:00Z ",
+            "2019-03-04T08:00:00+1:00",
+            "2019-03-04X08:00:00Z",
+            "20-9-03-04T08:00:00Z",
+            "2262-04-11T23:47:16.854775808Z",
+            "9999-12-31T23:59:59Z",
+            "ä019-03-04T08:00:00Z",
+        ] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Certificates of a cluster, read from their files into a client.
+
+use std::path::Path;
+
+use reqwest::{Certificate, ClientBuilder, Identity};
+
+use crate::{Error, Tls};
+
+/// `builder` with the certificates of `tls`; the error names the file.
+pub(crate) fn apply(mut builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, Error> {
+    if let Some(path) = &tls.ca {
+        let pem = read(path, "CA")?;
+        let authorities = Certificate::from_pem_bundle(&pem)
+            .map_err(|error| Error::Config(format!("cannot use the TLS CA in {}: {error}", path.display())))?;
+        if authorities.is_empty() {
+            return Err(Error::Config(format!("there is no certificate in the TLS CA file {}", path.display())));
+        }
+        builder = authorities.into_iter().fold(builder, ClientBuilder::add_root_certificate);
+    }
+    match (&tls.cert, &tls.key) {
+        (Some(cert), Some(key)) => {
+            let mut pem = read(cert, "client certificate")?;
+            pem.push(b'\n');
+            pem.extend(read(key, "client key")?);
+            let identity = Identity::from_pem(&pem).map_err(|error| {
+                let files = format!("{} and {}", cert.display(), key.display());
+                Error::Config(format!("cannot use the TLS client certificate and key in {files}: {error}"))
+            })?;
+            builder = builder.identity(identity);
+        }
+        (Some(_), None) => {
+            return Err(Error::Config("must provide both key and cert files: only cert file provided".to_owned()));
+        }
+        (None, Some(_)) => {
+            return Err(Error::Config("must provide both key and cert files: only key file provided".to_owned()));
+        }
+        (None, None) => {}
+    }
+    Ok(builder.danger_accept_invalid_certs(tls.insecure_skip_verify))
+}
+
+fn read(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
+    std::fs::read(path)
+        .map_err(|error| Error::Config(format!("cannot read the TLS {what} {}: {error}", path.display())))
+}
