@@ -1,2 +1,34 @@
-//! engine
+//! The engine: scripts become pipelines (`define/`), pipelines become tasks (`task/`), tasks are run by workers.
+//!
+//! - `node.rs`, `per_row.rs`, `per_group.rs`, `cx.rs`: what a node is, in its three shapes, and what it may do.
+//! - `nodes/`: every node, one file each; `nodes/mod.rs` is the list.
+//! - `define/`: script to checked pipeline, and pipeline back to text.
+//! - `task/`: the loop that takes letters and sweeps the nodes.
+//! - `router.rs`, `workers.rs`, `tasks.rs`: which task gets which rows, and the threads they run on.
+//! - `host.rs`: all that a task may ask of the world.
+//!
+//! Nothing here reads a clock, opens a socket or a file: see `host.rs`.
 #![forbid(unsafe_code)]
+
+mod cx;
+pub mod define;
+mod host;
+mod node;
+pub mod nodes;
+mod per_group;
+mod per_row;
+mod router;
+mod task;
+mod tasks;
+pub mod testing;
+mod workers;
+
+pub use cx::{Counters, Cx, NodeStats, StatName};
+pub use host::*;
+pub use node::{Answer, BuildError, Definition, EdgeKind, Node, Place, Plan, Reply, TaskInfo};
+pub use per_group::{PerGroup, boxed_per_group};
+pub use per_row::{PerRow, boxed_per_row};
+pub use router::{Interest, Router, Selection};
+pub use task::{Letter, Origin, Task, Write};
+pub use tasks::{Running, Tasks};
+pub use workers::Workers;

@@ -16,6 +16,13 @@ pub fn truncate(time: Time, unit: i64) -> Time {
     (since - since.rem_euclid(i128::from(unit)) - ZERO) as Time
 }
 
+/// Go's `time.Round`: to the nearest multiple of `unit`, counted from the year 1, halves up.
+pub fn round(time: Time, unit: i64) -> Time {
+    let down = truncate(time, unit);
+    let rest = time - down;
+    if unit <= 0 || rest < unit - rest { down } else { down.saturating_add(unit) }
+}
+
 /// Write as RFC 3339 in UTC with as many digits of a second as needed, like Go's `RFC3339Nano`.
 pub fn write_rfc3339(time: Time, out: &mut String) {
     let seconds = time.div_euclid(1_000_000_000);

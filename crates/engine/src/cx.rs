@@ -1,0 +1,196 @@
+//! What a node may do while it is called, and the counters it leaves behind.
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    fmt::Display,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use model::{BatchHead, Edge, Frame, GroupId, Row, Schema, Time};
+
+use crate::{Host, LogLevel, LogRecord, Origin, TaskInfo};
+
+/// The name of a statistic of one kind of node.
+pub type StatName = &'static str;
+
+/// Counters of one node, kept by its task alone.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub collected: u64,
+    pub emitted: u64,
+    pub errors: u64,
+    pub extra: Vec<(StatName, i64)>,
+    /// `.quiet()`: errors are counted, not logged.
+    pub(crate) quiet: bool,
+    /// Errors that were logged lately: no more than a few are.
+    logged: u32,
+    logged_since: Time,
+}
+
+impl Counters {
+    pub(crate) fn new(quiet: bool) -> Counters {
+        Counters { quiet, ..Counters::default() }
+    }
+}
+
+/// Counters of one node as everybody may read them; they are brought up to date after each letter.
+#[derive(Debug, Default)]
+pub struct NodeStats {
+    pub name: String,
+    pub collected: AtomicU64,
+    pub emitted: AtomicU64,
+    pub errors: AtomicU64,
+    /// -1: does not apply.
+    pub cardinality: AtomicI64,
+    pub extra: Vec<(StatName, AtomicI64)>,
+}
+
+impl NodeStats {
+    pub(crate) fn new(name: &str, stats: &[StatName]) -> NodeStats {
+        NodeStats {
+            name: name.to_string(),
+            cardinality: AtomicI64::new(-1),
+            extra: stats.iter().map(|&stat| (stat, AtomicI64::new(0))).collect(),
+            ..NodeStats::default()
+        }
+    }
+
+    /// Its statistics by name, as drawings and the API show them; counters of time are texts of Go's durations.
+    pub fn shown(&self) -> Vec<(String, String)> {
+        let mut values = vec![
+            ("avg_exec_time_ns".to_string(), "0s".to_string()),
+            ("errors".to_string(), self.errors.load(Ordering::Relaxed).to_string()),
+            ("working_cardinality".to_string(), self.cardinality.load(Ordering::Relaxed).max(0).to_string()),
+        ];
+        values.extend(
+            self.extra.iter().map(|(name, value)| (name.to_string(), value.load(Ordering::Relaxed).to_string())),
+        );
+        values.sort();
+        values
+    }
+
+    pub(crate) fn publish(&self, counters: &Counters, cardinality: Option<usize>) {
+        self.collected.store(counters.collected, Ordering::Relaxed);
+        self.emitted.store(counters.emitted, Ordering::Relaxed);
+        self.errors.store(counters.errors, Ordering::Relaxed);
+        self.cardinality.store(cardinality.map_or(-1, |n| n as i64), Ordering::Relaxed);
+        for (stat, value) in &self.extra {
+            if let Some((_, counted)) = counters.extra.iter().find(|(name, _)| name == stat) {
+                value.store(*counted, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Times at which nodes want to be woken, the earliest first.
+pub(crate) type Wakes = BinaryHeap<Reverse<(Time, usize)>>;
+
+/// All that a node may do and see while one of its methods runs.
+pub struct Cx<'a> {
+    pub schema: &'a Schema,
+    /// The words behind the rows at hand, and those the node makes.
+    pub frame: &'a mut Frame,
+    /// What the node gives to its children.
+    pub out: &'a mut Edge,
+    /// Database and retention policy of the write at hand.
+    pub origin: &'a Arc<Origin>,
+    /// The task's clock.
+    pub now: Time,
+    pub host: &'a Arc<dyn Host>,
+    pub task: &'a Arc<TaskInfo>,
+    /// The node's name: `alert4`.
+    pub name: &'a str,
+    pub(crate) node: usize,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) wakes: &'a mut Wakes,
+    pub(crate) failure: &'a mut Option<String>,
+    /// Counters of all nodes, for those that report on others.
+    pub(crate) stats: &'a [Arc<NodeStats>],
+}
+
+impl Cx<'_> {
+    /// Hand on a point.
+    #[inline]
+    pub fn emit(&mut self, row: Row) {
+        self.out.point(row);
+    }
+
+    /// Hand on a whole batch.
+    pub fn emit_batch(&mut self, head: BatchHead, rows: &[Row]) {
+        self.out.batch(head, rows);
+    }
+
+    pub fn emit_barrier(&mut self, group: GroupId, time: Time) {
+        self.out.barrier(group, time);
+    }
+
+    pub fn emit_delete_group(&mut self, group: GroupId) {
+        self.out.delete_group(group);
+    }
+
+    /// This datum cannot be used: it is counted, logged at a bounded rate, and the task goes on.
+    #[cold]
+    pub fn row_error(&mut self, what: impl Display) {
+        self.counters.errors += 1;
+        self.log_error(&what);
+    }
+
+    fn log_error(&mut self, what: &dyn Display) {
+        if self.counters.quiet {
+            return;
+        }
+        const PER_TEN_SECONDS: u32 = 20;
+        if self.now.saturating_sub(self.counters.logged_since) > 10_000_000_000 {
+            self.counters.logged_since = self.now;
+            self.counters.logged = 0;
+        }
+        self.counters.logged += 1;
+        if self.counters.logged <= PER_TEN_SECONDS {
+            self.log(LogLevel::Error, &what.to_string());
+        }
+    }
+
+    /// What a lambda needs to look at a row.
+    #[inline]
+    pub fn lambda<'b>(&'b self, row: &'b Row) -> lambda::Context<'b> {
+        lambda::Context { schema: self.schema, frame: self.frame, row, extra: &[], zone: self.host.zone() }
+    }
+
+    /// A line in the daemon's log, with the task's and the node's name.
+    pub fn log(&self, level: LogLevel, message: &str) {
+        self.host.log(&LogRecord { level, task: &self.task.id, node: self.name, message, fields: &[] });
+    }
+
+    /// The task cannot go on: it stops, and its status shows this.
+    #[cold]
+    pub fn fail(&mut self, why: impl Display) {
+        self.failure.get_or_insert_with(|| format!("{}: {why}", self.name));
+    }
+
+    /// Have `wake` called at this time.
+    pub fn wake_at(&mut self, time: Time) {
+        self.wakes.push(Reverse((time, self.node)));
+    }
+
+    /// Add to one of the node's own statistics.
+    pub fn stat(&mut self, name: StatName, by: i64) {
+        match self.counters.extra.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, value)) => *value += by,
+            None => self.counters.extra.push((name, by)),
+        }
+    }
+
+    /// What to hand out with outside work, so that its answer finds this node.
+    pub fn ticket(&self, ticket: u64) -> crate::Ticket {
+        crate::Ticket { task: Arc::clone(&self.task.id), node: self.node, ticket }
+    }
+
+    /// Counters of the node with this name.
+    pub fn stats_of(&self, name: &str) -> Option<&NodeStats> {
+        self.stats.iter().find(|stats| stats.name == name).map(AsRef::as_ref)
+    }
+}

@@ -1,0 +1,81 @@
+//! A checked pipeline becomes a task: every definition is built into the node that runs.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use model::Schema;
+
+use super::{Pipeline, Surface};
+use crate::{
+    BuildError, Host, Interest, Plan, Task, TaskInfo,
+    nodes::{From, Stream},
+    task::Part,
+};
+
+/// A task ready to be started, with what its surroundings must know.
+pub struct Built {
+    pub task: Task,
+    pub interest: Interest,
+    /// Edges by index of parent and child.
+    pub edges: Vec<(usize, usize)>,
+    /// Names of nodes that show something over HTTP, by the endpoint's name.
+    pub endpoints: BTreeMap<String, String>,
+}
+
+/// Build all nodes of a pipeline.
+///
+/// # Errors
+/// The first node that cannot be built, by its name.
+pub fn build(
+    surface: &Surface,
+    pipeline: &Pipeline,
+    info: &Arc<TaskInfo>,
+    schema: &Arc<Schema>,
+    host: &Arc<dyn Host>,
+) -> Result<Built, BuildError> {
+    let mut parts = Vec::with_capacity(pipeline.nodes.len());
+    let mut endpoints = BTreeMap::new();
+    for node in &pipeline.nodes {
+        let parent_names: Vec<String> = node.parents.iter().map(|&p| pipeline.nodes[p].name.clone()).collect();
+        let plan = Plan {
+            schema,
+            host,
+            task: info,
+            name: &node.name,
+            input: node.parents.first().map_or(node.gives, |&parent| pipeline.nodes[parent].gives),
+            parents: node.parents.len(),
+            handlers: &node.handlers,
+            parent_names: &parent_names,
+        };
+        let built = surface.nodes()[node.spec].build(node.object.as_ref(), &plan)?;
+        if let Some(endpoint) = built.endpoint()
+            && endpoints.insert(endpoint.to_string(), node.name.clone()).is_some()
+        {
+            return Err(BuildError::new(format!("{}: the endpoint {endpoint} is used twice", node.name)));
+        }
+        parts.push(Part {
+            node: built,
+            name: node.name.clone(),
+            parents: node.parents.clone(),
+            quiet: node.quiet,
+        });
+    }
+    let task = Task::new(Arc::clone(info), Arc::clone(schema), Arc::clone(host), parts);
+    Ok(Built { task, interest: interest(pipeline), edges: pipeline.edges(), endpoints })
+}
+
+/// The measurements that the `from` nodes of a pipeline ask for.
+fn interest(pipeline: &Pipeline) -> Interest {
+    if !pipeline.nodes.first().is_some_and(|node| node.object.is::<Stream>()) {
+        return Interest::Measurements(Vec::new());
+    }
+    let mut names = Vec::new();
+    for child in pipeline.children(0) {
+        match pipeline.nodes[child].object.downcast_ref::<From>() {
+            Some(from) if !from.measurement.is_empty() => names.push(from.measurement.clone()),
+            _ => return Interest::All,
+        }
+    }
+    names.sort();
+    names.dedup();
+    Interest::Measurements(names)
+}

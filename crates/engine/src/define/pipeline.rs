@@ -1,0 +1,50 @@
+//! The graph of definitions that a script describes.
+
+use std::any::Any;
+
+use alert::HandlerOptions;
+use tickscript::Span;
+
+use crate::EdgeKind;
+
+/// An alert handler opened by a script, with its options filled in.
+pub struct OpenedHandler {
+    pub options: HandlerOptions,
+    pub span: Span,
+}
+
+/// A definition in its place.
+pub struct PipelineNode {
+    /// Its number in the surface's list of nodes.
+    pub spec: usize,
+    /// `window2`
+    pub name: String,
+    pub object: Box<dyn Any + Send>,
+    /// Indexes of earlier nodes, the first one being that it was chained to.
+    pub parents: Vec<usize>,
+    pub handlers: Vec<OpenedHandler>,
+    /// `.quiet()` was said: its errors are counted, not logged.
+    pub quiet: bool,
+    /// Where the script makes it.
+    pub span: Span,
+    /// Filled in by the check: what it gives to its children.
+    pub gives: EdgeKind,
+}
+
+/// Nodes in the order in which the script made them, so parents come before children.
+#[derive(Default)]
+pub struct Pipeline {
+    pub nodes: Vec<PipelineNode>,
+}
+
+impl Pipeline {
+    /// Indexes of the nodes that read from this one, in the order they were made.
+    pub fn children(&self, of: usize) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|&child| self.nodes[child].parents.contains(&of)).collect()
+    }
+
+    /// All edges, by the parent's and then the child's index.
+    pub fn edges(&self) -> Vec<(usize, usize)> {
+        (0..self.nodes.len()).flat_map(|from| self.children(from).into_iter().map(move |to| (from, to))).collect()
+    }
+}

@@ -1,0 +1,93 @@
+//! A kind of node with its type forgotten, as the list of nodes holds it.
+
+use std::any::Any;
+
+use declare::Table;
+
+use crate::{BuildError, Definition, EdgeKind, Node, Place, Plan};
+
+/// What the interpreter, the checks and the documentation know of a kind of node.
+pub struct NodeSpec {
+    /// As a script calls it.
+    pub name: &'static str,
+    /// How its instances are named: this and a number.
+    pub id: &'static str,
+    /// The edge it needs; `None` takes both kinds.
+    pub wants: Option<EdgeKind>,
+    /// The only nodes it may follow; empty for any that gives an edge.
+    pub after: &'static [&'static str],
+    /// It takes other nodes as arguments, which become its parents, too.
+    pub takes_nodes: bool,
+    /// The beginning of a pipeline: there from the start, never chained.
+    pub source: bool,
+    /// Its properties may open alert handlers.
+    pub opens_handlers: bool,
+    pub table: Table,
+    gives: fn(&dyn Any, EdgeKind) -> EdgeKind,
+    check: fn(&dyn Any, &Place<'_>) -> Result<(), String>,
+    build: fn(&dyn Any, &Plan<'_>) -> Result<Box<dyn Node>, BuildError>,
+}
+
+/// The spec of a definition, for the list.
+pub fn spec<D: Definition>() -> NodeSpec {
+    NodeSpec {
+        name: D::NAME,
+        id: D::ID,
+        wants: D::WANTS,
+        after: &[],
+        takes_nodes: false,
+        source: false,
+        opens_handlers: false,
+        table: Table::of::<D>(D::declare),
+        gives: |object, input| of::<D>(object).gives(input),
+        check: |object, place| of::<D>(object).check(place),
+        build: |object, plan| of::<D>(object).clone().build(plan),
+    }
+}
+
+fn of<D: Definition>(object: &dyn Any) -> &D {
+    object.downcast_ref().expect("a spec is used on the definition it was made for")
+}
+
+impl NodeSpec {
+    /// It may follow only these nodes.
+    #[must_use]
+    pub fn after(mut self, names: &'static [&'static str]) -> NodeSpec {
+        self.after = names;
+        self
+    }
+
+    #[must_use]
+    pub fn takes_nodes(mut self) -> NodeSpec {
+        self.takes_nodes = true;
+        self
+    }
+
+    #[must_use]
+    pub fn source(mut self) -> NodeSpec {
+        self.source = true;
+        self
+    }
+
+    #[must_use]
+    pub fn opens_handlers(mut self) -> NodeSpec {
+        self.opens_handlers = true;
+        self
+    }
+
+    pub fn gives(&self, object: &dyn Any, input: EdgeKind) -> EdgeKind {
+        (self.gives)(object, input)
+    }
+
+    /// # Errors
+    /// What does not fit together, for the script's author.
+    pub fn check(&self, object: &dyn Any, place: &Place<'_>) -> Result<(), String> {
+        (self.check)(object, place)
+    }
+
+    /// # Errors
+    /// What cannot be built, such as a lambda whose types do not fit.
+    pub fn build(&self, object: &dyn Any, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
+        (self.build)(object, plan)
+    }
+}

@@ -1,0 +1,127 @@
+//! All that a task may ask of the world. The daemon answers for real, tests with whatever they like.
+
+use std::sync::Arc;
+
+use model::{Row, Time, Words};
+
+use crate::Origin;
+
+/// How important a line of the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// A line of the log, with who says it.
+pub struct LogRecord<'a> {
+    pub level: LogLevel,
+    pub task: &'a str,
+    pub node: &'a str,
+    pub message: &'a str,
+    /// More, by name.
+    pub fields: &'a [(&'a str, String)],
+}
+
+/// Which node of which task an answer is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    pub task: Arc<str>,
+    pub node: usize,
+    pub ticket: u64,
+}
+
+/// A POST to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpRequest {
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub basic_auth: Option<(String, String)>,
+    pub body: String,
+    /// Nanoseconds; 0 is no limit of the node's own.
+    pub timeout: i64,
+    pub skip_tls_verification: bool,
+    /// Whether the node wants the answer's body.
+    pub wants_body: bool,
+}
+
+/// Points for an InfluxDB, as line protocol.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct InfluxWrite {
+    pub cluster: String,
+    pub database: String,
+    pub retention_policy: String,
+    pub precision: String,
+    pub consistency: String,
+    pub lines: String,
+    pub points: u64,
+}
+
+/// A query to be asked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct InfluxQuery {
+    pub cluster: String,
+    pub text: String,
+    /// Whether the measurement is part of a group.
+    pub by_name: bool,
+    /// The end of what is asked for: a batch without a later row has this time.
+    pub stop: Time,
+    /// Tags to group rows by: `None` takes all tags of each series of the answer.
+    pub group_by: Option<Vec<String>>,
+}
+
+/// The world as tasks see it.
+pub trait Host: Send + Sync {
+    /// The clock. Tasks know no other.
+    fn now(&self) -> Time;
+
+    /// The time zone in which lambdas read times.
+    fn zone(&self) -> &lambda::Zone;
+
+    fn log(&self, record: &LogRecord<'_>);
+
+    /// Where alerts go.
+    fn topics(&self) -> &Arc<alert::Topics>;
+
+    /// Post in the background, in the order of the calls of one node. The answer comes as a letter.
+    fn post(&self, request: HttpRequest, ticket: Ticket);
+
+    /// A named endpoint of the configuration, for httpPost.
+    fn endpoint(&self, name: &str) -> Option<HttpEndpoint>;
+
+    /// Write in the background, retried; the answer comes when it is done or given up.
+    fn write(&self, write: InfluxWrite, ticket: Ticket);
+
+    /// Create a database, and a retention policy if one is named, in the background.
+    fn create_database(&self, cluster: &str, database: &str, retention_policy: &str);
+
+    /// Query in the background.
+    fn query(&self, query: InfluxQuery, ticket: Ticket);
+
+    /// Write points back into the daemon, as if they had been received.
+    fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words);
+
+    /// Server facts that templates show.
+    fn server(&self) -> &ServerInfo;
+}
+
+/// A URL with headers and credentials, from the configuration.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HttpEndpoint {
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub basic_auth: Option<(String, String)>,
+    /// A Go template for the rows of an httpPost node.
+    pub row_template: Option<String>,
+    pub alert_template: Option<String>,
+}
+
+/// `.ServerInfo` of alert templates.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServerInfo {
+    pub hostname: String,
+    pub cluster_id: String,
+    pub server_id: String,
+}

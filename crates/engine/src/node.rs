@@ -1,0 +1,179 @@
+//! What a node is: a definition that a script fills in, and the thing that runs.
+
+use std::{any::Any, sync::Arc};
+
+use declare::Declaration;
+use model::{BatchHead, Edge, Row, Schema, Time, Words};
+
+use crate::{Cx, Host, StatName};
+
+/// What travels along an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EdgeKind {
+    Stream,
+    Batch,
+    /// Nothing: the node is an end.
+    None,
+}
+
+impl EdgeKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            EdgeKind::Stream => "stream",
+            EdgeKind::Batch => "batch",
+            EdgeKind::None => "noedge",
+        }
+    }
+}
+
+/// Where in a pipeline a node stands, for its check.
+pub struct Place<'a> {
+    /// The kind of edge that its first parent gives.
+    pub input: EdgeKind,
+    pub parents: usize,
+    /// What the names of the first parent's definition are, for messages: `from`, `window`.
+    pub parent: &'a str,
+}
+
+/// Why a pipeline cannot be built or started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BuildError(pub String);
+
+impl BuildError {
+    pub fn new(text: impl Into<String>) -> BuildError {
+        BuildError(text.into())
+    }
+}
+
+/// Who a task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskInfo {
+    pub id: Arc<str>,
+    /// Whether it reads a stream (else it queries).
+    pub stream: bool,
+    /// The databases and retention policies it may read.
+    pub dbrps: Vec<(String, String)>,
+}
+
+/// What a definition has at hand when it becomes a node.
+pub struct Plan<'a> {
+    pub schema: &'a Arc<Schema>,
+    pub host: &'a Arc<dyn Host>,
+    pub task: &'a Arc<TaskInfo>,
+    /// The node's name in the task: `alert4`.
+    pub name: &'a str,
+    /// The edge its first parent gives, and how many parents there are.
+    pub input: EdgeKind,
+    pub parents: usize,
+    /// The handlers opened on it (alert only), with their options filled in.
+    pub handlers: &'a [crate::define::OpenedHandler],
+    /// Names of the parents, in order.
+    pub parent_names: &'a [String],
+}
+
+/// What a script says of a node. Its fields are filled in by the script through the table of `declare`.
+pub trait Definition: Default + Clone + Send + Sync + 'static {
+    /// As a script calls it.
+    const NAME: &'static str;
+    /// How its instances are named: this and a number.
+    const ID: &'static str = Self::NAME;
+    /// The edge it needs; `None` takes both kinds.
+    const WANTS: Option<EdgeKind> = None;
+
+    /// Its face to users.
+    fn declare(it: Declaration<Self>) -> Declaration<Self>;
+
+    /// What it gives on an input of this kind.
+    fn gives(&self, input: EdgeKind) -> EdgeKind {
+        input
+    }
+
+    /// Whether it makes sense as it was written. The message is for the script's author.
+    fn check(&self, place: &Place<'_>) -> Result<(), String> {
+        let _ = place;
+        Ok(())
+    }
+
+    /// The node that runs.
+    fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError>;
+}
+
+/// What runs. Every method is called by the task's one loop.
+pub trait Node: Send {
+    /// All that a parent gave in this sweep. `input` counts the parents from 0.
+    fn receive(&mut self, input: usize, edge: &Edge, cx: &mut Cx<'_>);
+
+    /// The time asked for with `cx.wake_at` has come.
+    fn wake(&mut self, now: Time, cx: &mut Cx<'_>) {
+        let _ = (now, cx);
+    }
+
+    /// The task starts.
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        let _ = cx;
+    }
+
+    /// Outside work that was asked for with this node's ticket is done.
+    fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
+        let _ = (reply, cx);
+    }
+
+    /// No more input will come; hand on what is still held.
+    fn finish(&mut self, cx: &mut Cx<'_>) {
+        let _ = cx;
+    }
+
+    /// Statistics it keeps besides those of every node.
+    fn stats(&self) -> &'static [StatName] {
+        &[]
+    }
+
+    /// How many groups it holds state for; `None` if that is not a question for it.
+    fn cardinality(&self) -> Option<usize> {
+        None
+    }
+
+    /// The name under which HTTP clients see it (httpOut).
+    fn endpoint(&self) -> Option<&str> {
+        None
+    }
+
+    /// What an HTTP client sees of it now (httpOut), as JSON.
+    fn show(&mut self, schema: &Schema) -> Option<String> {
+        let _ = schema;
+        None
+    }
+
+    /// Its state, to be restored when the same node starts again.
+    fn save(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Take up a saved state.
+    fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
+        let _ = saved;
+        Ok(())
+    }
+}
+
+/// An answer to outside work.
+pub struct Reply {
+    /// The number that the node gave its request.
+    pub ticket: u64,
+    pub answer: Answer,
+}
+
+/// What came of it.
+pub enum Answer {
+    /// Done, with a count where one makes sense (points written).
+    Done(u64),
+    /// It failed for good.
+    Failed(String),
+    /// An HTTP answer: status and body.
+    Http { status: u16, body: String },
+    /// The batches of a query, and the words their rows point into.
+    Batches { words: Arc<Words>, batches: Vec<(BatchHead, Vec<Row>)> },
+    /// Anything that only the node and its host know.
+    Other(Box<dyn Any + Send>),
+}

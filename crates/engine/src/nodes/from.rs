@@ -1,0 +1,166 @@
+//! `|from()`: which points of the stream a pipeline reads, and how it groups them.
+
+use std::{sync::Arc, time::Duration};
+
+use declare::{Argument, Declaration, Lambda, SetError};
+use lambda::{Evaluator, State};
+use model::{Edge, GroupId, Grouping, Name, Row, SeriesId, Walk, truncate};
+
+use crate::{
+    BuildError, Cx, Definition, EdgeKind, Node, Plan,
+    nodes::{Dimension, compiled, dimensions, grouping_of},
+};
+
+#[derive(Debug, Clone, Default)]
+pub struct From {
+    pub(crate) measurement: String,
+    database: String,
+    retention_policy: String,
+    predicate: Option<Lambda>,
+    group_by: Vec<Dimension>,
+    by_measurement: bool,
+    truncate: Duration,
+    round: Duration,
+}
+
+impl Definition for From {
+    const NAME: &'static str = "from";
+    const WANTS: Option<EdgeKind> = Some(EdgeKind::Stream);
+
+    fn declare(it: Declaration<Self>) -> Declaration<Self> {
+        it.about("Select points of the stream by where they come from, and group them.")
+            .property("database", "The database; any if not given.", |f| &mut f.database)
+            .property("retentionPolicy", "The retention policy; any if not given.", |f| &mut f.retention_policy)
+            .property("measurement", "The measurement; any if not given.", |f| &mut f.measurement)
+            .method("where", "expression lambda", "What must be true of a point. Several are joined by AND.", and_where)
+            .method_shown(
+                "groupBy",
+                "tags ...any",
+                "Tag names to group by, or * for all of them.",
+                |f, args| {
+                    f.group_by = dimensions(args)?;
+                    Ok(())
+                },
+                |f| Dimension::shown(&f.group_by),
+            )
+            .flag("groupByMeasurement", "Group by measurement, too.", |f| &mut f.by_measurement)
+            .property("truncate", "Cut times down to a multiple of this.", |f| &mut f.truncate)
+            .property("round", "Round times to a multiple of this.", |f| &mut f.round)
+            .example("stream |from().measurement('cpu').where(lambda: \"cpu\" == 'cpu-total').groupBy('host')")
+    }
+
+    fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
+        let predicate = match &self.predicate {
+            Some(lambda) => Some(Evaluator::new(Arc::new(compiled("from", Some(lambda))?), plan.schema)),
+            None => None,
+        };
+        let grouped = self.by_measurement || !self.group_by.is_empty();
+        Ok(Box::new(FromNode {
+            measurement: plan.schema.name(&self.measurement),
+            database: self.database,
+            retention_policy: self.retention_policy,
+            predicate,
+            state: State::default(),
+            grouping: grouped.then(|| grouping_of(plan.schema, &self.group_by, &[], self.by_measurement)),
+            truncate: nanos(self.truncate),
+            round: nanos(self.round),
+            known: Vec::new(),
+        }))
+    }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn and_where(from: &mut From, args: &[Argument]) -> Result<(), SetError> {
+    let [Argument::Lambda(lambda)] = args else { return Ok(()) };
+    from.predicate = Some(match from.predicate.take() {
+        Some(before) => crate::nodes::both(&before, lambda),
+        None => lambda.clone(),
+    });
+    Ok(())
+}
+
+struct FromNode {
+    /// Empty takes all.
+    measurement: Name,
+    database: String,
+    retention_policy: String,
+    predicate: Option<Evaluator>,
+    state: State,
+    grouping: Option<Arc<Grouping>>,
+    truncate: i64,
+    round: i64,
+    /// Per series: not looked at yet, refused, or 2 more than its group.
+    known: Vec<u32>,
+}
+
+const UNKNOWN: u32 = 0;
+const REFUSED: u32 = 1;
+
+impl FromNode {
+    /// The group of a series, if its measurement is wanted.
+    #[inline]
+    fn place(&mut self, series: SeriesId, cx: &Cx<'_>) -> Option<GroupId> {
+        match self.known.get(series.0 as usize).copied().unwrap_or(UNKNOWN) {
+            UNKNOWN => self.learn(series, cx),
+            REFUSED => None,
+            group => Some(GroupId(group - 2)),
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, series: SeriesId, cx: &Cx<'_>) -> Option<GroupId> {
+        let wanted = self.measurement.is_empty() || cx.schema.series(series).name() == self.measurement;
+        let group = wanted.then(|| self.grouping.as_ref().map_or(GroupId::NIL, |by| cx.schema.group_of(by, series)));
+        let index = series.0 as usize;
+        if index >= self.known.len() {
+            self.known.resize(index + 1, UNKNOWN);
+        }
+        self.known[index] = group.map_or(REFUSED, |group| group.0 + 2);
+        group
+    }
+
+    #[inline]
+    fn passes(&mut self, row: &Row, cx: &mut Cx<'_>) -> bool {
+        let Some(predicate) = &mut self.predicate else { return true };
+        match predicate.eval_bool(&cx.lambda(row), &mut self.state) {
+            Ok(passes) => passes,
+            Err(error) => {
+                cx.row_error(format_args!("failed to evaluate WHERE expression: {error}"));
+                false
+            }
+        }
+    }
+}
+
+impl Node for FromNode {
+    fn receive(&mut self, _input: usize, edge: &Edge, cx: &mut Cx<'_>) {
+        let here = (self.database.is_empty() || self.database == cx.origin.database)
+            && (self.retention_policy.is_empty() || self.retention_policy == cx.origin.retention_policy);
+        for item in edge.walk() {
+            match item {
+                Walk::Points(rows) if here => {
+                    for row in rows {
+                        let Some(group) = self.place(row.series, cx) else { continue };
+                        if !self.passes(row, cx) {
+                            continue;
+                        }
+                        let mut row = Row { group, ..*row };
+                        if self.truncate != 0 {
+                            row.time = truncate(row.time, self.truncate);
+                        }
+                        if self.round != 0 {
+                            row.time = model::round(row.time, self.round);
+                        }
+                        cx.out.point(row);
+                    }
+                }
+                Walk::Points(_) | Walk::Batch(..) => {}
+                Walk::Barrier(group, time) => cx.out.barrier(group, time),
+                Walk::DeleteGroup(group) => cx.out.delete_group(group),
+            }
+        }
+    }
+}

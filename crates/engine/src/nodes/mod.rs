@@ -1,0 +1,26 @@
+//! Every node, one file each.
+
+mod derivative;
+mod dimension;
+mod expression;
+mod from;
+mod source;
+mod where_;
+
+pub(crate) use dimension::{Dimension, dimensions, grouping_of};
+pub(crate) use expression::{both, compiled};
+pub use from::From;
+pub use source::{Batch, Stream};
+
+use crate::define::{NodeSpec, spec};
+
+/// THE LIST, in the order of the alphabet.
+pub fn list() -> Vec<NodeSpec> {
+    vec![
+        spec::<Batch>().source(),
+        spec::<derivative::Derivative>(),
+        spec::<From>().after(&["stream", "from"]),
+        spec::<Stream>().source(),
+        spec::<where_::Where>(),
+    ]
+}

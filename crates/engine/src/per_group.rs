@@ -1,0 +1,133 @@
+//! The middle shape of a node: points and batches of one group in, anything out.
+
+use model::{BatchHead, Edge, GroupId, Row, Schema, Slab, Time, Walk};
+
+use crate::{Cx, Node, Reply, StatName};
+
+/// A node that handles each group for itself and may emit whatever it likes.
+pub trait PerGroup: Send + 'static {
+    /// What is remembered of a group.
+    type Group: Send + 'static;
+
+    /// A group is met for the first time (or again after it was deleted).
+    fn open(&mut self, group: GroupId, cx: &mut Cx<'_>) -> Self::Group;
+
+    fn point(&mut self, group: &mut Self::Group, row: Row, cx: &mut Cx<'_>);
+
+    fn batch(&mut self, group: &mut Self::Group, head: BatchHead, rows: &[Row], cx: &mut Cx<'_>);
+
+    /// No older point of the group will come. Handed on unless the node says otherwise.
+    fn barrier(&mut self, group: &mut Self::Group, id: GroupId, time: Time, cx: &mut Cx<'_>) {
+        let _ = group;
+        cx.emit_barrier(id, time);
+    }
+
+    /// The group has ended. Handed on unless the node says otherwise.
+    fn delete(&mut self, group: Option<Self::Group>, id: GroupId, cx: &mut Cx<'_>) {
+        drop(group);
+        cx.emit_delete_group(id);
+    }
+
+    /// A time asked for with `cx.wake_at` has come.
+    fn wake(&mut self, groups: &mut Slab<Self::Group>, now: Time, cx: &mut Cx<'_>) {
+        let _ = (groups, now, cx);
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        let _ = cx;
+    }
+
+    fn reply(&mut self, groups: &mut Slab<Self::Group>, reply: Reply, cx: &mut Cx<'_>) {
+        let _ = (groups, reply, cx);
+    }
+
+    /// No more input will come.
+    fn finish(&mut self, groups: &mut Slab<Self::Group>, cx: &mut Cx<'_>) {
+        let _ = (groups, cx);
+    }
+
+    fn stats(&self) -> &'static [StatName] {
+        &[]
+    }
+
+    fn show(&mut self, groups: &mut Slab<Self::Group>, schema: &Schema) -> Option<String> {
+        let _ = (groups, schema);
+        None
+    }
+}
+
+struct PerGroupNode<N: PerGroup> {
+    node: N,
+    groups: Slab<N::Group>,
+}
+
+/// As a node of a pipeline.
+pub fn boxed_per_group<N: PerGroup>(node: N) -> Box<dyn Node> {
+    Box::new(PerGroupNode { node, groups: Slab::default() })
+}
+
+impl<N: PerGroup> PerGroupNode<N> {
+    /// The group's state; opened if it is new.
+    #[inline]
+    fn with<R>(&mut self, id: GroupId, cx: &mut Cx<'_>, act: impl FnOnce(&mut N, &mut N::Group, &mut Cx<'_>) -> R) -> R {
+        let PerGroupNode { node, groups } = self;
+        if groups.get(id).is_none() {
+            let group = node.open(id, cx);
+            groups.insert(id, group);
+        }
+        let group = groups.get_mut(id).expect("the group was opened");
+        act(node, group, cx)
+    }
+}
+
+impl<N: PerGroup> Node for PerGroupNode<N> {
+    fn receive(&mut self, _input: usize, edge: &Edge, cx: &mut Cx<'_>) {
+        for item in edge.walk() {
+            match item {
+                Walk::Points(rows) => {
+                    for row in rows {
+                        self.with(row.group, cx, |node, group, cx| node.point(group, *row, cx));
+                    }
+                }
+                Walk::Batch(head, rows) => {
+                    self.with(head.group, cx, |node, group, cx| node.batch(group, head, rows, cx));
+                }
+                Walk::Barrier(id, time) => {
+                    self.with(id, cx, |node, group, cx| node.barrier(group, id, time, cx));
+                }
+                Walk::DeleteGroup(id) => {
+                    let group = self.groups.remove(id);
+                    self.node.delete(group, id, cx);
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self, now: Time, cx: &mut Cx<'_>) {
+        self.node.wake(&mut self.groups, now, cx);
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        self.node.start(cx);
+    }
+
+    fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
+        self.node.reply(&mut self.groups, reply, cx);
+    }
+
+    fn finish(&mut self, cx: &mut Cx<'_>) {
+        self.node.finish(&mut self.groups, cx);
+    }
+
+    fn stats(&self) -> &'static [StatName] {
+        self.node.stats()
+    }
+
+    fn cardinality(&self) -> Option<usize> {
+        Some(self.groups.len())
+    }
+
+    fn show(&mut self, schema: &Schema) -> Option<String> {
+        self.node.show(&mut self.groups, schema)
+    }
+}

@@ -1,0 +1,94 @@
+//! The smallest shape of a node: a row in, a row or nothing out, alike for streams and batches.
+
+use model::{BatchHead, Edge, Row, Slab, Time, Walk};
+
+use crate::{Cx, Node, Reply, StatName};
+
+/// A node that looks at one row at a time, with a state per group.
+pub trait PerRow: Send + 'static {
+    /// What is remembered of a group.
+    type Group: Default + Send + 'static;
+
+    /// A batch of the group begins; its head may be changed.
+    fn begin_batch(&mut self, group: &mut Self::Group, head: &mut BatchHead, cx: &mut Cx<'_>) {
+        let _ = (group, head, cx);
+    }
+
+    /// The row to hand on, if any.
+    fn row(&mut self, group: &mut Self::Group, row: Row, cx: &mut Cx<'_>) -> Option<Row>;
+
+    /// The time of a barrier, as it is handed on.
+    fn barrier(&mut self, time: Time) -> Time {
+        time
+    }
+
+    fn stats(&self) -> &'static [StatName] {
+        &[]
+    }
+
+    fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
+        let _ = (reply, cx);
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        let _ = cx;
+    }
+}
+
+struct PerRowNode<N: PerRow> {
+    node: N,
+    groups: Slab<N::Group>,
+}
+
+/// As a node of a pipeline.
+pub fn boxed_per_row<N: PerRow>(node: N) -> Box<dyn Node> {
+    Box::new(PerRowNode { node, groups: Slab::default() })
+}
+
+impl<N: PerRow> Node for PerRowNode<N> {
+    fn receive(&mut self, _input: usize, edge: &Edge, cx: &mut Cx<'_>) {
+        for item in edge.walk() {
+            match item {
+                Walk::Points(rows) => {
+                    for row in rows {
+                        let group = self.groups.get_or_insert_with(row.group, N::Group::default);
+                        if let Some(row) = self.node.row(group, *row, cx) {
+                            cx.out.point(row);
+                        }
+                    }
+                }
+                Walk::Batch(mut head, rows) => {
+                    let group = self.groups.get_or_insert_with(head.group, N::Group::default);
+                    self.node.begin_batch(group, &mut head, cx);
+                    cx.out.begin_batch(head);
+                    for row in rows {
+                        if let Some(row) = self.node.row(group, *row, cx) {
+                            cx.out.batch_row(row);
+                        }
+                    }
+                }
+                Walk::Barrier(group, time) => cx.out.barrier(group, self.node.barrier(time)),
+                Walk::DeleteGroup(group) => {
+                    self.groups.remove(group);
+                    cx.out.delete_group(group);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        self.node.start(cx);
+    }
+
+    fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
+        self.node.reply(reply, cx);
+    }
+
+    fn stats(&self) -> &'static [StatName] {
+        self.node.stats()
+    }
+
+    fn cardinality(&self) -> Option<usize> {
+        Some(self.groups.len())
+    }
+}

@@ -1,0 +1,141 @@
+//! Which rows of a write which task wants: by database and retention policy, then by measurement.
+
+use std::{collections::HashMap, sync::Arc};
+
+use model::{Name, Schema};
+
+use crate::{Origin, Write};
+
+/// Which measurements a task reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interest {
+    All,
+    Measurements(Vec<String>),
+}
+
+/// The rows of a write that a task gets.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    All,
+    /// Indexes of rows, in order.
+    Some(Arc<[u32]>),
+}
+
+/// Tasks by what they read; `T` is how a task is known to the caller.
+#[derive(Debug)]
+pub struct Router<T> {
+    routes: HashMap<Origin, Route<T>>,
+}
+
+#[derive(Debug)]
+struct Route<T> {
+    all: Vec<T>,
+    by_name: HashMap<Name, Vec<T>>,
+}
+
+impl<T> Default for Route<T> {
+    fn default() -> Self {
+        Route { all: Vec::new(), by_name: HashMap::new() }
+    }
+}
+
+impl<T> Default for Router<T> {
+    fn default() -> Self {
+        Router { routes: HashMap::new() }
+    }
+}
+
+impl<T: Copy + Eq + std::hash::Hash> Router<T> {
+    pub fn add(&mut self, schema: &Schema, task: T, dbrps: &[(String, String)], interest: &Interest) {
+        for (database, retention_policy) in dbrps {
+            let origin = Origin { database: database.clone(), retention_policy: retention_policy.clone() };
+            let route = self.routes.entry(origin).or_default();
+            match interest {
+                Interest::All => insert(&mut route.all, task),
+                Interest::Measurements(names) => {
+                    for name in names {
+                        insert(route.by_name.entry(schema.name(name)).or_default(), task);
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn remove(&mut self, task: T) {
+        self.routes.retain(|_, route| {
+            route.all.retain(|known| *known != task);
+            route.by_name.retain(|_, tasks| {
+                tasks.retain(|known| *known != task);
+                !tasks.is_empty()
+            });
+            !route.all.is_empty() || !route.by_name.is_empty()
+        });
+    }
+
+    /// The tasks that want something of this write, and what.
+    pub fn select(&self, schema: &Schema, write: &Write) -> Vec<(T, Selection)> {
+        let Some(route) = self.routes.get(&*write.origin) else { return Vec::new() };
+        let mut out: Vec<(T, Selection)> = route.all.iter().map(|&task| (task, Selection::All)).collect();
+        if !route.by_name.is_empty() {
+            select_by_name(schema, write, route, &mut out);
+        }
+        out
+    }
+}
+
+fn insert<T: Eq>(tasks: &mut Vec<T>, task: T) {
+    if !tasks.contains(&task) {
+        tasks.push(task);
+    }
+}
+
+fn select_by_name<T: Copy + Eq + std::hash::Hash>(
+    schema: &Schema,
+    write: &Write,
+    route: &Route<T>,
+    out: &mut Vec<(T, Selection)>,
+) {
+    // Buckets of rows by measurement; a write has few, and lines of one often follow each other.
+    let mut buckets: Vec<(Name, Vec<u32>)> = Vec::new();
+    let mut places: HashMap<Name, usize, rapidhash::fast::RandomState> = HashMap::default();
+    let mut last = (Name(u32::MAX), 0usize);
+    for (i, row) in write.rows.iter().enumerate() {
+        let name = schema.series(row.series).name();
+        if name != last.0 {
+            let place = *places.entry(name).or_insert_with(|| {
+                buckets.push((name, Vec::new()));
+                buckets.len() - 1
+            });
+            last = (name, place);
+        }
+        buckets[last.1].1.push(i as u32);
+    }
+    let whole = buckets.len() == 1;
+    let mut several: HashMap<T, Vec<usize>> = HashMap::new();
+    let mut order: Vec<T> = Vec::new();
+    for (place, (name, _)) in buckets.iter().enumerate() {
+        for &task in route.by_name.get(name).into_iter().flatten() {
+            let known = several.entry(task).or_insert_with(|| {
+                order.push(task);
+                Vec::new()
+            });
+            known.push(place);
+        }
+    }
+    let mut shared: Vec<Option<Arc<[u32]>>> = vec![None; buckets.len()];
+    for task in order {
+        let places = &several[&task];
+        let selection = match places.as_slice() {
+            _ if whole => Selection::All,
+            [one] => {
+                Selection::Some(Arc::clone(shared[*one].get_or_insert_with(|| Arc::from(buckets[*one].1.as_slice()))))
+            }
+            many => {
+                let mut rows: Vec<u32> = many.iter().flat_map(|&place| buckets[place].1.iter().copied()).collect();
+                rows.sort_unstable();
+                Selection::Some(rows.into())
+            }
+        };
+        out.push((task, selection));
+    }
+}

@@ -1,0 +1,38 @@
+//! What comes to a task: writes, times, answers, questions.
+
+use std::sync::Arc;
+
+use model::{Row, Time, Words};
+
+use crate::{Reply, Selection};
+
+/// Database and retention policy of a write.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Origin {
+    pub database: String,
+    pub retention_policy: String,
+}
+
+/// A write, parsed once and shared by all tasks that read it.
+#[derive(Debug, Default)]
+pub struct Write {
+    pub origin: Arc<Origin>,
+    pub rows: Vec<Row>,
+    pub words: Arc<Words>,
+}
+
+/// One thing for a task to do.
+pub enum Letter {
+    /// The first one: nodes may ask for wakes and work.
+    Start,
+    /// Rows of a write that some `from` of the task may want.
+    Write(Arc<Write>, Selection),
+    /// The clock has come to this time.
+    Wake(Time),
+    /// The answer to outside work of a node.
+    Reply { node: usize, reply: Reply },
+    /// What a node shows to HTTP clients; the answer goes to the function.
+    Show { node: String, answer: Box<dyn FnOnce(Option<String>) + Send> },
+    /// No more input: hand on what is held.
+    Finish,
+}

@@ -1,0 +1,102 @@
+//! A task that runs: its nodes, and the one loop that takes letters and sweeps them.
+
+mod letter;
+mod sweep;
+
+use std::sync::Arc;
+
+use model::{Edge, Frame, Schema, Time};
+
+pub use letter::{Letter, Origin, Write};
+
+use crate::{Counters, Host, Node, NodeStats, TaskInfo, cx::Wakes};
+
+/// Rows of a write go through the pipeline in runs of this length.
+const CHUNK: usize = 512;
+
+/// One node of a task with what surrounds it.
+struct Place {
+    node: Box<dyn Node>,
+    name: String,
+    parents: Vec<usize>,
+    edge: Edge,
+    counters: Counters,
+    stats: Arc<NodeStats>,
+}
+
+/// What is needed to put a node into a task; see [`crate::define`].
+pub struct Part {
+    pub node: Box<dyn Node>,
+    pub name: String,
+    /// Indexes of earlier parts.
+    pub parents: Vec<usize>,
+    /// Its errors are counted, not logged.
+    pub quiet: bool,
+}
+
+/// A compiled pipeline. It is stepped by whoever owns it, letter by letter; it never blocks.
+pub struct Task {
+    info: Arc<TaskInfo>,
+    schema: Arc<Schema>,
+    host: Arc<dyn Host>,
+    places: Vec<Place>,
+    stats: Vec<Arc<NodeStats>>,
+    frame: Frame,
+    wakes: Wakes,
+    failure: Option<String>,
+    origin: Arc<Origin>,
+    /// How many rows go through at once: one at a time where several parents meet, so that they meet in order.
+    chunk: usize,
+    spare: Edge,
+}
+
+impl Task {
+    /// A task of these parts, parents before children.
+    pub fn new(info: Arc<TaskInfo>, schema: Arc<Schema>, host: Arc<dyn Host>, parts: Vec<Part>) -> Task {
+        let chunk = if parts.iter().any(|part| part.parents.len() > 1) { 1 } else { CHUNK };
+        let places: Vec<Place> = parts
+            .into_iter()
+            .map(|part| Place {
+                stats: Arc::new(NodeStats::new(&part.name, part.node.stats())),
+                node: part.node,
+                name: part.name,
+                parents: part.parents,
+                edge: Edge::default(),
+                counters: Counters::new(part.quiet),
+            })
+            .collect();
+        let stats = places.iter().map(|place| Arc::clone(&place.stats)).collect();
+        Task {
+            info,
+            schema,
+            host,
+            places,
+            stats,
+            frame: Frame::default(),
+            wakes: Wakes::default(),
+            failure: None,
+            origin: Arc::default(),
+            chunk,
+            spare: Edge::default(),
+        }
+    }
+
+    pub fn info(&self) -> &Arc<TaskInfo> {
+        &self.info
+    }
+
+    /// Counters of its nodes, readable from anywhere.
+    pub fn stats(&self) -> &[Arc<NodeStats>] {
+        &self.stats
+    }
+
+    /// Why it stopped by itself, if it did.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// When it next wants a [`Letter::Wake`].
+    pub fn next_wake(&self) -> Option<Time> {
+        self.wakes.peek().map(|wake| wake.0.0)
+    }
+}

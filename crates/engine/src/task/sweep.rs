@@ -1,0 +1,137 @@
+//! The loop over the nodes: parents first, each taking all that its parents gave in this sweep.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use model::{Row, Time};
+
+use super::{Letter, Place, Task, Write};
+use crate::{Cx, Node, Selection};
+
+impl Task {
+    /// Take one letter, and do all that follows from it.
+    pub fn step(&mut self, letter: Letter) {
+        match letter {
+            Letter::Start => self.each_node(|node, cx| node.start(cx)),
+            Letter::Write(write, selection) => self.write(&write, &selection),
+            Letter::Wake(now) => self.wake(now),
+            Letter::Reply { node, reply } => self.reply(node, reply),
+            Letter::Show { node, answer } => {
+                let schema = Arc::clone(&self.schema);
+                let place = self.places.iter_mut().find(|place| place.name == node);
+                answer(place.and_then(|place| place.node.show(&schema)));
+            }
+            Letter::Finish => self.each_node(|node, cx| node.finish(cx)),
+        }
+        for place in &self.places {
+            place.stats.publish(&place.counters, place.node.cardinality());
+        }
+    }
+
+    fn write(&mut self, write: &Write, selection: &Selection) {
+        self.frame.reset(Arc::clone(&write.words));
+        self.origin = Arc::clone(&write.origin);
+        let chunk = self.chunk;
+        match selection {
+            Selection::All => {
+                for rows in write.rows.chunks(chunk) {
+                    self.source_rows(rows.iter());
+                }
+            }
+            Selection::Some(indexes) => {
+                for indexes in indexes.chunks(chunk) {
+                    self.source_rows(indexes.iter().map(|&i| &write.rows[i as usize]));
+                }
+            }
+        }
+        // The words of the write are let go with its letter.
+        self.frame.reset(Arc::default());
+    }
+
+    /// Put rows on the source's edge and sweep.
+    fn source_rows<'a>(&mut self, rows: impl ExactSizeIterator<Item = &'a Row>) {
+        let Some(source) = self.places.first_mut() else { return };
+        source.counters.collected += rows.len() as u64;
+        for row in rows {
+            source.edge.point(*row);
+        }
+        self.sweep(1);
+    }
+
+    fn wake(&mut self, now: Time) {
+        while let Some(&Reverse((time, node))) = self.wakes.peek() {
+            if time > now {
+                break;
+            }
+            self.wakes.pop();
+            self.call(node, |node, cx| node.wake(now, cx));
+            self.sweep(node + 1);
+        }
+    }
+
+    fn reply(&mut self, node: usize, reply: crate::Reply) {
+        if node >= self.places.len() {
+            return;
+        }
+        if let crate::Answer::Batches { words, .. } = &reply.answer {
+            self.frame.reset(Arc::clone(words));
+        }
+        self.call(node, |node, cx| node.reply(reply, cx));
+        self.sweep(node + 1);
+        self.frame.reset(Arc::default());
+    }
+
+    fn each_node(&mut self, mut act: impl FnMut(&mut Box<dyn Node>, &mut Cx<'_>)) {
+        for node in 0..self.places.len() {
+            self.call(node, &mut act);
+            self.sweep(node + 1);
+        }
+    }
+
+    /// Let every node from `first` on take what its parents gave; then all edges are empty again.
+    fn sweep(&mut self, first: usize) {
+        for child in first..self.places.len() {
+            for input in 0..self.places[child].parents.len() {
+                let parent = self.places[child].parents[input];
+                if self.places[parent].edge.is_empty() {
+                    continue;
+                }
+                let edge = std::mem::replace(&mut self.places[parent].edge, std::mem::take(&mut self.spare));
+                self.places[child].counters.collected += edge.message_count();
+                self.call(child, |node, cx| node.receive(input, &edge, cx));
+                self.spare = std::mem::replace(&mut self.places[parent].edge, edge);
+            }
+        }
+        for Place { edge, counters, .. } in &mut self.places {
+            if !edge.is_empty() {
+                counters.emitted += edge.message_count();
+                edge.clear();
+            }
+        }
+        self.frame.clear_scratch();
+    }
+
+    fn call<R>(&mut self, index: usize, act: impl FnOnce(&mut Box<dyn Node>, &mut Cx<'_>) -> R) -> R {
+        let place = &mut self.places[index];
+        let mut cx = Cx {
+            schema: &self.schema,
+            frame: &mut self.frame,
+            out: &mut place.edge,
+            origin: &self.origin,
+            now: self.host.now(),
+            host: &self.host,
+            task: &self.info,
+            name: &place.name,
+            node: index,
+            counters: &mut place.counters,
+            wakes: &mut self.wakes,
+            failure: &mut self.failure,
+            stats: &self.stats,
+        };
+        act(&mut place.node, &mut cx)
+    }
+
+    /// The earliest time that any node waits for, at or before `now`.
+    pub fn is_due(&self, now: Time) -> bool {
+        self.next_wake().is_some_and(|time| time <= now)
+    }
+}

@@ -1,0 +1,150 @@
+//! The tasks that run: started, stopped, found by name, fed with writes.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use model::Schema;
+
+use crate::{
+    Host, Interest, Letter, NodeStats, Reply, Router, Task, Ticket, Workers, Write,
+    workers::{Ended, Held, Parcel, TaskNumber},
+};
+
+/// All running tasks and the workers under them.
+pub struct Tasks {
+    schema: Arc<Schema>,
+    workers: Workers,
+    next: AtomicU64,
+    running: RwLock<BTreeMap<String, Running>>,
+    router: RwLock<Router<(usize, TaskNumber)>>,
+    /// Why tasks that ended by themselves did so.
+    failures: Arc<Mutex<HashMap<TaskNumber, String>>>,
+}
+
+/// A task that was started.
+#[derive(Clone)]
+pub struct Running {
+    number: TaskNumber,
+    worker: usize,
+    pub stats: Vec<Arc<NodeStats>>,
+    /// Edges between nodes by index, for those who draw the task.
+    pub edges: Vec<(usize, usize)>,
+    /// Node names of httpOut endpoints by the endpoint's name.
+    pub endpoints: BTreeMap<String, String>,
+}
+
+impl Tasks {
+    /// `workers` threads are started.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn new(schema: Arc<Schema>, host: &Arc<dyn Host>, workers: usize) -> std::io::Result<Tasks> {
+        let failures = Arc::new(Mutex::new(HashMap::new()));
+        let known = Arc::clone(&failures);
+        let ended: Ended = Arc::new(move |number, why| {
+            known.lock().unwrap_or_else(PoisonError::into_inner).insert(number, why);
+        });
+        Ok(Tasks {
+            schema,
+            workers: Workers::start(workers, host, &ended)?,
+            next: AtomicU64::new(0),
+            running: RwLock::default(),
+            router: RwLock::default(),
+            failures,
+        })
+    }
+
+    /// Start a task; one of the same name is stopped first.
+    pub fn start(
+        &self,
+        task: Task,
+        interest: &Interest,
+        edges: Vec<(usize, usize)>,
+        endpoints: BTreeMap<String, String>,
+    ) {
+        let info = Arc::clone(task.info());
+        self.stop(&info.id);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let worker = self.workers.least_loaded();
+        let running = Running { number, worker, stats: task.stats().to_vec(), edges, endpoints };
+        self.running.write().unwrap_or_else(PoisonError::into_inner).insert(info.id.to_string(), running);
+        self.workers.add(worker, number, Box::new(task));
+        if info.stream {
+            let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
+            router.add(&self.schema, (worker, number), &info.dbrps, interest);
+        }
+    }
+
+    /// Stop a task and wait until it has handed on all that it held. False if it did not run.
+    pub fn stop(&self, id: &str) -> bool {
+        let Some(running) = self.running.write().unwrap_or_else(PoisonError::into_inner).remove(id) else {
+            return false;
+        };
+        self.router.write().unwrap_or_else(PoisonError::into_inner).remove((running.worker, running.number));
+        let (done, wait) = crossbeam_channel::bounded::<()>(1);
+        self.workers.remove(running.worker, running.number, Box::new(move || drop(done)));
+        let _ = wait.recv();
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&running.number);
+        true
+    }
+
+    pub fn get(&self, id: &str) -> Option<Running> {
+        self.running.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Why a task that was started no longer runs.
+    pub fn failure(&self, running: &Running) -> Option<String> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).get(&running.number).cloned()
+    }
+
+    /// Names of all that were started and not stopped.
+    pub fn names(&self) -> Vec<String> {
+        self.running.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Hand a write to all tasks that want something of it. `held` is let go when the last of them is done with it.
+    pub fn write(&self, write: &Arc<Write>, held: Held) {
+        let selections = self.router.read().unwrap_or_else(PoisonError::into_inner).select(&self.schema, write);
+        if selections.is_empty() {
+            return;
+        }
+        let mut parcels: Vec<Vec<(TaskNumber, crate::Selection)>> = vec![Vec::new(); self.workers.count()];
+        for ((worker, number), selection) in selections {
+            parcels[worker].push((number, selection));
+        }
+        for (worker, tasks) in parcels.into_iter().enumerate() {
+            if !tasks.is_empty() {
+                self.workers.send(worker, Parcel::Write(Arc::clone(write), tasks, held.clone()));
+            }
+        }
+    }
+
+    /// Bring the answer of outside work to the node that asked.
+    pub fn reply(&self, ticket: &Ticket, reply: Reply) {
+        self.letter(&ticket.task, Letter::Reply { node: ticket.node, reply });
+    }
+
+    /// What a node shows to HTTP clients; the answer goes to the function. False if the task does not run.
+    pub fn show(&self, id: &str, node: &str, answer: Box<dyn FnOnce(Option<String>) + Send>) -> bool {
+        self.letter(id, Letter::Show { node: node.to_string(), answer })
+    }
+
+    fn letter(&self, id: &str, letter: Letter) -> bool {
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(task) = running.get(id) else { return false };
+        self.workers.send(task.worker, Parcel::Letter(task.number, letter));
+        true
+    }
+
+    /// Stop all tasks, each handing on what it held.
+    pub fn stop_all(&self) {
+        for name in self.names() {
+            self.stop(&name);
+        }
+    }
+}

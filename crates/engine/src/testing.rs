@@ -1,0 +1,197 @@
+//! A world for tests: time is set by hand, everything that leaves a task is recorded, nothing runs by itself.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use alert::{Delivery, Kinds, NoStore, Topics};
+use lambda::Zone;
+use model::{Precision, Row, Schema, Time, Words, parse_lines};
+
+use crate::{
+    Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, Letter, LogRecord, Origin, Reply, Selection,
+    ServerInfo, Task, TaskInfo, Ticket, Write,
+    define::{Built, Request, Surface, build, define},
+};
+
+/// What left the tasks, in order.
+#[derive(Default)]
+pub struct Seen {
+    pub posts: Vec<HttpRequest>,
+    pub writes: Vec<InfluxWrite>,
+    pub queries: Vec<(InfluxQuery, Ticket)>,
+    pub logs: Vec<String>,
+    pub loopbacks: Vec<(Origin, Vec<Row>, Words)>,
+    /// Answers that wait for [`Bench::settle`].
+    replies: VecDeque<(Ticket, Reply)>,
+}
+
+/// The host of tests.
+pub struct TestHost {
+    now: AtomicI64,
+    zone: Zone,
+    server: ServerInfo,
+    topics: Arc<Topics>,
+    seen: Mutex<Seen>,
+}
+
+impl Default for TestHost {
+    fn default() -> Self {
+        TestHost {
+            now: AtomicI64::new(0),
+            zone: Zone::default(),
+            server: ServerInfo { hostname: "localhost".to_string(), ..ServerInfo::default() },
+            topics: Arc::new(Topics::new(Delivery::Inline, Arc::new(NoStore))),
+            seen: Mutex::default(),
+        }
+    }
+}
+
+impl TestHost {
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Host for TestHost {
+    fn now(&self) -> Time {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    fn log(&self, record: &LogRecord<'_>) {
+        self.seen().logs.push(format!("{:?} {} {}: {}", record.level, record.task, record.node, record.message));
+    }
+
+    fn topics(&self) -> &Arc<Topics> {
+        &self.topics
+    }
+
+    fn post(&self, request: HttpRequest, ticket: Ticket) {
+        let reply = Reply { ticket: ticket.ticket, answer: Answer::Http { status: 200, body: "{}".to_string() } };
+        let mut seen = self.seen();
+        seen.posts.push(request);
+        seen.replies.push_back((ticket, reply));
+    }
+
+    fn endpoint(&self, _name: &str) -> Option<HttpEndpoint> {
+        None
+    }
+
+    fn write(&self, write: InfluxWrite, ticket: Ticket) {
+        let reply = Reply { ticket: ticket.ticket, answer: Answer::Done(write.points) };
+        let mut seen = self.seen();
+        seen.writes.push(write);
+        seen.replies.push_back((ticket, reply));
+    }
+
+    fn create_database(&self, _cluster: &str, _database: &str, _retention_policy: &str) {}
+
+    fn query(&self, query: InfluxQuery, ticket: Ticket) {
+        self.seen().queries.push((query, ticket));
+    }
+
+    fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words) {
+        self.seen().loopbacks.push((origin, rows, words));
+    }
+
+    fn server(&self) -> &ServerInfo {
+        &self.server
+    }
+}
+
+/// One task on the bench, stepped by hand.
+pub struct Bench {
+    pub schema: Arc<Schema>,
+    pub host: Arc<TestHost>,
+    pub task: Task,
+}
+
+impl Bench {
+    /// Define, build and start a script.
+    ///
+    /// # Errors
+    /// What is wrong with it, as text.
+    pub fn new(script: &str) -> Result<Bench, String> {
+        Bench::with_handlers(script, Kinds::default())
+    }
+
+    /// As [`Bench::new`], with alert handlers that the script may open.
+    ///
+    /// # Errors
+    /// What is wrong with the script, as text.
+    pub fn with_handlers(script: &str, kinds: Kinds) -> Result<Bench, String> {
+        let surface = Surface::new(kinds);
+        let defined = define(&surface, script, &Request::default()).map_err(|error| error.to_string())?;
+        let schema = Schema::new();
+        let host = Arc::new(TestHost::default());
+        let info = Arc::new(TaskInfo {
+            id: "test".into(),
+            stream: defined.kind == crate::EdgeKind::Stream,
+            dbrps: vec![("d".to_string(), "r".to_string())],
+        });
+        let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
+        let Built { task, .. } =
+            build(&surface, &defined.pipeline, &info, &schema, &world).map_err(|error| error.to_string())?;
+        let mut bench = Bench { schema, host, task };
+        bench.task.step(Letter::Start);
+        bench.settle();
+        Ok(bench)
+    }
+
+    /// Write line protocol to database `d`, retention policy `r`.
+    pub fn write(&mut self, lines: &str, precision: Precision) {
+        let (mut rows, mut words) = (Vec::new(), Words::default());
+        parse_lines(&self.schema, lines.as_bytes(), precision, self.host.now(), &mut rows, &mut words)
+            .expect("a test's lines are valid");
+        let origin = Arc::new(Origin { database: "d".to_string(), retention_policy: "r".to_string() });
+        let write = Arc::new(Write { origin, rows, words: Arc::new(words) });
+        self.task.step(Letter::Write(write, Selection::All));
+        self.settle();
+    }
+
+    /// Move the clock, waking whoever waits on the way.
+    pub fn advance_to(&mut self, time: Time) {
+        while let Some(wake) = self.task.next_wake().filter(|&wake| wake <= time) {
+            self.host.now.store(wake.max(self.host.now()), Ordering::Relaxed);
+            self.task.step(Letter::Wake(self.host.now()));
+            self.settle();
+        }
+        self.host.now.store(time, Ordering::Relaxed);
+    }
+
+    /// Bring all answers to the nodes that wait for them.
+    pub fn settle(&mut self) {
+        loop {
+            let next = self.host.seen().replies.pop_front();
+            let Some((ticket, reply)) = next else { return };
+            self.task.step(Letter::Reply { node: ticket.node, reply });
+        }
+    }
+
+    pub fn finish(&mut self) {
+        self.task.step(Letter::Finish);
+        self.settle();
+    }
+
+    /// A statistic of a node: `collected`, `emitted`, `errors`, or one of its own.
+    pub fn stat(&self, node: &str, stat: &str) -> i64 {
+        let Some(stats) = self.task.stats().iter().find(|stats| stats.name == node) else { return -1 };
+        match stat {
+            "collected" => stats.collected.load(Ordering::Relaxed) as i64,
+            "emitted" => stats.emitted.load(Ordering::Relaxed) as i64,
+            "errors" => stats.errors.load(Ordering::Relaxed) as i64,
+            "working_cardinality" => stats.cardinality.load(Ordering::Relaxed),
+            other => {
+                stats.extra.iter().find(|(name, _)| *name == other).map_or(-1, |(_, value)| value.load(Ordering::Relaxed))
+            }
+        }
+    }
+}
