@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use declare::{Argument, Declaration, SetError, Shown, Table};
@@ -21,10 +22,12 @@ pub struct Kind {
     pub external: bool,
     copy: fn(&dyn Any) -> Box<dyn Any + Send + Sync>,
     fresh: fn() -> Box<dyn Any + Send + Sync>,
+    check: Box<Check>,
     open: Box<Open>,
     global: Option<Box<dyn Fn() -> Option<Global> + Send + Sync>>,
 }
 
+type Check = dyn Fn(&dyn Any) -> Result<(), String> + Send + Sync;
 type Open = dyn Fn(&dyn Any, &Place) -> Result<Box<dyn Handler>, OpenError> + Send + Sync;
 
 /// Where a handler stands, for its messages.
@@ -55,9 +58,10 @@ pub enum OpenError {
     Options { kind: &'static str, errors: Vec<SetError> },
 }
 
-/// Makes a [`Kind`].
-pub struct KindBuilder {
+/// Makes a [`Kind`] with options of type `D`.
+pub struct KindBuilder<D> {
     kind: Kind,
+    of: PhantomData<fn(D)>,
 }
 
 impl Kind {
@@ -66,7 +70,7 @@ impl Kind {
         name: &'static str,
         declare: fn(Declaration<D>) -> Declaration<D>,
         open: impl Fn(D, &Place) -> Result<Box<dyn Handler>, OpenError> + Send + Sync + 'static,
-    ) -> KindBuilder {
+    ) -> KindBuilder<D> {
         let open: Box<Open> = Box::new(move |options, place| {
             let options: &D = options.downcast_ref().expect("options are made by their own kind");
             open(options.clone(), place)
@@ -81,10 +85,11 @@ impl Kind {
                 Box::new(options.clone())
             },
             fresh: || Box::new(D::default()),
+            check: Box::new(|_| Ok(())),
             open,
             global: None,
         };
-        KindBuilder { kind }
+        KindBuilder { kind, of: PhantomData }
     }
 
     /// What the config says now about giving it to all alert nodes; `None` if it does not.
@@ -93,7 +98,15 @@ impl Kind {
     }
 }
 
-impl KindBuilder {
+impl<D: 'static> KindBuilder<D> {
+    /// What is wrong with options as they are together; asked when a script is defined.
+    #[must_use]
+    pub fn check(mut self, check: fn(&D) -> Result<(), String>) -> Self {
+        self.kind.check =
+            Box::new(move |options| check(options.downcast_ref().expect("options are made by their own kind")));
+        self
+    }
+
     /// Scripts may use it as a method of an alert.
     #[must_use]
     pub fn method(mut self, name: &'static str) -> Self {
@@ -166,6 +179,14 @@ impl HandlerOptions {
     /// The values, for writing the script back.
     pub fn values(&self) -> Vec<Shown> {
         self.kind.options.values(&*self.values)
+    }
+
+    /// Whether the options fit together, as far as they tell it themselves.
+    ///
+    /// # Errors
+    /// [`OpenError::Invalid`]
+    pub fn check(&self) -> Result<(), OpenError> {
+        (self.kind.check)(&*self.values).map_err(|why| OpenError::Invalid { kind: self.kind.name, why })
     }
 
     /// Makes the handler.
@@ -267,7 +288,7 @@ mod tests {
         assert_eq!(kind.global(), Some(Global { state_changes_only: true }));
         let wrong = json!({"path": 1, "zzzzzz": 2});
         let error = HandlerOptions::from_json(kind, wrong.as_object().unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "log: path: expected a string, got the integer 1; no property \"nope\"");
+        assert_eq!(error.to_string(), "log: path: expected a string, got the integer 1; no property \"zzzzzz\"");
         let error = kinds.by_name("logg").unwrap_err();
         assert_eq!(error.to_string(), "unsupported handler kind \"logg\", did you mean \"log\"?");
         assert!(kinds.by_method("slack").is_none());

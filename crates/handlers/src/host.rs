@@ -1,0 +1,42 @@
+//! What handlers are given: the config as it is now, topics to publish to, connections.
+
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+use alert::Topics;
+
+use crate::Configs;
+use crate::http::Http;
+
+/// What all handlers share.
+pub struct AlertHost {
+    configs: RwLock<Arc<Configs>>,
+    topics: Weak<Topics>,
+    pub(crate) http: Http,
+    /// Where this daemon can be reached, for links in messages: `http://host:9092/kapacitor/v1`.
+    pub(crate) url: String,
+}
+
+impl AlertHost {
+    pub fn new(configs: Configs, topics: &Arc<Topics>, url: impl Into<String>) -> Arc<Self> {
+        Arc::new(AlertHost {
+            configs: RwLock::new(Arc::new(configs)),
+            topics: Arc::downgrade(topics),
+            http: Http::default(),
+            url: url.into(),
+        })
+    }
+
+    /// The config changed: handlers that are open go by the new one from their next event on.
+    pub fn reconfigure(&self, configs: Configs) {
+        *self.configs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(configs);
+    }
+
+    pub(crate) fn configs(&self) -> Arc<Configs> {
+        self.configs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The topics, unless the daemon ends.
+    pub(crate) fn topics(&self) -> Option<Arc<Topics>> {
+        self.topics.upgrade()
+    }
+}

@@ -1,0 +1,340 @@
+//! Requests to services over HTTP, and what their answers mean for an event.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use alert::{BoxFuture, Event, Handler, Outcome};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Response, Url};
+use serde_json::Value as Json;
+
+use crate::{AlertHost, Configs, Section};
+
+/// No service gets longer for its answer, unless the user says so.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// Of an answer, no more is read for a message.
+const LONGEST_ANSWER: usize = 2000;
+
+/// A POST.
+pub(crate) struct Request {
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Body,
+    /// User and password.
+    pub(crate) basic_auth: Option<(String, String)>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) tls: Tls,
+    /// The codes that mean it was taken; empty for any of 2xx.
+    pub(crate) success: &'static [u16],
+    /// Whether a refusal shows the answer's text.
+    pub(crate) show_answer: bool,
+}
+
+pub(crate) enum Body {
+    Json(Json),
+    Form(Vec<(&'static str, String)>),
+    Text(String),
+}
+
+/// How a server proves who it is, and we to it; files are PEM, empty for none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Tls {
+    pub(crate) any_certificate: bool,
+    pub(crate) ca: String,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+impl Tls {
+    /// From the keys `ssl-ca`, `ssl-cert`, `ssl-key`, `insecure-skip-verify` of a section.
+    pub(crate) fn of(section: &Section) -> Self {
+        Tls {
+            any_certificate: section.bool("insecure-skip-verify"),
+            ca: section.text("ssl-ca").to_string(),
+            certificate: section.text("ssl-cert").to_string(),
+            key: section.text("ssl-key").to_string(),
+        }
+    }
+}
+
+impl Request {
+    /// A JSON body for a service that answers with one of these codes.
+    pub(crate) fn json(url: impl Into<String>, body: Json, success: &'static [u16]) -> Self {
+        Request { success, ..Request::new(url, Body::Json(body)) }
+    }
+
+    pub(crate) fn new(url: impl Into<String>, body: Body) -> Self {
+        Request {
+            url: url.into(),
+            headers: Vec::new(),
+            body,
+            basic_auth: None,
+            timeout: None,
+            tls: Tls::default(),
+            success: &[],
+            show_answer: true,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_string(), value.into()));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn basic_auth(mut self, user: &str, password: &str) -> Self {
+        if !user.is_empty() {
+            self.basic_auth = Some((user.to_string(), password.to_string()));
+        }
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+}
+
+/// Connections, shared by all handlers.
+#[derive(Default)]
+pub(crate) struct Http {
+    clients: Mutex<HashMap<(Tls, Proxies), Client>>,
+}
+
+/// Whether a request may go by the proxies that the environment names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Proxies {
+    FromEnvironment,
+    None,
+}
+
+impl Http {
+    /// Sends a request; how that went.
+    pub(crate) async fn send(&self, request: Request) -> Outcome {
+        let url = match Url::parse(&request.url) {
+            Ok(url) => url,
+            // The URL itself may hold a token, so it is not shown.
+            Err(why) => return Outcome::give_up(format!("the URL is not valid: {why}")),
+        };
+        let place = place_of(&url);
+        let client = match self.client(&request.tls, &url) {
+            Ok(client) => client,
+            Err(why) => return Outcome::give_up(why),
+        };
+        let (success, show_answer) = (request.success, request.show_answer);
+        match to_reqwest(&client, url, request).send().await {
+            Ok(response) => judge(response, success, show_answer, &place).await,
+            Err(error) if error.is_builder() => Outcome::give_up(format!("no request to {place}: {}", causes(error))),
+            Err(error) => Outcome::retry(format!("no answer from {place}: {}", causes(error))),
+        }
+    }
+
+    fn client(&self, tls: &Tls, url: &Url) -> Result<Client, String> {
+        let proxies = if is_this_machine(url) { Proxies::None } else { Proxies::FromEnvironment };
+        let key = (tls.clone(), proxies);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = new_client(tls, proxies)?;
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+}
+
+fn new_client(tls: &Tls, proxies: Proxies) -> Result<Client, String> {
+    let read = |path: &str| std::fs::read(path).map_err(|why| format!("cannot read {path}: {why}"));
+    let mut builder = Client::builder().timeout(ANSWER_LIMIT).danger_accept_invalid_certs(tls.any_certificate);
+    if proxies == Proxies::None {
+        builder = builder.no_proxy();
+    }
+    if !tls.ca.is_empty() {
+        let certificates = reqwest::Certificate::from_pem_bundle(&read(&tls.ca)?)
+            .map_err(|why| format!("{} holds no certificates: {why}", tls.ca))?;
+        builder = certificates.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
+    }
+    if !tls.certificate.is_empty() {
+        let mut pem = read(&tls.certificate)?;
+        pem.extend(read(&tls.key)?);
+        let identity = reqwest::Identity::from_pem(&pem)
+            .map_err(|why| format!("{} and {} are no certificate and key: {why}", tls.certificate, tls.key))?;
+        builder = builder.identity(identity);
+    }
+    builder.build().map_err(|why| format!("cannot make connections: {}", causes(why)))
+}
+
+fn to_reqwest(client: &Client, url: Url, request: Request) -> reqwest::RequestBuilder {
+    let mut headers = reqwest::header::HeaderMap::new();
+    let mut builder = client.post(url);
+    builder = match request.body {
+        Body::Json(json) => builder.json(&json),
+        Body::Form(pairs) => builder.form(&pairs),
+        Body::Text(text) => builder.body(text),
+    };
+    for (name, value) in &request.headers {
+        match (name.parse::<reqwest::header::HeaderName>(), value.parse()) {
+            // The last one counts, as with a map.
+            (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
+            // What is no header makes the builder fail, which says so.
+            _ => return builder.header(name, value),
+        }
+    }
+    builder = builder.headers(headers);
+    if let Some((user, password)) = &request.basic_auth {
+        builder = builder.basic_auth(user, Some(password));
+    }
+    match request.timeout {
+        Some(timeout) if !timeout.is_zero() => builder.timeout(timeout),
+        _ => builder,
+    }
+}
+
+/// Too much and broken servers may mend; all else is ours to mend.
+async fn judge(response: Response, success: &[u16], show_answer: bool, place: &str) -> Outcome {
+    let status = response.status();
+    let code = status.as_u16();
+    if if success.is_empty() { status.is_success() } else { success.contains(&code) } {
+        return Outcome::Done;
+    }
+    let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let text = if show_answer { beginning(response).await } else { String::new() };
+    let colon = if text.is_empty() { "" } else { ": " };
+    let why = format!("{place} answered {status}{colon}{text}");
+    if code == 429 || status.is_server_error() {
+        return Outcome::Retry { why, after: after.map(Duration::from_secs) };
+    }
+    Outcome::GiveUp(why)
+}
+
+/// The beginning of an answer's body.
+async fn beginning(mut response: Response) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < LONGEST_ANSWER {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            _ => break,
+        }
+    }
+    bytes.truncate(LONGEST_ANSWER);
+    String::from_utf8_lossy(&bytes).trim().to_string()
+}
+
+/// Host and port: the part of a URL that is no secret.
+fn place_of(url: &Url) -> String {
+    match (url.host_str(), url.port_or_known_default()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_string(),
+        _ => "a URL without a host".to_string(),
+    }
+}
+
+/// What is here is never asked by a proxy.
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// An error with all that caused it, without the URL.
+fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(why) = cause {
+        text = format!("{text}: {why}");
+        cause = why.source();
+    }
+    text
+}
+
+/// A handler that posts a request for each event.
+pub(crate) struct Posting<F> {
+    host: Arc<AlertHost>,
+    request: F,
+}
+
+impl<F> Posting<F>
+where
+    F: FnMut(&Configs, &Event) -> Result<Request, String> + Send + 'static,
+{
+    /// `request` makes the request of an event, or says why there is none.
+    pub(crate) fn new(host: &Arc<AlertHost>, request: F) -> Box<dyn Handler> {
+        Box::new(Posting { host: host.clone(), request })
+    }
+}
+
+impl<F> Handler for Posting<F>
+where
+    F: FnMut(&Configs, &Event) -> Result<Request, String> + Send,
+{
+    fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            match (self.request)(&self.host.configs(), event) {
+                Ok(request) => self.host.http.send(request).await,
+                Err(why) => Outcome::GiveUp(why),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Answer, HttpSink};
+
+    fn outcome(answer: Answer, change: impl FnOnce(Request) -> Request) -> Outcome {
+        let sink = HttpSink::start(vec![answer]);
+        let request = change(Request::new(sink.url("/x?token=secret"), Body::Json(json!({"a": 1}))));
+        crate::testing::run(Http::default().send(request))
+    }
+
+    #[test]
+    fn answers_tell_whether_to_try_again() {
+        assert_eq!(outcome(Answer::code(204), |request| request), Outcome::Done);
+        assert!(matches!(outcome(Answer::code(204), |r| Request { success: &[200], ..r }), Outcome::GiveUp(_)));
+        let bad = outcome(Answer::code(404).text("no such page"), |request| request);
+        let Outcome::GiveUp(why) = bad else { panic!("{bad:?}") };
+        assert!(why.ends_with("answered 404 Not Found: no such page"), "{why}");
+        assert!(!why.contains("secret"), "{why}");
+        assert!(matches!(outcome(Answer::code(500), |r| r), Outcome::Retry { after: None, .. }));
+        let busy = outcome(Answer::code(429).header("Retry-After", "7"), |request| request);
+        assert!(matches!(busy, Outcome::Retry { after: Some(after), .. } if after.as_secs() == 7), "{busy:?}");
+        let hung = outcome(Answer::never(), |r| Request { timeout: Some(Duration::from_millis(50)), ..r });
+        assert!(matches!(hung, Outcome::Retry { .. }), "{hung:?}");
+        let closed = outcome(Answer::close(), |request| request);
+        let Outcome::Retry { why, .. } = closed else { panic!("{closed:?}") };
+        assert!(!why.contains("secret"), "{why}");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_given_up() {
+        let send = |request| crate::testing::run(Http::default().send(request));
+        for url in ["not a url", "ftp://127.0.0.1/x"] {
+            assert!(matches!(send(Request::new(url, Body::Text(String::new()))), Outcome::GiveUp(_)), "{url}");
+        }
+        let odd = Request::new("http://127.0.0.1:1/", Body::Text(String::new())).header("bad name", "x");
+        assert!(matches!(send(odd), Outcome::GiveUp(_)));
+        let refused = send(Request::new("http://127.0.0.1:1/", Body::Text(String::new())));
+        assert!(matches!(refused, Outcome::Retry { .. }), "{refused:?}");
+    }
+
+    #[test]
+    fn headers_forms_and_users_are_sent() {
+        let sink = HttpSink::start(vec![Answer::code(200)]);
+        let form = Body::Form(vec![("token", "a b".into())]);
+        let request = Request::new(sink.url("/form"), form).header("X-A", "1").header("x-a", "2").basic_auth("u", "p");
+        assert_eq!(crate::testing::run(Http::default().send(request)), Outcome::Done);
+        let got = &sink.requests()[0];
+        assert_eq!((got.method.as_str(), got.path.as_str(), got.body.as_str()), ("POST", "/form", "token=a+b"));
+        assert_eq!(got.header("x-a"), Some("2"));
+        assert_eq!(got.header("authorization"), Some("Basic dTpw"));
+        assert_eq!(got.header("content-type"), Some("application/x-www-form-urlencoded"));
+    }
+}

@@ -1,0 +1,133 @@
+//! `log`: a line of JSON per event at the end of a file.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alert::{BoxFuture, Event, Handler, Kind, OpenError, Outcome};
+use declare::{Declaration, Declared, Setting};
+
+const NAME: &str = "log";
+
+/// The kind `log`.
+pub(crate) fn kind() -> Arc<Kind> {
+    Kind::of(NAME, Options::declare, |options: Options, _| {
+        options.check().map_err(|why| OpenError::Invalid { kind: NAME, why })?;
+        Ok(Box::new(Log { path: options.path.into(), mode: options.mode as u32 }))
+    })
+    .method("log")
+    .build()
+}
+
+#[derive(Clone)]
+struct Options {
+    path: String,
+    mode: i64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { path: String::new(), mode: 0o600 }
+    }
+}
+
+impl Declared for Options {
+    fn declare(it: Declaration<Self>) -> Declaration<Self> {
+        it.about("Write each event as a line of JSON to a file.")
+            .argument("filepath", "The absolute path of the file.", |d| &mut d.path)
+            .key("path")
+            .property("mode", "The permissions of the file if it is new.", |d| &mut d.mode)
+            .method("filePath", "value string", "The absolute path of the file.", |d, arguments| {
+                d.path = Setting::from_argument(&arguments[0])?;
+                Ok(())
+            })
+            .hidden()
+            .example("stream|from().measurement('cpu')|alert().crit(lambda: TRUE).log('/tmp/alerts.log').mode(0644)")
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), String> {
+        if self.mode & 0o200 == 0 || !(0..=0o7777).contains(&self.mode) {
+            return Err(format!("invalid file mode {:04o}, its owner must be able to write", self.mode));
+        }
+        if !Path::new(&self.path).is_absolute() {
+            return Err(format!("the path of the file must be absolute: {} is not", self.path));
+        }
+        Ok(())
+    }
+}
+
+struct Log {
+    path: PathBuf,
+    mode: u32,
+}
+
+impl Handler for Log {
+    /// Opens the file for each event, so that it may be moved away at any time.
+    fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
+        let (path, mode) = (self.path.clone(), self.mode);
+        let mut line = event.json();
+        line.push('\n');
+        Box::pin(async move {
+            let write = move || append(&path, mode, &line).map_err(|error| (path, error));
+            match tokio::task::spawn_blocking(write).await {
+                Ok(Ok(())) => Outcome::Done,
+                Ok(Err((path, error))) => {
+                    let why = format!("cannot write to {}: {error}", path.display());
+                    match error.kind() {
+                        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::Interrupted => {
+                            Outcome::retry(why)
+                        }
+                        _ => Outcome::GiveUp(why),
+                    }
+                }
+                Err(_) => Outcome::retry("the daemon ends"),
+            }
+        })
+    }
+}
+
+fn append(path: &Path, mode: u32, line: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).mode(mode).open(path)?;
+    file.write_all(line.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use alert::Level;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{event, host, open, send};
+
+    #[test]
+    fn each_event_is_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let options = json!({"path": path, "mode": 0o640});
+        for level in [Level::Critical, Level::Ok] {
+            assert_eq!(send(&host(&[]), "log", options.clone(), level), Outcome::Done);
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, format!("{}\n{}\n", event(Level::Critical).json(), event(Level::Ok).json()));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777 & !0o640, 0);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told() {
+        let missing = send(&host(&[]), "log", json!({"path": "/no/such/folder/a.log"}), Level::Info);
+        let Outcome::GiveUp(why) = missing else { panic!("{missing:?}") };
+        assert!(why.starts_with("cannot write to /no/such/folder/a.log: "), "{why}");
+        for (options, want) in [
+            (json!({"path": "a.log"}), "log: the path of the file must be absolute: a.log is not"),
+            (json!({"path": "/a", "mode": 0o400}), "log: invalid file mode 0400, its owner must be able to write"),
+        ] {
+            assert_eq!(open(&crate::kinds(&host(&[])), "log", options).err().unwrap().to_string(), want);
+        }
+    }
+}
