@@ -3,6 +3,9 @@
 use crate::Span;
 use crate::error::ParseError;
 
+/// As it stands among what was expected.
+pub(crate) const REFERENCE: &str = "a reference in double quotes";
+
 /// The error for what stands at byte `at`, where only `expected` could stand.
 pub(crate) fn unexpected(text: &str, at: usize, expected: &[&str]) -> ParseError {
     // `!=` and `!~` are one token to the reader, also where only the first half could stand.
@@ -10,7 +13,15 @@ pub(crate) fn unexpected(text: &str, at: usize, expected: &[&str]) -> ParseError
     let at = if halved { at - 1 } else { at };
     let rest = &text[at..];
     let (name, len) = describe(rest, at > 0 && ends_operand(&text[..at]));
-    let mut error = ParseError::new(text, Span::new(at, at + len), format!("unexpected {name}"))
+    let span = Span::new(at, at + len);
+    // A token that is broken in itself would fit nowhere.
+    if name.starts_with("unterminated") {
+        return ParseError::new(text, span, name).hinting("it ends with the quote or slash that it starts with");
+    }
+    if name.starts_with("multiple") {
+        return ParseError::new(text, span, name);
+    }
+    let mut error = ParseError::new(text, span, format!("unexpected {name}"))
         .expecting(expected.iter().map(|word| word.to_string()));
     error.hint = hint(text, at, expected).map(str::to_string);
     error
@@ -28,7 +39,7 @@ fn describe(rest: &str, after_operand: bool) -> (String, usize) {
         let len = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
         let word = &rest[..len];
         return match word {
-            "AND" | "OR" | "TRUE" | "FALSE" | "var" | "dbrp" => (word.to_string(), len),
+            _ if KEYWORDS.contains(&word) => (word.to_string(), len),
             "lambda" if rest[len..].starts_with(':') => ("lambda".to_string(), len + 1),
             _ => (format!("identifier \"{word}\""), len),
         };
@@ -94,6 +105,8 @@ fn first_line(rest: &str) -> usize {
     rest.find('\n').unwrap_or(rest.len())
 }
 
+const KEYWORDS: [&str; 6] = ["AND", "OR", "TRUE", "FALSE", "var", "dbrp"];
+
 /// What people who write this usually mean.
 fn hint(text: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
     let (before, rest) = text.split_at(at);
@@ -104,8 +117,9 @@ fn hint(text: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
         None if wants("\"]\"") => "a list is still open",
         None => "the script ends in the middle of a statement",
         Some('\'') if before.ends_with('\'') => "inside of a string write \\' for a quote, or use '''triple quotes'''",
-        Some('\'') if closing(&rest[1..], "'", true).is_none() => "a string ends with the quote it opened with",
-        Some('"') if closing(&rest[1..], "\"", true).is_none() => "a reference ends with a double quote",
+        Some(_) if expected == [REFERENCE] => "a database and its retention policy stand in double quotes",
+        Some('/') if before.trim_end().ends_with("lambda:") => "a regex stands on the right of =~ or !~",
+        Some(':') if rest.starts_with(":=") => "write var name = value",
         Some('&') => "write AND for \"and\"",
         Some('|') if rest.starts_with("||") => "write OR for \"or\"",
         Some('|' | '@') if wants("a value") => "name what is chained on: stream, batch or a variable",
@@ -119,6 +133,7 @@ fn hint(text: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
         Some('{' | '}') => "there are no blocks in TICKscript",
         Some(')') if wants("a statement") => "this bracket was never opened",
         Some('_') => "a name starts with a letter",
+        _ if expected == ["a name"] && KEYWORDS.contains(&word) => "this is a keyword: choose another name",
         _ if word == "lambda" && wants("a value") => "a lambda stands as an argument or a variable's value, alone",
         _ => match word {
             "and" | "And" => "write AND in capital letters",

@@ -17,7 +17,7 @@ enum After {
 }
 
 /// Refuses a script whose brackets are nested too deeply.
-pub(crate) fn check(text: &str) -> Result<(), ParseError> {
+pub(crate) fn check(text: &str) -> Result<(), Box<ParseError>> {
     let mut scan = Scan { source: text, text: text.as_bytes(), at: 0, after: After::Other };
     let mut depth = 0usize;
     while let Some(byte) = scan.token() {
@@ -28,9 +28,10 @@ pub(crate) fn check(text: &str) -> Result<(), ParseError> {
         }
         if depth > MAX_NESTING {
             let span = Span::new(scan.at - 1, scan.at);
-            return Err(ParseError::new(text, span, "brackets nested too deeply")
+            let error = ParseError::new(text, span, "brackets nested too deeply")
                 .expecting([format!("at most {MAX_NESTING} open brackets")])
-                .hinting("give parts of the expression names with var"));
+                .hinting("give parts of the expression names with var");
+            return Err(Box::new(error));
         }
     }
     Ok(())
