@@ -32,7 +32,13 @@ pub enum Error {
     Refused { status: u16, message: String },
     /// The answer can't be understood.
     #[error("failed to decode JSON: {0}")]
-    Answer(#[from] serde_json::Error),
+    Answer(String),
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Error {
+        Error::Answer(error.to_string())
+    }
 }
 
 impl Error {

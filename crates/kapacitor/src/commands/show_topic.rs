@@ -1,0 +1,47 @@
+//! `kapacitor show-topic`: all about a topic and its events.
+
+use std::fmt::Write;
+
+use api::topic::{self, Event, Topic};
+use clap::{ArgMatches, Command};
+
+use super::{Verb, delete};
+use crate::cli::{Context, Stop};
+use crate::flags;
+use crate::output::{local, row, width};
+
+pub(super) const VERB: Verb = Verb { command, takes_raw_arguments: true, run };
+
+fn command() -> Command {
+    Command::new("show-topic")
+        .override_usage("kapacitor show-topic [topic ID]")
+        .about("Show all about a topic of alerts: its level, handlers and events.")
+}
+
+fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
+    let args = flags::rest(matches);
+    let [id] = args.as_slice() else { return Err(Stop::usage(&command(), "Must specify one topic ID")) };
+    let topic: Topic = cx.wait(cx.client.get(&topic::path(id), &[]))?;
+    let mut events: Vec<Event> =
+        cx.wait(cx.client.list_at(&topic.events_link.href, "events", &[("min-level", "OK")]))?;
+    events.sort_by_key(|event| event.state.time);
+    let handlers = delete::handlers(cx, &topic.handlers_link.href, "")?;
+    let handlers: Vec<&str> = handlers.iter().map(|handler| handler.id.as_str()).collect();
+    let event_width = width(5, events.iter().map(|event| event.id.as_str()));
+    let message_width = width(7, events.iter().map(|event| event.state.message.as_str()));
+    let mut out = String::new();
+    let _ = write!(
+        out,
+        "ID: {}\nLevel: {}\nCollected: {}\nHandlers: [{}]\nEvents:\n",
+        topic.id,
+        topic.level,
+        topic.collected,
+        handlers.join(", "),
+    );
+    row(&mut out, &[("Event", event_width), ("Level", 9), ("Message", message_width), ("Date", 23)], "");
+    for Event { id, state, .. } in &events {
+        let date = local(state.time);
+        row(&mut out, &[(id, event_width), (&state.level, 9), (&state.message, message_width), (&date, 23)], "");
+    }
+    cx.print(&out)
+}
