@@ -122,6 +122,16 @@ impl fmt::Display for Command {
     }
 }
 
+impl Expr {
+    /// The expression on its own: without the parentheses that it has among others.
+    pub(crate) fn shown(&self) -> String {
+        match &self.kind {
+            ExprKind::Pipe(pipe) => pipe.to_string(),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {

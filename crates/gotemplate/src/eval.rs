@@ -59,7 +59,9 @@ impl<'a> State<'a, '_> {
 
     fn command(&mut self, dot: &Val<'a>, command: &'a Command, piped: Option<Val<'a>>) -> Done<Val<'a>> {
         let (first, arguments) = (&command.words[0], &command.words[1..]);
-        self.place = Place::Expr(first);
+        if !matches!(first.kind, ExprKind::Pipe(_)) {
+            self.place = Place::Expr(first);
+        }
         match &first.kind {
             ExprKind::Field(names) => self.chain(dot, dot.clone(), first, names, arguments, piped),
             ExprKind::Chain(inner, names) => {
@@ -99,7 +101,7 @@ impl<'a> State<'a, '_> {
         if arguments.is_empty() && piped.is_none() {
             return Ok(());
         }
-        Err(self.error(format!("can't give argument to non-function {first}")))
+        Err(self.error(format!("can't give argument to non-function {}", first.shown())))
     }
 
     /// Dot and constants as they are without a wish for a type.
@@ -201,7 +203,7 @@ impl<'a> State<'a, '_> {
         match callee {
             Callee::Function(function @ (Function::And | Function::Or)) => self.logic(dot, function, arguments, piped),
             Callee::Function(function) => {
-                let shown = || arguments.first().map_or_else(|| "value".to_owned(), ToString::to_string);
+                let shown = || arguments.first().map(Expr::shown);
                 let call = |state: &mut Self, values: &[Val<'a>]| {
                     function.call(values, &shown).map_err(|message| state.call_error(place, function.name(), &message))
                 };

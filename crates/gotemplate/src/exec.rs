@@ -82,8 +82,7 @@ impl<'a> State<'a, '_> {
             Place::None => (0, String::new()),
             Place::Pipe(pipe) => (pipe.position, pipe.to_string()),
             Place::Command(command) => (command.position, command.to_string()),
-            Place::Expr(Expr { kind: crate::ast::ExprKind::Pipe(pipe), .. }) => (pipe.position, pipe.to_string()),
-            Place::Expr(expr) => (expr.position, expr.to_string()),
+            Place::Expr(expr) => (expr.position, expr.shown()),
             Place::Call(call) => (call.position, call.to_string()),
         };
         let (line, column) = line_and_column(self.source, position);

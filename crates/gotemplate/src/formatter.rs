@@ -68,7 +68,8 @@ impl Formatter<'_> {
                 self.out.push_str("(<nil>)");
             }
             (_, 'T') => self.pad_cut(value.type_name()),
-            (_, 'p') => self.bad_verb(value, verb),
+            // Nothing has an address here, and there are no errors to wrap.
+            (_, 'p' | 'w') => self.bad_verb(value, verb),
             _ => self.write_inner(value, verb, false),
         }
     }
@@ -166,22 +167,43 @@ impl Formatter<'_> {
 
     /// A time under a verb that is none for text shows its parts as numbers.
     fn write_raw_time(&mut self, time: Moment, verb: char) {
+        let parts = [("uint64", i64::from(time.nanos)), ("int64", time.seconds - clock::YEAR_ONE)];
         self.out.push('{');
-        self.write_int(&Value::Number(i64::from(time.nanos)), verb);
-        self.out.push(' ');
-        self.write_int(&Value::Number(time.seconds - clock::YEAR_ONE), verb);
-        self.out.push_str(" <nil>}");
+        for (type_name, number) in parts {
+            if is_int_verb(verb) {
+                self.write_int(&Value::Number(number), verb);
+            } else {
+                self.open_trouble(type_name, verb);
+                self.write_int(&Value::Number(number), 'v');
+                self.out.push(')');
+            }
+            self.out.push(' ');
+        }
+        match verb {
+            'v' => self.pad("<nil>"),
+            'b' | 'd' | 'o' | 'x' | 'X' => self.write_int(&Value::Number(0), verb),
+            _ => {
+                self.open_trouble("*time.Location", verb);
+                self.pad("<nil>");
+                self.out.push(')');
+            }
+        }
+        self.out.push('}');
     }
 
     /// `%!d(string=hi)`
     fn bad_verb(&mut self, value: &Value, verb: char) {
+        self.open_trouble(value.type_name(), verb);
+        self.write_inner(value, 'v', true);
+        self.out.push(')');
+    }
+
+    fn open_trouble(&mut self, type_name: &str, verb: char) {
         self.out.push_str("%!");
         self.out.push(verb);
         self.out.push('(');
-        self.out.push_str(value.type_name());
+        self.out.push_str(type_name);
         self.out.push('=');
-        self.write_inner(value, 'v', true);
-        self.out.push(')');
     }
 
     // Text.
@@ -324,13 +346,14 @@ impl Formatter<'_> {
             (false, false, true) => " ",
             _ => "",
         };
-        let width = self.number_width(negative);
-        self.pad_with_spaces(&format!("{sign}{prefix}{digits:0>width$}"));
+        let zeros = zeros(self.number_width(negative), digits.len());
+        self.pad_with_spaces(&format!("{sign}{prefix}{zeros}{digits}"));
     }
 
     fn write_unicode(&mut self, code: u64) {
         let width = self.flags.precision.unwrap_or(0).max(4);
-        let mut text = format!("U+{code:0>width$X}");
+        let digits = format!("{code:X}");
+        let mut text = format!("U+{}{digits}", zeros(width, digits.len()));
         let character = u32::try_from(code).ok().and_then(char::from_u32);
         if let Some(character) = character.filter(|&character| self.flags.sharp && gofmt::is_printable(character)) {
             text.push_str(&format!(" '{character}'"));
@@ -368,7 +391,7 @@ impl Formatter<'_> {
             return self.pad_with_spaces(if plain && number.is_nan() { &text[1..] } else { &text });
         }
         if self.flags.sharp && verb != 'b' {
-            text = with_point(&text, form, precision);
+            text = with_point(&text, verb, precision);
         }
         self.pad_signed(&text);
     }
@@ -386,6 +409,11 @@ impl Formatter<'_> {
             _ => self.pad(text),
         }
     }
+}
+
+/// Zeros that fill up so many digits.
+fn zeros(wanted: usize, digits: usize) -> String {
+    "0".repeat(wanted.saturating_sub(digits))
 }
 
 fn value_nanos(value: &Value) -> i64 {
@@ -415,16 +443,21 @@ fn can_backquote(text: &str) -> bool {
     text.chars().all(|next| next != '`' && next != '\u{feff}' && next != '\x7f' && (next >= ' ' || next == '\t'))
 }
 
+fn is_int_verb(verb: char) -> bool {
+    matches!(verb, 'v' | 'd' | 'b' | 'o' | 'O' | 'x' | 'X' | 'c' | 'q' | 'U')
+}
+
 /// `#` keeps the decimal point and trailing zeros that a number would lose.
-fn with_point(text: &str, form: FloatForm, precision: Option<usize>) -> String {
-    let marks: &[char] = if form == FloatForm::Hex { &['p', 'P'] } else { &['e', 'E'] };
+fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
+    let marks: &[char] = if matches!(verb, 'x' | 'X') { &['p', 'P'] } else { &['e', 'E'] };
     let (mantissa, tail) = text.split_at(text.find(marks).unwrap_or(text.len()));
     let mut result = mantissa.to_owned();
-    let mut wanted = match form {
-        FloatForm::General | FloatForm::Hex => precision.unwrap_or(6) as i64,
+    let mut wanted = match verb {
+        'v' | 'g' | 'G' | 'x' => precision.unwrap_or(6) as i64,
         _ => 0,
     };
-    let significant = mantissa[1..].trim_start_matches(['0', '.', 'x', 'X']);
+    // The `x` of `0x` counts as a digit: so Go counts.
+    let significant = mantissa[1..].trim_start_matches(['0', '.']);
     wanted -= significant.chars().filter(|next| *next != '.').count() as i64;
     if !mantissa.contains('.') {
         if &mantissa[1..] == "0" {

@@ -100,7 +100,7 @@ pub(crate) fn number(text: &str) -> Result<Number, String> {
     if !looks_like_float {
         return Err(format!("integer overflow: {}", gofmt::quote(text)));
     }
-    let whole = value.fract() == 0.0 && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&value);
+    let whole = value.fract() == 0.0 && value.abs() < i64::MAX as f64;
     let int = whole.then_some(value as i64);
     Ok(Number { text: text.to_owned(), ideal: Some(Value::Float(value)), int })
 }

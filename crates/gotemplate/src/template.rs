@@ -109,3 +109,98 @@ impl Template {
         &self.source
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Template, Value};
+
+    fn data() -> Value {
+        let tags = Value::string_map([("host", "a<b>")]);
+        Value::structure("data", vec![("TaskName", "cpu".into()), ("Tags", tags), ("Level", "OK".into())])
+    }
+
+    #[test]
+    fn output_is_appended_and_taken_back_after_an_error() {
+        let mut out = "before ".to_owned();
+        let template = Template::text("id", r#"{{ .TaskName }}/{{ index .Tags "host" }}"#).unwrap();
+        template.execute_into(&data(), &mut out).unwrap();
+        assert_eq!(out, "before cpu/a<b>");
+        let template = Template::text("id", "\n{{ .TaskName }}{{ .Nope }}").unwrap();
+        let error = template.execute_into(&data(), &mut out).unwrap_err();
+        assert_eq!(out, "before cpu/a<b>");
+        assert_eq!((error.line(), error.column()), (2, 18));
+        assert_eq!(error.message(), "can't evaluate field Nope in type data");
+    }
+
+    #[test]
+    fn fields_that_are_read_are_known() {
+        for (source, whole, names) in [
+            ("text", false, &[][..]),
+            ("{{ .TaskName }}{{ $.Level }}", false, &["Level", "TaskName"][..]),
+            (r#"{{ with .Tags }}{{ .TaskName }}{{ else }}{{ .Level }}{{ end }}"#, false, &["Level", "Tags"]),
+            ("{{ range .Tags }}{{ . }}{{ end }}", false, &["Tags"]),
+            ("{{ if eq .Level (print .TaskName) }}{{ .Tags.host }}{{ end }}", false, &["Level", "Tags", "TaskName"]),
+            (r#"{{ define "t" }}{{ .Level }}{{ end }}{{ template "t" . }}"#, false, &["Level"]),
+            (r#"{{ define "t" }}{{ .Level }}{{ end }}{{ template "t" .Tags }}"#, false, &["Tags"]),
+            ("{{ (.).Level }}{{ ($).Tags }}", false, &["Level", "Tags"]),
+            ("{{ json . }}", true, &[]),
+            ("{{ $x := . }}{{ $x.Level }}", true, &[]),
+            ("{{ with .Tags }}{{ json $ }}{{ end }}", true, &["Tags"]),
+        ] {
+            let template = Template::html("details", source).unwrap();
+            let used = template.fields_used();
+            assert_eq!(used.whole, whole, "{source}");
+            assert!(used.names.iter().map(AsRef::as_ref).eq(names.iter().copied()), "{source}: {used:?}");
+            assert_eq!(used.constant, source == "text");
+        }
+        assert_eq!(Template::text("id", "a {{/* note */ -}} b").unwrap().constant().as_deref(), Some("a b"));
+        assert_eq!(Template::html("details", "a < b").unwrap().constant().as_deref(), Some("a &lt; b"));
+    }
+
+    #[test]
+    fn limits_end_what_would_not_end() {
+        for (source, message) in [
+            ("{{ range 1000000000 }}{{ end }}", "more than 10000000 steps"),
+            ("{{ range 1000000000 }}0123456789{{ end }}", "more than 10485760 bytes of output"),
+            (r#"{{ range 100 }}{{ printf "%1000000d" 1 }}{{ end }}"#, "more than 10485760 bytes of output"),
+            (r#"{{ $x := "xx" }}{{ range 64 }}{{ $x = print $x $x }}{{ end }}"#, "more than 10485760 bytes of output"),
+            (
+                r#"{{ $x := printf "%1000000d" 1 }}{{ range 1000000000 }}{{ if eq $x "" }}{{ end }}{{ end }}"#,
+                "more than 10000000 steps",
+            ),
+            (r#"{{ define "t" }}{{ template "t" }}{{ end }}{{ template "t" }}"#, "nested more than 400 deep"),
+            (
+                r#"{{ define "t" }}{{ if true }}{{ with 1 }}{{ range 1 }}{{ template "t" }}{{ end }}{{ end }}{{ end }}{{ end }}{{ template "t" }}"#,
+                "nested more than 400 deep",
+            ),
+        ] {
+            let error = Template::text("message", source).unwrap().execute(&data()).unwrap_err();
+            assert!(error.to_string().contains(message), "{source}: {error}");
+        }
+    }
+
+    #[test]
+    fn deep_sources_are_refused() {
+        for (open, close) in [("(", ")"), ("{{ if 1 }}", "{{ end }}")] {
+            let middle = if open == "(" { "1" } else { "x" };
+            let nested = |depth: usize| {
+                let inner = format!("{}{middle}{}", open.repeat(depth), close.repeat(depth));
+                if open == "(" { format!("{{{{ {inner} }}}}") } else { inner }
+            };
+            assert!(Template::html("details", &nested(90)).unwrap().execute(&data()).is_ok());
+            assert!(matches!(Template::html("details", &nested(100_000)), Err(Error::Parse(_))));
+        }
+        let chain = "{{ else if 1 }}".repeat(100_000);
+        assert!(Template::text("id", &format!("{{{{ if 1 }}}}{chain}{{{{ end }}}}")).is_err());
+    }
+
+    #[test]
+    fn pages_that_cannot_be_worked_out_fail_and_do_not_hang() {
+        let loops = format!("{}x{}", "{{ range .Tags }}".repeat(60), "{{ end }}".repeat(60));
+        let growing = r#"{{ define "t" }}`${ {{ template "t" }}{{ end }}<script>{{ template "t" }}"#;
+        for source in [loops.as_str(), growing, "<a href='", "{{ if 1 }}<b{{ end }}"] {
+            let template = Template::html("details", source).unwrap();
+            assert!(matches!(template.execute(&data()), Err(Error::Escape(_))), "{source}");
+        }
+    }
+}

@@ -30,16 +30,12 @@ fn equal(left: &Value, right: &Value) -> Result<bool, String> {
             Ok(other.as_str() == Some(level_name(*level)))
         }
         (List(_), List(_)) | (Map(_) | StringMap(_), Map(_) | StringMap(_)) => Err(not_comparable(right)),
-        (Struct(left), Struct(right)) => {
-            if left.name != right.name || left.fields.len() != right.fields.len() {
-                return Ok(false);
+        (_, Struct(_)) if left.kind() == Kind::Struct => {
+            if has_collection(right) {
+                Err(not_comparable(right))
+            } else {
+                Ok(same_struct(left, right))
             }
-            for ((_, left), (_, right)) in left.fields.iter().zip(&right.fields) {
-                if !equal(left, right)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
         }
         _ => match (left.kind(), right.kind()) {
             (Kind::Struct, Kind::Struct) => Ok(same_moment(left, right)),
@@ -56,6 +52,25 @@ fn equal(left: &Value, right: &Value) -> Result<bool, String> {
             )),
         },
     }
+}
+
+/// Whether a struct holds what cannot be compared.
+fn has_collection(value: &Value) -> bool {
+    match value {
+        Value::Struct(value) => value.fields.iter().any(|(_, field)| has_collection(field)),
+        Value::List(_) | Value::Map(_) | Value::StringMap(_) => true,
+        _ => false,
+    }
+}
+
+fn same_struct(left: &Value, right: &Value) -> bool {
+    let (Value::Struct(left), Value::Struct(right)) = (left, right) else { return false };
+    let same = |(left, right): (&(&str, Value), &(&str, Value))| {
+        matches!(equal(&left.1, &right.1), Ok(true)) && left.1.type_name() == right.1.type_name()
+    };
+    left.name == right.name
+        && left.fields.len() == right.fields.len()
+        && left.fields.iter().zip(&right.fields).all(same)
 }
 
 fn same_moment(left: &Value, right: &Value) -> bool {

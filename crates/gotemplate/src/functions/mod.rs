@@ -162,7 +162,7 @@ impl Function {
     }
 
     /// Calls the function; `shown` is its first argument as written. Errors are those of the function, without the place.
-    pub(crate) fn call<'a>(self, arguments: &[Val<'a>], shown: &dyn Fn() -> String) -> Result<Val<'a>, String> {
+    pub(crate) fn call<'a>(self, arguments: &[Val<'a>], shown: &dyn Fn() -> Option<String>) -> Result<Val<'a>, String> {
         let truth = match self {
             Self::Index => return collection::index(arguments),
             Self::Slice => return collection::slice(arguments),
@@ -237,9 +237,13 @@ impl Function {
 }
 
 /// No data holds functions, so calling a value always fails.
-fn call_value(value: &Val<'_>, shown: &dyn Fn() -> String) -> String {
+fn call_value(value: &Val<'_>, shown: &dyn Fn() -> Option<String>) -> String {
     match value.value() {
         Value::Nil => "call of nil".to_owned(),
-        value => format!("non-function {} of type {}", shown(), value.type_name()),
+        value => {
+            // A value from a pipeline has no words of its own.
+            let text = value.as_str().map_or_else(|| format!("<{} Value>", value.type_name()), str::to_owned);
+            format!("non-function {} of type {}", shown().unwrap_or(text), value.type_name())
+        }
     }
 }

@@ -16,6 +16,9 @@ pub(crate) enum FloatForm {
     Binary,
 }
 
+/// No number has more digits than these; behind them are zeros.
+const MAX_DIGITS: usize = 1_100;
+
 /// A number as `%v` prints it: the shortest digits, with an exponent below 0.0001 and from 1000000 on.
 pub fn float_g(value: f64) -> String {
     let mut out = String::with_capacity(24);
@@ -67,7 +70,9 @@ pub(crate) fn write_float(value: f64, form: FloatForm, precision: Option<usize>,
         (FloatForm::Exponent, Some(precision)) => write_exponent_rounded(size, precision, out),
         (FloatForm::Fixed, None) => Digits::shortest(size).write_fixed(out),
         (FloatForm::Fixed, Some(precision)) => {
-            let _ = write!(out, "{size:.precision$}");
+            let computed = precision.min(MAX_DIGITS);
+            let _ = write!(out, "{size:.computed$}");
+            out.extend(std::iter::repeat_n('0', precision - computed));
         }
         (FloatForm::General, _) => write_general(size, precision, out),
         (FloatForm::Hex, _) => write_hex(size, precision, out),
@@ -77,10 +82,12 @@ pub(crate) fn write_float(value: f64, form: FloatForm, precision: Option<usize>,
 
 fn write_exponent_rounded(size: f64, precision: usize, out: &mut String) {
     let start = out.len();
-    let _ = write!(out, "{size:.precision$e}");
+    let computed = precision.min(MAX_DIGITS);
+    let _ = write!(out, "{size:.computed$e}");
     if let Some(at) = out[start..].find('e') {
         let exponent: i32 = out[start + at + 1..].parse().unwrap_or(0);
         out.truncate(start + at);
+        out.extend(std::iter::repeat_n('0', precision - computed));
         write_exponent_part(exponent, out);
     }
 }
@@ -118,7 +125,7 @@ impl Digits {
     }
 
     fn rounded(size: f64, count: usize) -> Self {
-        Self::from_exponent_text(format!("{size:.*e}", count - 1))
+        Self::from_exponent_text(format!("{size:.*e}", (count - 1).min(MAX_DIGITS)))
     }
 
     fn from_exponent_text(mut text: String) -> Self {
@@ -205,7 +212,7 @@ fn write_hex(size: f64, precision: Option<usize>, out: &mut String) {
     let fraction = match precision {
         None => digits.trim_end_matches('0').to_owned(),
         Some(precision) if precision <= 13 => digits[..precision].to_owned(),
-        Some(precision) => format!("{digits:0<precision$}"),
+        Some(precision) => digits + &"0".repeat(precision - 13),
     };
     let _ = write!(out, "0x{}", mantissa >> 52);
     if !fraction.is_empty() {
