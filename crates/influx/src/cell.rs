@@ -1,12 +1,39 @@
-//! The values within an answer's JSON: cells, texts and tags, borrowed from it where that is possible.
+//! The values within an answer's JSON: rows of cells, texts and tags, borrowed from it where that is possible.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::rows::Cell;
+
+/// The cells of a row, into a vector that is used again.
+pub(crate) struct RowSeed<'c, 'de>(pub(crate) &'c mut Vec<Cell<'de>>);
+
+impl<'de> DeserializeSeed<'de> for RowSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RowSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.clear();
+        while let Some(cell) = seq.next_element::<Cell<'de>>()? {
+            self.0.push(cell);
+        }
+        Ok(())
+    }
+}
 
 impl<'de> Deserialize<'de> for Cell<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -7,7 +7,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::value::RawValue;
 
 use crate::Error;
-use crate::cell::{Pairs, Text};
+use crate::cell::{Pairs, RowSeed, Text};
 use crate::rows::{Cell, Rows};
 
 /// Reads the documents of one answer, in order.
@@ -289,33 +289,6 @@ impl<'de> Visitor<'de> for ValuesSeed<'_, '_> {
     }
 }
 
-/// The cells of a row, into a vector that is used again.
-struct RowSeed<'c, 'de>(&'c mut Vec<Cell<'de>>);
-
-impl<'de> DeserializeSeed<'de> for RowSeed<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowSeed<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a row")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        self.0.clear();
-        while let Some(cell) = seq.next_element::<Cell<'de>>()? {
-            self.0.push(cell);
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -479,5 +452,22 @@ mod tests {
         }
         let deep = format!(r#"{{"results":[{{"series":[{{"values":{}"#, "[".repeat(100_000));
         assert!(matches!(decode(&[&deep], "").1, Err(Error::Decode(_))));
+    }
+
+    #[test]
+    fn no_answer_makes_it_panic() {
+        let document =
+            format!(r#"{{"results":[{{"series":[{{"name":"m","tags":{{"a":"b"}},{REST}}}]}}]}}"#).into_bytes();
+        let signs = br#"{}[],:"\ntf0-.e"#;
+        for at in 0..document.len() {
+            for sign in signs {
+                let mut changed = document.clone();
+                changed[at] = *sign;
+                let mut diary = Diary::default();
+                // Whether it is still an answer does not matter here.
+                Decoder::new(&mut diary).document(&changed).ok();
+                Decoder::new(&mut diary).document(&changed[..at]).ok();
+            }
+        }
     }
 }

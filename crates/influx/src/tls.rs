@@ -43,3 +43,33 @@ fn read(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
     std::fs::read(path)
         .map_err(|error| Error::Config(format!("cannot read the TLS {what} {}: {error}", path.display())))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_names_the_file() {
+        let (here, away) = (Some(PathBuf::from("Cargo.toml")), Some(PathBuf::from("no/such.pem")));
+        let tls = |ca: &Option<PathBuf>, cert: &Option<PathBuf>, key: &Option<PathBuf>| Tls {
+            ca: ca.clone(),
+            cert: cert.clone(),
+            key: key.clone(),
+            insecure_skip_verify: true,
+        };
+        for (tls, expected) in [
+            (tls(&away, &None, &None), "cannot read the TLS CA no/such.pem: "),
+            (tls(&here, &None, &None), "there is no certificate in the TLS CA file Cargo.toml"),
+            (tls(&None, &here, &None), "must provide both key and cert files: only cert file provided"),
+            (tls(&None, &None, &here), "must provide both key and cert files: only key file provided"),
+            (tls(&None, &here, &away), "cannot read the TLS client key no/such.pem: "),
+            (tls(&None, &here, &here), "cannot use the TLS client certificate and key in Cargo.toml and Cargo.toml: "),
+        ] {
+            let error = apply(reqwest::Client::builder(), &tls).expect_err(expected).to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+        assert!(apply(reqwest::Client::builder(), &tls(&None, &None, &None)).is_ok());
+    }
+}

@@ -4,13 +4,18 @@ mod destination;
 mod plan;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use destination::{Destinations, HttpDestination};
 pub use plan::DatabasePolicy;
 
 use crate::{Cell, Cluster, Error, Query, Series, statement};
 use plan::{Existing, Plan};
+
+/// After a failure the next sync comes so soon, then twice as late each time, up to the usual interval.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a user says about subscriptions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,6 +106,23 @@ impl Subscriptions {
             }
         }
         Ok(report)
+    }
+
+    /// Syncs now and then every `interval`, sooner after a failure, and tells `heard` of each sync. Goes on until the
+    /// future is dropped. A zero interval: until the first sync that succeeds.
+    pub async fn keep(&mut self, interval: Duration, mut heard: impl FnMut(Result<Report, Error>)) -> Infallible {
+        let longest = if interval.is_zero() { Duration::from_secs(60) } else { interval };
+        let mut pause = FIRST_PAUSE.min(longest);
+        loop {
+            let result = self.sync().await;
+            let succeeded = result.is_ok();
+            heard(result);
+            if succeeded && interval.is_zero() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(if succeeded { interval } else { pause }).await;
+            pause = if succeeded { FIRST_PAUSE } else { pause * 2 }.min(longest);
+        }
     }
 
     /// Drops all our subscriptions of the cluster.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use influx::{Cluster, DatabasePolicy, HttpDestination, Query, Report, SubscriptionOptions, Subscriptions};
 use testkit::http::{Answer, Server};
@@ -91,6 +93,26 @@ fn a_sync_makes_them_as_they_should_be() {
         assert_eq!(moved.drop_all().await, Ok(Report::default()));
         assert_eq!(existing(&cluster).await, ["a.autogen other"]);
     });
+}
+
+#[test]
+fn a_sync_that_failed_is_tried_again() {
+    let calls = AtomicUsize::new(0);
+    let server = Server::start(move |_| {
+        let status = if calls.fetch_add(1, Ordering::SeqCst) < 2 { 503 } else { 200 };
+        Answer::new(status, r#"{"results":[{}]}"#)
+    });
+    for interval in [Duration::from_millis(5), Duration::ZERO] {
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let mut ours = subscriptions(&cluster(server.url()), 9092, SubscriptionOptions::default());
+        run(async {
+            let keep = ours.keep(interval, |result| told.send(result.is_ok()).expect("the test listens"));
+            tokio::select! {
+                never = keep => match never {},
+                () = async { while heard.recv().await != Some(true) {} } => {}
+            }
+        });
+    }
 }
 
 #[test]
