@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::{Position, Span, position};
 
+/// At most so many characters of a line are shown.
+const SHOWN: usize = 120;
+
 /// Why a text is no script. Displays as one line; `render` shows the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
@@ -64,18 +67,9 @@ impl ParseError {
     /// hint. `text` is the script that was parsed.
     pub fn render(&self, text: &str) -> String {
         let Position { line, char } = self.position;
-        let source = text.split('\n').nth(line - 1).unwrap_or("").trim_end_matches('\r');
         let number = line.to_string();
         let margin = " ".repeat(number.len());
-        // Tabs stay tabs, so that the mark stands below its place whatever their width.
-        let before: String = source
-            .char_indices()
-            .take_while(|(i, _)| *i + 1 < char)
-            .map(|(_, c)| if c == '\t' { '\t' } else { ' ' })
-            .collect();
-        let marked = text.get(self.span.start as usize..self.span.end as usize).unwrap_or("");
-        let width = marked.split('\n').next().unwrap_or("").chars().count().max(1);
-        let mark = "^".repeat(width);
+        let (source, before, mark) = self.marked_line(text);
         let mut out = format!("{} (line {line} char {char})\n", self.message);
         out.push_str(&format!("{margin} |\n{number} | {source}\n{margin} | {before}{mark}\n"));
         if !self.expected.is_empty() {
@@ -85,6 +79,22 @@ impl ParseError {
             out.push_str(&format!("{margin} = hint: {hint}\n"));
         }
         out
+    }
+
+    /// The line of the place, what stands below it before the mark, and the mark.
+    fn marked_line(&self, text: &str) -> (String, String, String) {
+        let Position { line, char } = self.position;
+        let source = text.split('\n').nth(line - 1).unwrap_or("").trim_end_matches('\r');
+        let column = source.char_indices().take_while(|(i, _)| *i + 1 < char).count();
+        let marked = text.get(self.span.start as usize..self.span.end as usize).unwrap_or("");
+        let width = marked.split('\n').next().unwrap_or("").chars().count().max(1);
+        // Of a long line, the part around the place.
+        let start = if source.chars().count() > SHOWN { column.saturating_sub(SHOWN / 2) } else { 0 };
+        let shown: String = source.chars().skip(start).take(SHOWN).collect();
+        // Tabs stay tabs, so that the mark stands below its place whatever their width.
+        let blank = |c: char| if c == '\t' { '\t' } else { ' ' };
+        let before = shown.chars().take(column - start).map(blank).collect();
+        (shown, before, "^".repeat(width.min(SHOWN + start - column).max(1)))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::error::ParseError;
 
 /// As it stands among what was expected.
 pub(crate) const REFERENCE: &str = "a reference in double quotes";
+pub(crate) const LINK: &str = "\"|\" or \".\"";
 
 /// The error for what stands at byte `at`, where only `expected` could stand.
 pub(crate) fn unexpected(text: &str, at: usize, expected: &[&str]) -> ParseError {
@@ -16,7 +17,9 @@ pub(crate) fn unexpected(text: &str, at: usize, expected: &[&str]) -> ParseError
     let span = Span::new(at, at + len);
     // A token that is broken in itself would fit nowhere.
     if name.starts_with("unterminated") {
-        return ParseError::new(text, span, name).hinting("it ends with the quote or slash that it starts with");
+        let hint =
+            if text[..at].ends_with('*') { COMMENTS } else { "it ends with the quote or slash that it starts with" };
+        return ParseError::new(text, span, name).hinting(hint);
     }
     if name.starts_with("multiple") {
         return ParseError::new(text, span, name);
@@ -105,6 +108,8 @@ fn first_line(rest: &str) -> usize {
     rest.find('\n').unwrap_or(rest.len())
 }
 
+const COMMENTS: &str = "comments start with //";
+
 const KEYWORDS: [&str; 6] = ["AND", "OR", "TRUE", "FALSE", "var", "dbrp"];
 
 /// What people who write this usually mean.
@@ -113,6 +118,7 @@ fn hint(text: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
     let word = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
     let wants = |word: &str| expected.contains(&word);
     Some(match rest.chars().next() {
+        Some(_) if follows_long_string(before) => "the string before it spans lines: is its quote in the right place?",
         None if wants("\")\"") => "a bracket is still open",
         None if wants("\"]\"") => "a list is still open",
         None => "the script ends in the middle of a statement",
@@ -123,11 +129,17 @@ fn hint(text: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
         Some('&') => "write AND for \"and\"",
         Some('|') if rest.starts_with("||") => "write OR for \"or\"",
         Some('|' | '@') if wants("a value") => "name what is chained on: stream, batch or a variable",
+        Some('=') if wants("a statement") => "write var name = value to declare, == to compare",
         Some('=') if wants("an operator") => "write == to compare, var name = value to declare",
         Some('!') if wants("an operator") => "the operators are != and !~, without a space inside",
-        Some('#') => "comments start with //",
-        Some('*') if before.ends_with('/') => "comments start with //",
-        Some('+') => "a number has no plus sign",
+        Some('#') => COMMENTS,
+        Some('+' | '*' | '/' | '%' | '<' | '>' | '=') if follows_comment(before) => {
+            "an operator stands before the comment, at the end of the line above"
+        }
+        Some('+' | '*' | '/' | '%' | '<' | '>') if wants(LINK) && !wants("an operator") => {
+            "a pipeline takes no operators"
+        }
+        Some('+') if wants("a value") => "a number has no plus sign",
         Some('“' | '”' | '„' | '‘' | '’' | '`') => "quotes are ' for strings and \" for fields and tags",
         Some('\u{feff}') => "the file starts with a byte order mark: save it without",
         Some('{' | '}') => "there are no blocks in TICKscript",
@@ -142,4 +154,15 @@ fn hint(text: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
             _ => return None,
         },
     })
+}
+
+/// Whether the line before, or this one up to here, ends with a comment.
+fn follows_comment(before: &str) -> bool {
+    before.trim_end().lines().next_back().is_some_and(|line| line.contains("//"))
+}
+
+/// Whether a single-quoted string of several lines has just ended.
+fn follows_long_string(before: &str) -> bool {
+    let Some(inner) = before.strip_suffix('\'') else { return false };
+    inner.rfind('\'').is_some_and(|start| inner[start..].contains('\n') && !inner[..start].ends_with("''"))
 }

@@ -1,5 +1,12 @@
-//! The TICKscript language as text: `parse.rs` makes the tree of `ast.rs`, `format.rs` writes it back.
-//! Nothing here knows a node's name.
+//! The TICKscript language as text. Nothing here knows a node's name.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `grammar.pest`, `parse.rs` | what is accepted, in both dialects · text to tree |
+//! | `ast.rs`, `span.rs` | the tree, as it was written · places in the text |
+//! | `literal.rs`, `pattern.rs` | numbers, durations, strings and back · regexes in RE2's syntax |
+//! | `format.rs`, `walk.rs` | tree to canonical text · visit and rewrite |
+//! | `error.rs`, `expected.rs`, `nesting.rs` | what is wrong and where · its words and hints · how deep brackets may nest |
 #![forbid(unsafe_code)]
 
 pub mod ast;

@@ -42,7 +42,7 @@ fn in_words(rule: Rule) -> Option<&'static str> {
         Rule::star => "\"*\"",
         Rule::name => "a name",
         Rule::arguments | Rule::operands => "\"(\"",
-        Rule::link | Rule::pipe | Rule::at => "\"|\" or \".\"",
+        Rule::link | Rule::pipe | Rule::at => expected::LINK,
         Rule::dot => "\".\"",
         Rule::equality | Rule::relation | Rule::sum | Rule::product | Rule::dash => "an operator",
         Rule::matching | Rule::and | Rule::or => "an operator",

@@ -1,6 +1,8 @@
 //! Plays the scripts in `tests/data` and generated ones. `UPDATE=1` rewrites what our own words are expected in
 //! (`error`, `legacy`); `format` holds what the original daemon answered and is never rewritten.
 
+#![allow(clippy::unwrap_used)]
+
 mod bounds;
 mod generated;
 
