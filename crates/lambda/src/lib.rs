@@ -1,2 +1,30 @@
-//! lambda
+//! Lambda expressions of TICKscript: compiled once, evaluated for each row.
+//!
+//! - `compile.rs`: tree of the script → `program.rs`; constants are worked out, wrong types refused (`error.rs`).
+//! - `evaluator.rs`: what a node holds. `bind.rs` finds what the names are in rows of one shape, `lower.rs` makes
+//!   register code of that, `fast.rs` runs it; `eval.rs` evaluates everything else, and finds the errors.
+//! - `functions/`: one table line per function; `operators.rs`: which types an operator takes.
+//! - `state.rs`: what `count`, `sigma` and `spread` remember in a group.
 #![forbid(unsafe_code)]
+
+mod bind;
+mod compile;
+mod error;
+mod eval;
+mod evaluator;
+mod fast;
+mod functions;
+mod lower;
+mod operators;
+mod program;
+mod state;
+mod value;
+mod zone;
+
+pub use error::{CompileError, CompileErrorKind, EvalError, Phase, RestoreError, Side, Warning};
+pub use evaluator::{Context, Evaluator};
+pub use functions::{Function, Group, Signature, function, functions};
+pub use program::{Comparison, Constant, Program, Threshold};
+pub use state::State;
+pub use value::Type;
+pub use zone::Zone;
