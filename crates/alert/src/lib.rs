@@ -16,6 +16,7 @@ mod level;
 mod queue;
 mod retry;
 mod store;
+mod template;
 pub mod testing;
 mod topic;
 mod topics;
