@@ -30,3 +30,12 @@ pub mod yaml;
 pub const BASE_PATH: &str = "/kapacitor/v1";
 /// The path below which logs are, and everything else once more.
 pub const PREVIEW_PATH: &str = "/kapacitor/v1preview";
+
+/// Reads null as the default, as Go's JSON does.
+pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de> + Default,
+{
+    Ok(<Option<T> as serde::Deserialize>::deserialize(deserializer)?.unwrap_or_default())
+}

@@ -142,19 +142,19 @@ pub struct TaskList {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct TaskOptions {
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "crate::nullable")]
     pub id: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "crate::nullable")]
     pub template_id: String,
-    #[serde(rename = "type", skip_serializing_if = "TaskType::is_invalid")]
+    #[serde(rename = "type", skip_serializing_if = "TaskType::is_invalid", deserialize_with = "crate::nullable")]
     pub task_type: TaskType,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::nullable")]
     pub dbrps: Vec<Dbrp>,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "crate::nullable")]
     pub script: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    #[serde(skip_serializing_if = "Vars::is_empty")]
+    #[serde(skip_serializing_if = "Vars::is_empty", deserialize_with = "crate::nullable")]
     pub vars: Vars,
 }
 
@@ -162,9 +162,13 @@ pub struct TaskOptions {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct TaskFile {
+    #[serde(deserialize_with = "crate::nullable")]
     pub id: String,
+    #[serde(deserialize_with = "crate::nullable")]
     pub template_id: String,
+    #[serde(deserialize_with = "crate::nullable")]
     pub dbrps: Vec<Dbrp>,
+    #[serde(deserialize_with = "crate::nullable")]
     pub vars: Vars,
 }
 
@@ -204,6 +208,16 @@ mod tests {
         let options = TaskOptions { status: Some(Status::Enabled), ..TaskOptions::default() };
         assert_eq!(serde_json::to_value(&options).unwrap(), json!({ "status": "enabled" }));
         assert_eq!(serde_json::to_value(TaskOptions::default()).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn null_is_as_good_as_absent() {
+        let options: TaskOptions = serde_json::from_value(json!({
+            "id": "a", "template-id": null, "type": null, "dbrps": null, "script": null, "status": null, "vars": null,
+            "unknown": 1,
+        }))
+        .unwrap();
+        assert_eq!(options, TaskOptions { id: "a".into(), ..TaskOptions::default() });
     }
 
     #[test]

@@ -45,10 +45,10 @@ pub struct TemplateList {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TemplateOptions {
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "crate::nullable")]
     pub id: String,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub task_type: Option<TaskType>,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "crate::nullable")]
     pub script: String,
 }

@@ -88,11 +88,14 @@ pub struct HandlerList {
 #[serde(default)]
 pub struct HandlerOptions {
     /// Told by the path, too, which wins.
+    #[serde(deserialize_with = "crate::nullable")]
     pub topic: String,
+    #[serde(deserialize_with = "crate::nullable")]
     pub id: String,
+    #[serde(deserialize_with = "crate::nullable")]
     pub kind: String,
     pub options: Option<Map<String, Value>>,
-    #[serde(rename = "match")]
+    #[serde(rename = "match", deserialize_with = "crate::nullable")]
     pub matches: String,
 }
 

@@ -45,11 +45,19 @@ impl Topics {
     /// Stores the states of events of a topic; those not named stay. One call costs one write to disk.
     pub fn put<'a>(
         &self,
-        topic: &str,
+        topic: &'a str,
         events: impl IntoIterator<Item = (&'a str, &'a EventState)>,
     ) -> Result<(), Error> {
+        self.put_all(events.into_iter().map(|(event, state)| (topic, event, state)))
+    }
+
+    /// Stores the states of events of several topics: topic, event id, state. One call costs one write to disk.
+    pub fn put_all<'a>(
+        &self,
+        events: impl IntoIterator<Item = (&'a str, &'a str, &'a EventState)>,
+    ) -> Result<(), Error> {
         let mut batch = Batch::default();
-        for (event, state) in events {
+        for (topic, event, state) in events {
             batch.put(record::key(EventState::KIND, &[topic], event), encode(state)?);
         }
         self.0.db.apply(batch)
