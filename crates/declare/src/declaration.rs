@@ -211,6 +211,24 @@ impl<D: Default + Clone + Send + 'static> Declaration<D> {
         self.change_last(|item| item.at_run_time = true)
     }
 
+    /// The last item's default in an element that is made over HTTP.
+    #[must_use]
+    pub fn when_created(self, default: impl Into<Json>) -> Self {
+        self.change_last(|item| item.when_created = Some(default.into()))
+    }
+
+    /// The last item is a table of tables with these keys.
+    #[must_use]
+    pub fn nested(self, table: Table) -> Self {
+        self.change_last(|item| item.nested = Some(table))
+    }
+
+    /// An empty value of the last item stands for its default.
+    #[must_use]
+    pub fn refilled(self) -> Self {
+        self.change_last(|item| item.refilled = true)
+    }
+
     /// Changes the last item in any other way.
     #[must_use]
     pub fn change_last(mut self, change: impl FnOnce(&mut Item)) -> Self {

@@ -8,12 +8,12 @@ use crate::suggest::{did_you_mean, nearest};
 use crate::toml::{LoadError, Warning};
 
 /// Applies all variables that start with the prefix and `_`. Names that mean nothing, and places that do not exist, are
-/// warnings; texts that are no value of the key's type are errors. `others` are names (without prefix) that mean
+/// warnings; texts that are no value of the key's type are errors. `is_other` knows the names (without prefix) that mean
 /// something elsewhere.
 pub fn apply_environment(
     prefix: &str,
     variables: impl IntoIterator<Item = (String, String)>,
-    others: &[&str],
+    is_other: fn(&str) -> bool,
     slots: &mut [Slot<'_>],
 ) -> Result<Vec<Warning>, LoadError> {
     let start = format!("{prefix}_");
@@ -21,7 +21,7 @@ pub fn apply_environment(
     let mut variables: Vec<(String, String)> = variables
         .into_iter()
         .filter(|(name, value)| name.starts_with(&start) && !value.is_empty())
-        .filter(|(name, _)| !others.contains(&&name[start.len()..]))
+        .filter(|(name, _)| !is_other(&name[start.len()..]))
         .collect();
     variables.sort();
     let mut warnings = Vec::new();
@@ -37,7 +37,9 @@ pub fn apply_environment(
                 let text = format!("the environment variable {name} sets nothing: {why}");
                 warnings.push(Warning { line: None, text });
             }
-            Err(Failure::Value(mismatch)) => return Err(LoadError::Environment { variable: name, mismatch }),
+            Err(Failure::Value(mismatch)) => {
+                return Err(LoadError::Environment { variable: name, mismatch: Box::new(mismatch) });
+            }
         }
     }
     Ok(warnings)

@@ -12,7 +12,7 @@ use crate::access::Access;
 use crate::argument::Argument;
 use crate::error::{ArgumentsError, Mismatch, SetError, TextError};
 use crate::kind::Kind;
-use crate::table::Shown;
+use crate::table::{Shown, Table};
 
 /// One argument, property or key.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub struct Item {
     pub env_name: Cow<'static, str>,
     /// An empty value stands for the default.
     pub refilled: bool,
+    /// The keys of the tables that a table of them holds: `[udf.functions.NAME]`.
+    pub nested: Option<Table>,
     /// The default if the element is made over HTTP, where that is another.
     pub when_created: Option<Json>,
     pub(crate) access: Arc<dyn Access>,
@@ -95,6 +97,7 @@ impl Item {
             choices: Vec::new(),
             env_name: Cow::Borrowed(""),
             refilled: false,
+            nested: None,
             when_created: None,
             access,
         }

@@ -31,7 +31,7 @@ pub enum UpdateError {
     #[error("unknown option {name:?}{}", did_you_mean(near))]
     Unknown { name: String, near: Vec<String> },
     #[error("{key}: {mismatch}")]
-    Value { key: String, mismatch: Mismatch },
+    Value { key: String, mismatch: Box<Mismatch> },
 }
 
 impl Update {
@@ -62,7 +62,7 @@ pub fn apply_options(table: &Table, object: &mut dyn Any, options: &Map<String, 
             return Err(UpdateError::Unknown { name: key.clone(), near: table.near_key(key) });
         }
         table.set_json(object, key, json).map_err(|error| match error {
-            SetError::Value { mismatch, .. } => UpdateError::Value { key: key.clone(), mismatch: *mismatch },
+            SetError::Value { mismatch, .. } => UpdateError::Value { key: key.clone(), mismatch },
             _ => UpdateError::Unknown { name: key.clone(), near: Vec::new() },
         })?;
     }

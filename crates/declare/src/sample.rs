@@ -28,9 +28,8 @@ pub fn write_sample(slots: &mut [Slot<'_>]) -> String {
             } else {
                 out.push('\n');
             }
-            if !slot.name.is_empty() {
-                out.push_str(&format!("{}\n", slot.heading()));
-            }
+            let heading = if slot.name.is_empty() { String::new() } else { slot.heading() };
+            out.push_str(&format!("{heading}\n"));
             write_keys(&mut out, slot, &values, "");
         }
     }

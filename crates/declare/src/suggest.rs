@@ -42,8 +42,9 @@ fn closeness(wanted: &str, candidate: &str) -> Option<usize> {
     if distance <= allowed && distance < length {
         return Some(distance);
     }
-    // Half a name, or two names run together.
-    (wanted.len() >= 4 && (candidate.starts_with(wanted) || candidate.ends_with(wanted))).then_some(length)
+    // Half a name, or a name with more to it.
+    let is_part = |part: &str, whole: &str| part.len() >= 4 && (whole.starts_with(part) || whole.ends_with(part));
+    (is_part(wanted, candidate) || is_part(candidate, wanted)).then_some(length)
 }
 
 /// Insertions, deletions, changes and swaps of neighbours.
@@ -78,6 +79,8 @@ mod tests {
         assert_eq!(nearest("wehre", NODES), ["where"]);
         assert_eq!(nearest("httpout", NODES), ["httpOut"]);
         assert_eq!(nearest("influxOut", NODES), ["influxDBOut"]);
+        assert_eq!(nearest("out", NODES), Vec::<String>::new());
+        assert_eq!(nearest("movingmean", NODES), ["mean"]);
         assert_eq!(nearest("xyz", NODES), Vec::<String>::new());
         assert_eq!(nearest("", NODES), Vec::<String>::new());
     }

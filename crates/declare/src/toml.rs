@@ -36,9 +36,9 @@ pub enum LoadError {
     Syntax { line: usize, column: usize, message: String, text: String },
     /// `key` is a path: `http.bind-address`.
     #[error("toml: line {line}: {key}: {mismatch}")]
-    Value { line: usize, key: String, mismatch: Mismatch },
+    Value { line: usize, key: String, mismatch: Box<Mismatch> },
     #[error("{variable}: {mismatch}")]
-    Environment { variable: String, mismatch: Mismatch },
+    Environment { variable: String, mismatch: Box<Mismatch> },
 }
 
 /// Reads the text of a file into the sections; those that it does not name keep their values. The slot of the keys
@@ -145,6 +145,11 @@ impl Loader<'_> {
             let Some(value) = values.get(key.get_ref().as_ref()) else { continue };
             let name = format!("{prefix}{}", key.get_ref());
             if let Some(item) = table.find_name(&name) {
+                if let (Some(nested), Toml::Table(values), DeValue::Table(spans)) =
+                    (&item.nested, value, span.get_ref())
+                {
+                    self.nested(nested, &format!("{section}.{name}"), spans, values)?;
+                }
                 item.set_toml(object, value)
                     .map_err(|mismatch| self.value_error(&place, &format!("{section}.{name}"), mismatch))?;
                 continue;
@@ -169,12 +174,33 @@ impl Loader<'_> {
         Ok(())
     }
 
+    /// Looks at the tables of a table of them, for what is wrong in one of them and where.
+    fn nested(
+        &mut self,
+        table: &Table,
+        path: &str,
+        spans: &DeTable<'_>,
+        values: &toml::Table,
+    ) -> Result<(), LoadError> {
+        for (key, span) in spans {
+            let name: &str = key.get_ref();
+            if let (DeValue::Table(spans), Some(Toml::Table(values))) = (span.get_ref(), values.get(name)) {
+                self.keys(table, &mut *table.fresh(), &format!("{path}.{name}"), "", spans, values)?;
+            }
+        }
+        Ok(())
+    }
+
     fn warn(&mut self, at: usize, text: String) {
         self.warnings.push(Warning { line: Some(line_of(self.text, at)), text });
     }
 
     fn value_error(&self, place: &Place<'_, '_>, key: &str, mismatch: Mismatch) -> LoadError {
-        LoadError::Value { line: line_of(self.text, place.key.span().start), key: key.to_string(), mismatch }
+        LoadError::Value {
+            line: line_of(self.text, place.key.span().start),
+            key: key.to_string(),
+            mismatch: Box::new(mismatch),
+        }
     }
 }
 

@@ -144,7 +144,7 @@ fn the_environment_sets_what_is_there() {
         ("OTHER", "x"),
     ];
     let variables = variables.map(|(name, value)| (name.to_string(), value.to_string()));
-    let warnings = apply_environment("KAPACITOR", variables, &["URL"], &mut config.slots()).unwrap();
+    let warnings = apply_environment("KAPACITOR", variables, |name| name == "URL", &mut config.slots()).unwrap();
     let influx = &config.influxdb[0];
     assert_eq!((config.top.hostname.as_str(), influx.urls[0].as_str(), influx.buffer), ("h", "http://a", 16));
     assert_eq!((influx.timeout, influx.user.as_str()), (Duration::from_millis(1500), "u"));
@@ -164,7 +164,7 @@ fn the_environment_sets_what_is_there() {
         ]
     );
     let wrong = [("KAPACITOR_INFLUXDB_0_UDP_BUFFER".to_string(), "many".to_string())];
-    let error = apply_environment("KAPACITOR", wrong, &[], &mut config.slots()).unwrap_err();
+    let error = apply_environment("KAPACITOR", wrong, |_| false, &mut config.slots()).unwrap_err();
     assert_eq!(error.to_string(), "KAPACITOR_INFLUXDB_0_UDP_BUFFER: expected an integer, got \"many\"");
 }
 

@@ -1,0 +1,305 @@
+//! The config of the daemon: the list of its sections, and how they are found, loaded, checked and shown.
+
+mod authentication;
+mod brokers;
+mod chat;
+mod checks;
+mod discovery;
+mod http_post;
+mod incidents;
+mod influxdb;
+mod inputs;
+mod keys;
+mod orchestration;
+mod server;
+mod smtp;
+mod storage;
+mod tls;
+mod udf;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use declare::{DataSection, LoadError, Slot, Values, Warning, apply_environment, load_toml, write_sample};
+use thiserror::Error;
+
+pub use http_post::HttpPost;
+pub use influxdb::InfluxDb;
+pub use server::{Deadman, Http, Logging, Reporting, Stats, Top};
+pub use smtp::Smtp;
+pub use storage::{Alert, Load, Replay, Storage, Task};
+pub use tls::Tls;
+pub use udf::{Udf, UdfFunction};
+
+/// What the daemon is told by its config file and environment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub top: Top,
+    pub alert: Alert,
+    pub http: Http,
+    pub replay: Replay,
+    pub storage: Storage,
+    pub task: Task,
+    pub load: Load,
+    pub influxdb: Vec<InfluxDb>,
+    pub logging: Logging,
+    pub tls: Tls,
+    pub httppost: Vec<HttpPost>,
+    pub smtp: Smtp,
+    pub reporting: Reporting,
+    pub stats: Stats,
+    pub udf: Udf,
+    pub deadman: Deadman,
+    /// The elements of the sections that are data alone, by name.
+    others: BTreeMap<&'static str, Vec<Values>>,
+}
+
+/// Why the daemon does not start with this config.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error("parse config: open {path}: {source}", path = path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("parse config: {path}: {source}", path = path.display())]
+    Load { path: PathBuf, source: LoadError },
+    #[error("apply env config: {0}")]
+    Environment(LoadError),
+    #[error(
+        "invalid configuration: {section}{colon}{why}. \
+         To generate a valid configuration file run `kapacitord config > kapacitor.generated.conf`.",
+        colon = if section.is_empty() { "" } else { ": " }
+    )]
+    Invalid { section: &'static str, why: String },
+}
+
+/// The order of the sections in the sample config, after the keys before the first of them.
+const ORDER: &[&str] = &[
+    "",
+    "alert",
+    "auth",
+    "http",
+    "replay",
+    "storage",
+    "task",
+    "fluxtask",
+    "load",
+    "influxdb",
+    "logging",
+    "config-override",
+    "tls",
+    "graphite",
+    "collectd",
+    "opentsdb",
+    "udp",
+    "alerta",
+    "bigpanda",
+    "discord",
+    "hipchat",
+    "kafka",
+    "mqtt",
+    "opsgenie",
+    "opsgenie2",
+    "pagerduty",
+    "pagerduty2",
+    "pushover",
+    "httppost",
+    "smtp",
+    "snmptrap",
+    "sensu",
+    "servicenow",
+    "slack",
+    "talk",
+    "teams",
+    "telegram",
+    "victorops",
+    "zenoss",
+    "scraper",
+    "azure",
+    "consul",
+    "dns",
+    "ec2",
+    "file-discovery",
+    "gce",
+    "marathon",
+    "nerve",
+    "serverset",
+    "static-discovery",
+    "triton",
+    "kubernetes",
+    "swarm",
+    "reporting",
+    "stats",
+    "udf",
+    "deadman",
+];
+
+/// All sections that are data alone.
+fn data_sections() -> impl Iterator<Item = &'static DataSection> {
+    [
+        authentication::SECTIONS,
+        brokers::SECTIONS,
+        chat::SECTIONS,
+        discovery::SECTIONS,
+        incidents::SECTIONS,
+        inputs::SECTIONS,
+        orchestration::SECTIONS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+impl Default for Config {
+    /// As without a file, but with paths relative to the working directory and no `data_dir`.
+    fn default() -> Self {
+        Config {
+            top: Top::default(),
+            alert: Alert::default(),
+            http: Http::default(),
+            replay: Replay::default(),
+            storage: Storage::default(),
+            task: Task::default(),
+            load: Load::default(),
+            influxdb: vec![InfluxDb::default()],
+            logging: Logging::default(),
+            tls: Tls::default(),
+            httppost: vec![HttpPost::default()],
+            smtp: Smtp::default(),
+            reporting: Reporting::default(),
+            stats: Stats::default(),
+            udf: Udf::default(),
+            deadman: Deadman::default(),
+            others: data_sections().map(|section| (section.name, section.default_elements())).collect(),
+        }
+    }
+}
+
+impl Config {
+    /// The file that is meant: the one given, that of KAPACITOR_CONFIG_PATH, `~/.kapacitor/kapacitor.conf`,
+    /// `/etc/kapacitor/kapacitor.conf`. None for the defaults, which `/dev/null` also asks for.
+    pub fn find(given: Option<&Path>, environment: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+        if let Some(given) = given.filter(|given| !given.as_os_str().is_empty()) {
+            return (given != Path::new("/dev/null")).then(|| given.to_path_buf());
+        }
+        if let Some(path) = environment("KAPACITOR_CONFIG_PATH").filter(|path| !path.is_empty()) {
+            return Some(path.into());
+        }
+        let home = environment("HOME").map(|home| Path::new(&home).join(".kapacitor/kapacitor.conf"));
+        let mut places = home.into_iter().chain([PathBuf::from("/etc/kapacitor/kapacitor.conf")]);
+        places.find(|place| std::fs::metadata(place).is_ok_and(|found| found.len() > 0))
+    }
+
+    /// What `kapacitord run` works with: the file over the defaults, or without one the defaults below `~/.kapacitor`;
+    /// the environment over both. Not checked yet: flags may still change it.
+    pub fn load(
+        path: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<(Config, Vec<Warning>), ConfigError> {
+        let environment: Vec<(String, String)> = environment.collect();
+        let base = if path.is_some() { Config::default() } else { Config::below_home(&environment) };
+        base.with(path, environment)
+    }
+
+    /// What `kapacitord config` shows: the file over the defaults below `~/.kapacitor`, the environment over both.
+    pub fn load_over_home(
+        path: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<(Config, Vec<Warning>), ConfigError> {
+        let environment: Vec<(String, String)> = environment.collect();
+        Config::below_home(&environment).with(path, environment)
+    }
+
+    fn with(
+        mut self,
+        path: Option<&Path>,
+        environment: Vec<(String, String)>,
+    ) -> Result<(Config, Vec<Warning>), ConfigError> {
+        let mut warnings = Vec::new();
+        if let Some(path) = path {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+            warnings = load_toml(&text, &mut self.slots())
+                .map_err(|source| ConfigError::Load { path: path.to_path_buf(), source })?;
+        }
+        let more = apply_environment("KAPACITOR", environment, is_for_others, &mut self.slots());
+        warnings.extend(more.map_err(ConfigError::Environment)?);
+        warnings.extend(self.logging.warning());
+        Ok((self, warnings))
+    }
+
+    /// The defaults with all paths in one folder.
+    fn below(folder: &Path) -> Config {
+        let mut config = Config::default();
+        for path in [&mut config.replay.dir, &mut config.task.dir, &mut config.storage.boltdb, &mut config.load.dir] {
+            let relative = path.strip_prefix("./").unwrap_or(path);
+            *path = folder.join(relative).to_string_lossy().into_owned();
+        }
+        config.top.data_dir = folder.to_string_lossy().into_owned();
+        config
+    }
+
+    fn below_home(environment: &[(String, String)]) -> Config {
+        let home = environment.iter().find(|(name, value)| name == "HOME" && !value.is_empty());
+        Config::below(&Path::new(home.map_or(".", |(_, home)| home.as_str())).join(".kapacitor"))
+    }
+
+    /// Whether the daemon can work with it.
+    pub fn check(&mut self) -> Result<(), ConfigError> {
+        for slot in self.slots() {
+            slot.check().map_err(|why| ConfigError::Invalid { section: slot.name, why })?;
+        }
+        Ok(())
+    }
+
+    /// As a config file, each key with a comment.
+    pub fn to_toml(&mut self) -> String {
+        write_sample(&mut self.slots())
+    }
+
+    /// The config file that comes with a package: all defaults, data below `/var/lib/kapacitor`.
+    pub fn sample() -> String {
+        Config::below(Path::new("/var/lib/kapacitor")).to_toml()
+    }
+
+    /// The elements of a section that is data alone; one that is no array has one.
+    pub fn section(&self, name: &str) -> &[Values] {
+        self.others.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// THE LIST: all sections, in the order of the sample.
+    pub fn slots(&mut self) -> Vec<Slot<'_>> {
+        let mut slots = vec![
+            Slot::one(&mut self.top),
+            Slot::one(&mut self.alert),
+            Slot::one(&mut self.http),
+            Slot::one(&mut self.replay),
+            Slot::one(&mut self.storage),
+            Slot::one(&mut self.task),
+            Slot::one(&mut self.load),
+            Slot::array(&mut self.influxdb),
+            Slot::one(&mut self.logging),
+            Slot::one(&mut self.tls),
+            Slot::array(&mut self.httppost),
+            Slot::one(&mut self.smtp),
+            Slot::one(&mut self.reporting),
+            Slot::one(&mut self.stats),
+            Slot::one(&mut self.udf),
+            Slot::one(&mut self.deadman),
+        ];
+        for (name, elements) in &mut self.others {
+            let Some(section) = data_sections().find(|section| section.name == *name) else { continue };
+            let slot = section.slot(elements);
+            slots.push(if *name == "kubernetes" { slot.implicit_index() } else { slot });
+        }
+        slots.sort_by_key(|slot| ORDER.iter().position(|name| *name == slot.name).unwrap_or(ORDER.len()));
+        slots
+    }
+}
+
+/// Variables that are not for the config: those of the programs, of container images and of cluster service discovery.
+fn is_for_others(name: &str) -> bool {
+    matches!(name, "CONFIG_PATH" | "URL" | "UNSAFE_SSL" | "VERSION" | "PORT")
+        || name.starts_with("SERVICE_")
+        || name.starts_with("PORT_")
+}
+
+#[cfg(test)]
+mod tests;

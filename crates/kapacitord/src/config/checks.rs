@@ -1,0 +1,95 @@
+//! What is asked of values in many sections: addresses that can be reached, names that are given.
+
+use declare::Values;
+
+/// Refuses an address that no client can use: one without a scheme or host.
+pub(super) fn url(key: &str, text: &str) -> Result<(), String> {
+    match reqwest::Url::parse(text) {
+        Ok(url) if url.has_host() => Ok(()),
+        Ok(_) => Err(format!("{key} {text:?} names no host")),
+        Err(error) => Err(format!("{key} {text:?} is no URL: {error}")),
+    }
+}
+
+/// Refuses an address that is not of the web.
+pub(super) fn web_url(key: &str, text: &str) -> Result<(), String> {
+    url(key, text)?;
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Ok(());
+    }
+    Err(format!("{key} {text:?} must start with http:// or https://"))
+}
+
+/// Refuses an address that no mail can be sent to: `user@host`, or `A name <user@host>`.
+pub(super) fn mail_address(key: &str, text: &str) -> Result<(), String> {
+    let address = match text.trim().strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
+        Some((_, address)) => address,
+        None => text.trim(),
+    };
+    let is_good = address.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+        && !address.contains(|c: char| c.is_whitespace() || c == '<' || c == '>');
+    if is_good { Ok(()) } else { Err(format!("{key} {text:?} is no email address")) }
+}
+
+/// Refuses an empty key, saying what it is needed for.
+pub(super) fn required(values: &Values, key: &str) -> Result<(), String> {
+    if values.text(key).is_empty() { Err(format!("must specify {key}")) } else { Ok(()) }
+}
+
+/// Refuses an enabled element without these keys, and with a URL that is none.
+pub(super) fn enabled_needs(values: &Values, keys: &[&str], urls: &[&str]) -> Result<(), String> {
+    if !values.bool("enabled") {
+        return Ok(());
+    }
+    keys.iter().try_for_each(|key| required(values, key))?;
+    urls.iter().filter(|key| !values.text(key).is_empty()).try_for_each(|key| web_url(key, values.text(key)))
+}
+
+/// Accepts everything.
+pub(super) fn nothing(_all: &[Values]) -> Result<(), String> {
+    Ok(())
+}
+
+/// For elements with a `workspace`: named if there are several, one of them the default, only that one global.
+pub(super) fn workspaces(all: &[Values]) -> Result<(), String> {
+    for values in all {
+        let name = values.text("workspace");
+        if all.len() > 1 && name.is_empty() {
+            return Err("must specify workspace, as there are several".to_string());
+        }
+        if values.bool("global") && !values.bool("default") {
+            return Err(format!("workspace {name:?} is global, but only the default one may be"));
+        }
+        if values.bool("state-changes-only") && !values.bool("global") {
+            return Err(format!("workspace {name:?} has state-changes-only, but only a global one may have it"));
+        }
+    }
+    if all.len() > 1 && !all.iter().any(|values| values.bool("default")) {
+        return Err("must mark one workspace with default = true".to_string());
+    }
+    Ok(())
+}
+
+/// For elements with an `id` that must be given.
+pub(super) fn ids(all: &[Values]) -> Result<(), String> {
+    all.iter().try_for_each(|values| required(values, "id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for good in ["a@b.c", "A b <a@b>", " a@b "] {
+            assert_eq!(mail_address("to", good), Ok(()), "{good}");
+        }
+        for bad in ["", "a", "@b", "a@", "a b@c", "<a@b"] {
+            assert!(mail_address("to", bad).is_err(), "{bad}");
+        }
+        assert!(web_url("url", "http://localhost:8086").is_ok());
+        for bad in ["nonsense://", "nonsense://a", "localhost:8086", "http://"] {
+            assert!(web_url("url", bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The InfluxDB clusters that the daemon subscribes to, queries and writes to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use declare::{Declaration, Section, Shape};
+
+use super::checks;
+
+/// One cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InfluxDb {
+    pub enabled: bool,
+    pub name: String,
+    pub default: bool,
+    pub urls: Vec<String>,
+    pub username: String,
+    pub password: String,
+    pub token: String,
+    pub http_shared_secret: bool,
+    pub ssl_ca: String,
+    pub ssl_cert: String,
+    pub ssl_key: String,
+    pub insecure_skip_verify: bool,
+    /// Zero for none.
+    pub timeout: Duration,
+    pub disable_subscriptions: bool,
+    /// `http`, `https` or `udp`
+    pub subscription_protocol: String,
+    /// `cluster` or `server`
+    pub subscription_mode: String,
+    /// Retention policies by database; unset or empty for all.
+    pub subscriptions: Option<BTreeMap<String, Vec<String>>>,
+    pub excluded_subscriptions: Option<BTreeMap<String, Vec<String>>>,
+    pub kapacitor_hostname: String,
+    /// Zero for the port of `[http]`.
+    pub http_port: i64,
+    pub udp_bind: String,
+    pub udp_buffer: i64,
+    pub udp_read_buffer: i64,
+    pub startup_timeout: Duration,
+    pub subscriptions_sync_interval: Duration,
+    pub subscription_path: String,
+    /// `gzip` or `none`
+    pub compression: String,
+}
+
+impl Default for InfluxDb {
+    fn default() -> Self {
+        InfluxDb {
+            enabled: true,
+            name: "default".into(),
+            default: false,
+            urls: vec!["http://localhost:8086".into()],
+            username: String::new(),
+            password: String::new(),
+            token: String::new(),
+            http_shared_secret: false,
+            ssl_ca: String::new(),
+            ssl_cert: String::new(),
+            ssl_key: String::new(),
+            insecure_skip_verify: false,
+            timeout: Duration::ZERO,
+            disable_subscriptions: false,
+            subscription_protocol: "http".into(),
+            subscription_mode: "cluster".into(),
+            subscriptions: None,
+            excluded_subscriptions: Some(BTreeMap::from([("_kapacitor".into(), vec!["autogen".into()])])),
+            kapacitor_hostname: String::new(),
+            http_port: 0,
+            udp_bind: String::new(),
+            udp_buffer: 1000,
+            udp_read_buffer: 0,
+            startup_timeout: Duration::from_secs(300),
+            subscriptions_sync_interval: Duration::from_secs(60),
+            subscription_path: String::new(),
+            compression: "gzip".into(),
+        }
+    }
+}
+
+impl Section for InfluxDb {
+    const NAME: &'static str = "influxdb";
+    const SHAPE: Shape = Shape::Array { default_elements: 1 };
+
+    fn declare(it: Declaration<Self>) -> Declaration<Self> {
+        let it = it
+            .about(
+                "An InfluxDB cluster. With several of these sections each must say all that it needs: only a single one \
+                 keeps the defaults.",
+            )
+            .property("enabled", "Whether to connect to it.", |d| &mut d.enabled)
+            .at_run_time()
+            .when_created(false)
+            .property("name", "The name by which scripts know it.", |d| &mut d.name)
+            .at_run_time()
+            .property("default", "Whether it is meant where no cluster is named; one of several must be.", |d| {
+                &mut d.default
+            })
+            .at_run_time()
+            .property("urls", "Where its servers listen.", |d| &mut d.urls)
+            .at_run_time()
+            .property("username", "The user to be.", |d| &mut d.username)
+            .at_run_time()
+            .property("password", "The user's password.", |d| &mut d.password)
+            .at_run_time()
+            .secret()
+            .property("token", "A token in place of user and password.", |d| &mut d.token)
+            .at_run_time()
+            .secret();
+        declare_subscriptions(declare_connection(it))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.name.is_empty() {
+            return Err("must specify a name for each cluster".to_string());
+        }
+        if !self.name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_')) {
+            return Err(format!("name {:?} may hold only letters, numbers, '.', '-' and '_'", self.name));
+        }
+        if self.urls.is_empty() {
+            return Err(format!("cluster {:?} must have at least one of urls", self.name));
+        }
+        self.urls.iter().try_for_each(|url| checks::web_url("urls", url))?;
+        one_of("subscription-protocol", &self.subscription_protocol, PROTOCOLS)?;
+        one_of("subscription-mode", &self.subscription_mode, MODES)?;
+        one_of("compression", &self.compression, COMPRESSIONS)
+    }
+
+    fn check_all(all: &[Self]) -> Result<(), String> {
+        let mut names = BTreeSet::new();
+        for cluster in all {
+            if !names.insert(&cluster.name) {
+                return Err(format!("there are two clusters of the name {:?}", cluster.name));
+            }
+            cluster.check()?;
+        }
+        let enabled: Vec<&InfluxDb> = all.iter().filter(|cluster| cluster.enabled).collect();
+        let defaults: Vec<&str> =
+            enabled.iter().filter(|cluster| cluster.default).map(|cluster| cluster.name.as_str()).collect();
+        if defaults.len() > 1 {
+            return Err(format!("only one cluster may be the default, not {}", defaults.join(" and ")));
+        }
+        if enabled.len() > 1 && defaults.is_empty() {
+            return Err("must mark one of the enabled clusters with default = true".to_string());
+        }
+        Ok(())
+    }
+}
+
+const PROTOCOLS: &[&str] = &["http", "https", "udp"];
+const MODES: &[&str] = &["cluster", "server"];
+const COMPRESSIONS: &[&str] = &["gzip", "none"];
+
+fn one_of(key: &str, value: &str, choices: &[&str]) -> Result<(), String> {
+    if choices.contains(&value) {
+        Ok(())
+    } else {
+        Err(format!("{key} {value:?} must be one of {}", choices.join(", ")))
+    }
+}
+
+fn declare_connection(it: Declaration<InfluxDb>) -> Declaration<InfluxDb> {
+    it.property("http-shared-secret", "Whether to sign in by tokens made of the shared-secret of [http].", |d| {
+        &mut d.http_shared_secret
+    })
+    .at_run_time()
+    .property("ssl-ca", "The PEM file of the authority that its certificate must be from.", |d| &mut d.ssl_ca)
+    .at_run_time()
+    .property("ssl-cert", "The PEM file of our certificate.", |d| &mut d.ssl_cert)
+    .at_run_time()
+    .property("ssl-key", "The PEM file of our key.", |d| &mut d.ssl_key)
+    .at_run_time()
+    .property("insecure-skip-verify", "Whether any certificate of the server's will do.", |d| {
+        &mut d.insecure_skip_verify
+    })
+    .at_run_time()
+    .property("timeout", "How long a request may take; 0s for any time.", |d| &mut d.timeout)
+    .at_run_time()
+}
+
+fn declare_subscriptions(it: Declaration<InfluxDb>) -> Declaration<InfluxDb> {
+    it.property("disable-subscriptions", "Whether to leave its subscriptions alone.", |d| &mut d.disable_subscriptions)
+        .at_run_time()
+        .property("subscription-protocol", "How it is to send its points.", |d| &mut d.subscription_protocol)
+        .at_run_time()
+        .choices(PROTOCOLS)
+        .refilled()
+        .property(
+            "subscription-mode",
+            "Whether subscriptions are named after this cluster's id or this server's.",
+            |d| &mut d.subscription_mode,
+        )
+        .at_run_time()
+        .choices(MODES)
+        .refilled()
+        .property("subscriptions", "Which to subscribe to, retention policies by database; unset for all.", |d| {
+            &mut d.subscriptions
+        })
+        .at_run_time()
+        .property("excluded-subscriptions", "Which not to subscribe to.", |d| &mut d.excluded_subscriptions)
+        .at_run_time()
+        .property("kapacitor-hostname", "The host to which it sends points; empty for hostname.", |d| {
+            &mut d.kapacitor_hostname
+        })
+        .at_run_time()
+        .property("http-port", "The port to which it sends points; 0 for that of [http].", |d| &mut d.http_port)
+        .at_run_time()
+        .property("udp-bind", "The address to listen on for points over UDP.", |d| &mut d.udp_bind)
+        .at_run_time()
+        .property("udp-buffer", "How many packets may wait.", |d| &mut d.udp_buffer)
+        .at_run_time()
+        .refilled()
+        .property("udp-read-buffer", "The size of the socket's buffer in bytes; 0 for the system's.", |d| {
+            &mut d.udp_read_buffer
+        })
+        .at_run_time()
+        .property("startup-timeout", "How long the start waits for it.", |d| &mut d.startup_timeout)
+        .at_run_time()
+        .refilled()
+        .property("subscriptions-sync-interval", "How often to look for new databases.", |d| {
+            &mut d.subscriptions_sync_interval
+        })
+        .at_run_time()
+        .refilled()
+        .property("subscription-path", "A path to put before /write in the subscriptions' address.", |d| {
+            &mut d.subscription_path
+        })
+        .at_run_time()
+        .property("compression", "How writes to it are packed.", |d| &mut d.compression)
+        .at_run_time()
+        .choices(COMPRESSIONS)
+        .refilled()
+}
