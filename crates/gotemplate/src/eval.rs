@@ -30,6 +30,20 @@ impl<'a> State<'a, '_> {
         Ok(value)
     }
 
+    /// Appends the value of a pipeline that is just a field that needs no call; false if it is more, and nothing was done.
+    pub(crate) fn write_field(&mut self, dot: &Val<'a>, pipe: &'a Pipe) -> bool {
+        let [Command { words, .. }] = pipe.commands.as_slice() else { return false };
+        let [Expr { kind: ExprKind::Field(names), .. }] = words.as_slice() else { return false };
+        match borrowed_field(dot, names) {
+            Some(value) => {
+                self.place = Place::Pipe(pipe);
+                self.print(&Val::Ref(value));
+                true
+            }
+            None => false,
+        }
+    }
+
     fn commands(&mut self, dot: &Val<'a>, commands: &'a [Command]) -> Done<Option<Val<'a>>> {
         let mut value = None;
         for command in commands {
@@ -63,7 +77,10 @@ impl<'a> State<'a, '_> {
             self.place = Place::Expr(first);
         }
         match &first.kind {
-            ExprKind::Field(names) => self.chain(dot, dot.clone(), first, names, arguments, piped),
+            ExprKind::Field(names) => match borrowed_field(dot, names) {
+                Some(value) if arguments.is_empty() && piped.is_none() => Ok(Val::Ref(value)),
+                _ => self.chain(dot, dot.clone(), first, names, arguments, piped),
+            },
             ExprKind::Chain(inner, names) => {
                 let receiver = self.chain_base(dot, first, inner)?;
                 self.chain(dot, receiver, first, names, arguments, piped)
@@ -292,7 +309,10 @@ impl<'a> State<'a, '_> {
             ExprKind::Dot => dot.clone(),
             ExprKind::Nil if matches!(param, Param::Any | Param::Zone) => return Ok(Val::Missing),
             ExprKind::Nil => return Err(self.error(format!("cannot assign nil to {}", param.type_name()))),
-            ExprKind::Field(names) => self.chain(dot, dot.clone(), expr, names, &[], None)?,
+            ExprKind::Field(names) => match borrowed_field(dot, names) {
+                Some(value) => Val::Ref(value),
+                None => self.chain(dot, dot.clone(), expr, names, &[], None)?,
+            },
             ExprKind::Variable(name, names) => {
                 let value = self.variable(name)?;
                 self.chain(dot, value, expr, names, &[], None)?
@@ -339,6 +359,20 @@ impl<'a> State<'a, '_> {
         let got = value.unboxed();
         Err(self.error(format!("wrong type for value; expected {name}; got {}", got.type_name())))
     }
+}
+
+/// The value at the end of fields of structs and string maps, all borrowed; none where there is more to it, such as a
+/// method, an interface or an error.
+fn borrowed_field<'a>(dot: &Val<'a>, names: &[Box<str>]) -> Option<&'a Value> {
+    let Val::Ref(mut value) = *dot else { return None };
+    for name in names {
+        value = match value {
+            Value::Struct(fields) if !crate::value::is_embedded(name) => fields.field(name)?,
+            Value::StringMap(map) => map.get(&**name)?,
+            _ => return None,
+        };
+    }
+    Some(value)
 }
 
 fn struct_field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {

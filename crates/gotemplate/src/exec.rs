@@ -157,7 +157,7 @@ impl<'a> State<'a, '_> {
     }
 
     fn action(&mut self, dot: &Val<'a>, pipe: &'a Pipe) -> Done<()> {
-        if pipe.variables.is_empty() && self.write_pipeline(dot, pipe)? {
+        if pipe.variables.is_empty() && (self.write_field(dot, pipe) || self.write_pipeline(dot, pipe)?) {
             return self.check_output();
         }
         let value = self.pipeline(dot, pipe)?;

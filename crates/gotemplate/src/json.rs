@@ -90,6 +90,11 @@ fn write_time(time: Moment, out: &mut String) {
 /// Appends the text as a JSON string that is safe inside HTML.
 pub(crate) fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    if text.bytes().all(is_plain) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     let mut written = 0;
     for (at, character) in text.char_indices() {
         let escape = match character {
@@ -113,4 +118,10 @@ pub(crate) fn write_string(text: &str, out: &mut String) {
     }
     out.push_str(&text[written..]);
     out.push('"');
+}
+
+/// Whether the byte belongs to no character that is escaped.
+fn is_plain(byte: u8) -> bool {
+    // 0xE2 begins the separators of lines and paragraphs.
+    !matches!(byte, 0..=0x1f | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)
 }

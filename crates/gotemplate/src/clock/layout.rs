@@ -152,6 +152,28 @@ pub(super) fn write(time: Moment, layout: &str, out: &mut String) {
     }
 }
 
+/// Appends date, mark, time and fraction as most outputs have them, without going through a layout; false, and nothing
+/// appended, for years that have not four digits.
+pub(super) fn write_common(time: Moment, mark: char, out: &mut String) -> bool {
+    let civil = time.civil();
+    if !(0..=9999).contains(&civil.year) {
+        return false;
+    }
+    let two = |number: u8| [char::from(b'0' + number / 10), char::from(b'0' + number % 10)];
+    out.extend(two((civil.year / 100) as u8));
+    out.extend(two((civil.year % 100) as u8));
+    for (before, number) in
+        [('-', civil.month), ('-', civil.day), (mark, civil.hour), (':', civil.minute), (':', civil.second)]
+    {
+        out.push(before);
+        out.extend(two(number));
+    }
+    if time.nanos > 0 {
+        write_fraction(time.nanos, 9, true, '.', out);
+    }
+    true
+}
+
 fn write_part(part: Part, time: Moment, civil: &Civil, out: &mut String) {
     let hour12 = match civil.hour % 12 {
         0 => 12,

@@ -156,12 +156,20 @@ impl Moment {
 
     /// Appends the time as `%v` prints it.
     pub(crate) fn write_string(self, out: &mut String) {
-        self.format("2006-01-02 15:04:05.999999999 -0700 MST", out);
+        if self.zone == Zone::Utc && layout::write_common(self, ' ', out) {
+            out.push_str(" +0000 UTC");
+        } else {
+            self.format("2006-01-02 15:04:05.999999999 -0700 MST", out);
+        }
     }
 
     /// Appends the time as JSON has it, without quotes.
     pub(crate) fn write_rfc3339(self, out: &mut String) {
-        self.format("2006-01-02T15:04:05.999999999Z07:00", out);
+        if self.zone == Zone::Utc && layout::write_common(self, 'T', out) {
+            out.push('Z');
+        } else {
+            self.format("2006-01-02T15:04:05.999999999Z07:00", out);
+        }
     }
 }
 

@@ -66,9 +66,9 @@ pub(crate) fn write_float(value: f64, form: FloatForm, precision: Option<usize>,
     }
     let size = value.abs();
     match (form, precision) {
-        (FloatForm::Exponent, None) => Digits::shortest(size).write_exponent(out),
+        (FloatForm::Exponent, None) => Digits::shortest(size, &mut Short::default()).write_exponent(out),
         (FloatForm::Exponent, Some(precision)) => write_exponent_rounded(size, precision, out),
-        (FloatForm::Fixed, None) => Digits::shortest(size).write_fixed(out),
+        (FloatForm::Fixed, None) => Digits::shortest(size, &mut Short::default()).write_fixed(out),
         (FloatForm::Fixed, Some(precision)) => {
             let computed = precision.min(MAX_DIGITS);
             let _ = write!(out, "{size:.computed$}");
@@ -98,11 +98,12 @@ fn write_exponent_part(exponent: i32, out: &mut String) {
 }
 
 fn write_general(size: f64, precision: Option<usize>, out: &mut String) {
+    let (mut short, mut long) = (Short::default(), String::new());
     let (digits, limit) = match precision {
-        None => (Digits::shortest(size), 6),
+        None => (Digits::shortest(size, &mut short), 6),
         Some(wanted) => {
             let wanted = wanted.max(1);
-            let digits = Digits::rounded(size, wanted);
+            let digits = Digits::rounded(size, wanted, &mut long);
             let whole = digits.point as i64;
             let few = wanted > digits.text.len() && digits.text.len() as i64 >= whole;
             let limit = if few { digits.text.len() } else { wanted };
@@ -113,32 +114,60 @@ fn write_general(size: f64, precision: Option<usize>, out: &mut String) {
     if exponent < -4 || exponent >= limit as i64 { digits.write_exponent(out) } else { digits.write_fixed(out) }
 }
 
+/// The shortest text of a number without an allocation: 17 digits, a point and an exponent at most.
+#[derive(Default)]
+struct Short {
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl Write for Short {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let place = self.bytes.get_mut(self.length..self.length + text.len()).ok_or(std::fmt::Error)?;
+        place.copy_from_slice(text.as_bytes());
+        self.length += text.len();
+        Ok(())
+    }
+}
+
 /// Decimal digits of a number: `0.text * 10^point`, without trailing zeros (`0` is one digit).
-struct Digits {
-    text: String,
+struct Digits<'b> {
+    text: &'b str,
     point: i32,
 }
 
-impl Digits {
-    fn shortest(size: f64) -> Self {
-        Self::from_exponent_text(format!("{size:e}"))
+impl<'b> Digits<'b> {
+    fn shortest(size: f64, buffer: &'b mut Short) -> Self {
+        let _ = write!(buffer, "{size:e}");
+        let length = buffer.length;
+        Self::from_exponent_text(&mut buffer.bytes[..length])
     }
 
-    fn rounded(size: f64, count: usize) -> Self {
-        Self::from_exponent_text(format!("{size:.*e}", (count - 1).min(MAX_DIGITS)))
+    fn rounded(size: f64, count: usize, buffer: &'b mut String) -> Self {
+        let _ = write!(buffer, "{size:.*e}", (count - 1).min(MAX_DIGITS));
+        let mut bytes = std::mem::take(buffer).into_bytes();
+        let (start, end, point) = Self::digits_in(&mut bytes);
+        *buffer = String::from_utf8_lossy(&bytes[start..end]).into_owned();
+        Self { text: buffer, point }
     }
 
-    fn from_exponent_text(mut text: String) -> Self {
-        let mark = text.find('e').unwrap_or(text.len());
-        let exponent: i32 = text.get(mark + 1..).and_then(|exponent| exponent.parse().ok()).unwrap_or(0);
-        text.truncate(mark);
-        if text.len() > 1 {
-            text.remove(1);
+    fn from_exponent_text(text: &'b mut [u8]) -> Self {
+        let (start, end, point) = Self::digits_in(text);
+        Self { text: std::str::from_utf8(&text[start..end]).unwrap_or("0"), point }
+    }
+
+    /// Closes the gap of the point in `d.ddde-x`; gives where the digits are and the place of the point before them.
+    fn digits_in(text: &mut [u8]) -> (usize, usize, i32) {
+        let mark = text.iter().position(|byte| *byte == b'e').unwrap_or(text.len());
+        let exponent = text.get(mark + 1..).and_then(|exponent| std::str::from_utf8(exponent).ok());
+        let exponent: i32 = exponent.and_then(|exponent| exponent.parse().ok()).unwrap_or(0);
+        let start = usize::from(mark > 1);
+        if start == 1 {
+            text[1] = text[0];
         }
-        let kept = text.trim_end_matches('0').len().max(1);
-        text.truncate(kept);
-        let point = if text == "0" { 1 } else { exponent + 1 };
-        Self { text, point }
+        let kept = text[start..mark].iter().rposition(|byte| *byte != b'0').map_or(1, |last| last + 1);
+        let point = if text[start..start + kept] == *b"0" { 1 } else { exponent + 1 };
+        (start, start + kept, point)
     }
 
     fn write_exponent(&self, out: &mut String) {
@@ -156,9 +185,9 @@ impl Digits {
         if self.point <= 0 {
             out.push_str("0.");
             out.extend(std::iter::repeat_n('0', self.point.unsigned_abs() as usize));
-            out.push_str(&self.text);
+            out.push_str(self.text);
         } else if self.point >= count {
-            out.push_str(&self.text);
+            out.push_str(self.text);
             out.extend(std::iter::repeat_n('0', (self.point - count) as usize));
         } else {
             let (whole, fraction) = self.text.split_at(self.point as usize);

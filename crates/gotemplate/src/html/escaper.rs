@@ -117,21 +117,30 @@ fn replace<'r>(text: &str, out: &mut String, replacement: impl Fn(char) -> Optio
     out.push_str(&text[written..]);
 }
 
-fn html_escape(character: char) -> Option<&'static str> {
-    Some(match character {
-        '\0' => "\u{fffd}",
-        '"' => "&#34;",
-        '&' => "&amp;",
-        '\'' => "&#39;",
-        '+' => "&#43;",
-        '<' => "&lt;",
-        '>' => "&gt;",
+fn html_escape(byte: u8) -> Option<&'static str> {
+    Some(match byte {
+        0 => "\u{fffd}",
+        b'"' => "&#34;",
+        b'&' => "&amp;",
+        b'\'' => "&#39;",
+        b'+' => "&#43;",
+        b'<' => "&lt;",
+        b'>' => "&gt;",
         _ => return None,
     })
 }
 
 fn write_html(text: &str, out: &mut String) {
-    replace(text, out, |next| html_escape(next).map(Cow::Borrowed));
+    out.reserve(text.len());
+    let mut written = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if let Some(escape) = html_escape(byte) {
+            out.push_str(&text[written..at]);
+            out.push_str(escape);
+            written = at + 1;
+        }
+    }
+    out.push_str(&text[written..]);
 }
 
 /// For values without quotes, where a space would end the value.
@@ -140,7 +149,7 @@ fn write_html_without_spaces(text: &str, out: &mut String) {
         '\0' => Some(Cow::Borrowed("&#xfffd;")),
         '\t' | '\n' | '\x0b' | '\x0c' | '\r' | ' ' | '=' | '`' => Some(format!("&#{};", u32::from(next)).into()),
         '\u{fdd0}'..='\u{fdef}' | '\u{fff0}'..='\u{ffff}' => Some(format!("&#x{:x};", u32::from(next)).into()),
-        _ => html_escape(next).map(Cow::Borrowed),
+        _ => u8::try_from(next).ok().filter(u8::is_ascii).and_then(html_escape).map(Cow::Borrowed),
     });
 }
 
