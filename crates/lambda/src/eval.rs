@@ -29,8 +29,10 @@ pub(crate) struct Eval<'a, 'e> {
 impl<'a> Eval<'a, '_> {
     pub(crate) fn run(&mut self) -> Result<Val<'a>, EvalError> {
         let program = self.program;
-        self.blame().type_of(&program.root)?;
-        self.eval(&program.root)
+        match self.blame().type_of(&program.root)? {
+            found @ (Type::Time | Type::Regex) => Err(EvalError::Result(found)),
+            _ => self.eval(&program.root),
+        }
     }
 
     fn blame(&self) -> Blame<'a> {

@@ -163,9 +163,6 @@ impl Evaluator {
     ) -> Result<T, EvalError> {
         let tags = self.tags(cx);
         let index = self.binding(cx, tags);
-        if matches!(self.bindings[index].types[self.program.root.id], Some(Type::Time)) {
-            return Err(EvalError::Result(Type::Time));
-        }
         self.found(index, cx, state, then)
     }
 
@@ -294,7 +291,8 @@ impl Binding {
             None => way(program, names, cx.schema, &slots, &types),
         };
         let extra = |slot: &Slot| matches!(slot, Slot::Extra(..)) || (*slot == Slot::Missing && !cx.extra.is_empty());
-        let plain = !slots.iter().any(|slot| extra(slot) || (*slot == Slot::Nil && !cx.extra.is_empty()));
+        let plain = names.len() <= MASKED
+            && !slots.iter().any(|slot| extra(slot) || (*slot == Slot::Nil && !cx.extra.is_empty()));
         let keeps = program.tags_only(|_| true)
             && !names.is_empty()
             && names.len() <= MASKED
@@ -354,8 +352,12 @@ fn way(program: &Program, names: &[Name], schema: &Schema, slots: &[Slot], types
 
 /// The error of the part that is evaluated first, if no value of a row can help it.
 fn certain_error(blame: &Blame<'_>, node: &Node, root: bool) -> Option<EvalError> {
-    if root && let Err(error) = blame.type_of(node) {
-        return Some(error);
+    if root {
+        match blame.type_of(node) {
+            Err(error) => return Some(error),
+            Ok(found @ (Type::Time | Type::Regex)) => return Some(EvalError::Result(found)),
+            Ok(_) => {}
+        }
     }
     match &node.kind {
         Kind::Reference(index) => {
@@ -440,3 +442,6 @@ impl SeriesTags {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
