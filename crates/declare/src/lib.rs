@@ -38,7 +38,7 @@ pub use item::{Item, Parameter, Role};
 pub use kind::Kind;
 pub use overrides::{Update, UpdateError, apply_created_defaults, apply_options};
 pub use redact::{Redacted, redact};
-pub use render::{completion, render_markdown};
+pub use render::{completion, render_markdown, render_section};
 pub use sample::write_sample;
 pub use section::{Section, Shape, Slot};
 pub use setting::{Nanos, Regex, Setting, Star};

@@ -30,6 +30,8 @@ pub enum UpdateError {
     Action(String),
     #[error("unknown option {name:?}{}", did_you_mean(near))]
     Unknown { name: String, near: Vec<String> },
+    #[error("option {0:?} can be changed in the config file only")]
+    Fixed(String),
     #[error("{key}: {mismatch}")]
     Value { key: String, mismatch: Box<Mismatch> },
 }
@@ -58,8 +60,10 @@ impl Update {
 /// Sets options on an element, all or none: on an error the element is to be thrown away.
 pub fn apply_options(table: &Table, object: &mut dyn Any, options: &Map<String, Json>) -> Result<(), UpdateError> {
     for (key, json) in options {
-        if table.find_key(key).is_none_or(|item| !item.at_run_time) {
-            return Err(UpdateError::Unknown { name: key.clone(), near: table.near_key(key) });
+        match table.find_key(key) {
+            Some(item) if !item.at_run_time => return Err(UpdateError::Fixed(key.clone())),
+            Some(_) => {}
+            None => return Err(UpdateError::Unknown { name: key.clone(), near: table.near_key(key) }),
         }
         table.set_json(object, key, json).map_err(|error| match error {
             SetError::Value { mismatch, .. } => UpdateError::Value { key: key.clone(), mismatch },
@@ -81,4 +85,59 @@ pub fn apply_created_defaults(table: &Table, object: &mut dyn Any) {
 
 fn texts(json: &Json) -> Option<Vec<String>> {
     json.as_array()?.iter().map(|item| item.as_str().map(str::to_string)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{DataDefault, DataKey, DataSection, Shape, Values, redact};
+
+    const SECTION: DataSection = DataSection {
+        name: "x",
+        shape: Shape::One,
+        about: "A section.",
+        keys: &[
+            DataKey::new("url", DataDefault::Text("http://a"), "Where."),
+            DataKey::new("token", DataDefault::Text(""), "Secret.").secret(),
+            DataKey::new("port", DataDefault::Int(1), "Which.").when_created(DataDefault::Int(80)),
+            DataKey::new("dir", DataDefault::Text("d"), "Fixed.").fixed(),
+            DataKey::new("to", DataDefault::Texts, "Whom.").http_name("to-whom"),
+        ],
+        check: |_| Ok(()),
+    };
+
+    fn changed(update: Json) -> Result<Values, UpdateError> {
+        let mut values = SECTION.default_element();
+        apply_options(&SECTION.table(), &mut values, &Update::from_json(&update)?.set)?;
+        Ok(values)
+    }
+
+    #[test]
+    fn options_are_set_by_their_http_name() {
+        let values = changed(json!({"set": {"url": "http://b", "token": "t", "to-whom": ["a"]}})).unwrap();
+        assert_eq!((values.text("url"), values.texts("to")), ("http://b", vec!["a"]));
+        let shown = redact(&SECTION.table(), &values);
+        assert_eq!(shown.redacted, ["token"]);
+        assert_eq!(Json::Object(shown.options), json!({"url": "http://b", "token": true, "port": 1, "to-whom": ["a"]}));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let text = |update| changed(update).unwrap_err().to_string();
+        assert_eq!(text(json!([])), "expected an object at \"\"");
+        assert_eq!(text(json!({"put": {}})), "unknown action \"put\": one of set, delete, add, remove");
+        assert_eq!(text(json!({"set": 1})), "expected an object of options at \"set\"");
+        assert_eq!(text(json!({"set": {"urll": "x"}})), "unknown option \"urll\", did you mean \"url\"?");
+        assert_eq!(text(json!({"set": {"dir": "x"}})), "option \"dir\" can be changed in the config file only");
+        assert_eq!(text(json!({"set": {"port": 1.5}})), "port: expected an integer, got the float 1.5");
+    }
+
+    #[test]
+    fn new_elements_have_defaults_of_their_own() {
+        let mut values = SECTION.default_element();
+        apply_created_defaults(&SECTION.table(), &mut values);
+        assert_eq!(values.int("port"), 80);
+    }
 }

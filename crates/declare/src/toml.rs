@@ -42,12 +42,13 @@ pub enum LoadError {
 }
 
 /// Reads the text of a file into the sections; those that it does not name keep their values. The slot of the keys
-/// before the first section has the empty name.
-pub fn load_toml(text: &str, slots: &mut [Slot<'_>]) -> Result<Vec<Warning>, LoadError> {
+/// before the first section has the empty name. `obsolete` are unknown names, `section`, `section.key` or `key`, that do
+/// not deserve a warning, unless it is a section that is enabled.
+pub fn load_toml(text: &str, slots: &mut [Slot<'_>], obsolete: &[&str]) -> Result<Vec<Warning>, LoadError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let spans = DeTable::parse(text).map_err(|error| syntax_error(text, &error))?;
     let values: toml::Table = toml::from_str(text).map_err(|error| syntax_error(text, &error))?;
-    let mut loader = Loader { text, warnings: Vec::new() };
+    let mut loader = Loader { text, obsolete, warnings: Vec::new() };
     for (key, span) in spans.get_ref() {
         if let Some(value) = values.get(key.get_ref().as_ref()) {
             loader.top(slots, &Place { key, span }, value)?;
@@ -65,6 +66,7 @@ struct Place<'a, 'i> {
 
 struct Loader<'t> {
     text: &'t str,
+    obsolete: &'t [&'t str],
     warnings: Vec<Warning>,
 }
 
@@ -84,6 +86,9 @@ impl Loader<'_> {
                 let set = item.set_toml(object, value);
                 return set.map_err(|mismatch| self.value_error(place, name, mismatch));
             }
+        }
+        if self.obsolete.contains(&name) && !is_enabled(value) {
+            return Ok(());
         }
         let is_section = matches!(value, Toml::Table(_)) || is_array_of_tables(value);
         self.unknown_top(slots, place, is_section);
@@ -164,6 +169,7 @@ impl Loader<'_> {
                     let mismatch = Mismatch::new("a table", describe(value));
                     return Err(self.value_error(&place, &format!("{section}.{name}"), mismatch));
                 }
+                (false, _, _) if self.obsolete.contains(&format!("{section}.{name}").as_str()) => {}
                 (false, _, _) => {
                     let near = did_you_mean(&near_name(table, &name));
                     let text = format!("section [{section}] has no key {name:?}{near}");
@@ -210,6 +216,14 @@ fn near_name(table: &Table, name: &str) -> Vec<String> {
 
 fn is_array_of_tables(value: &Toml) -> bool {
     matches!(value, Toml::Array(items) if items.iter().any(Toml::is_table))
+}
+
+/// Whether an unknown section says `enabled = true`.
+fn is_enabled(value: &Toml) -> bool {
+    match value {
+        Toml::Array(items) => items.iter().any(is_enabled),
+        _ => value.get("enabled").and_then(Toml::as_bool).unwrap_or_default(),
+    }
 }
 
 fn starts_with(name: &str, prefix: &str) -> bool {

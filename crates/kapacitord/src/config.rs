@@ -132,6 +132,10 @@ const ORDER: &[&str] = &[
     "deadman",
 ];
 
+/// Names that stand in files which came with Kapacitor, though it takes no notice of them.
+const OBSOLETE: &[&str] =
+    &["token", "reporting.enterprise-url", "reporting.stats-interval", "marathon.timeout", "static"];
+
 /// All sections that are data alone.
 fn data_sections() -> impl Iterator<Item = &'static DataSection> {
     [
@@ -216,7 +220,7 @@ impl Config {
         if let Some(path) = path {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
-            warnings = load_toml(&text, &mut self.slots())
+            warnings = load_toml(&text, &mut self.slots(), OBSOLETE)
                 .map_err(|source| ConfigError::Load { path: path.to_path_buf(), source })?;
         }
         let more = apply_environment("KAPACITOR", environment, is_for_others, &mut self.slots());

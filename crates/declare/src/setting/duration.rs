@@ -46,10 +46,11 @@ impl Setting for Nanos {
         }
     }
 
-    /// A bare number says no unit, so it is refused.
+    /// A bare number says no unit, so it is refused, but for zero, which needs none.
     fn from_toml(toml: &Toml) -> Result<Self, Mismatch> {
         match toml {
             Toml::String(text) => Self::from_text(text),
+            Toml::Integer(0) => Ok(Nanos(0)),
             Toml::Integer(value) => Err(wrong_json::<Self>(&toml_as_json(toml))
                 .hint(format!("write a unit (ns, us, ms, s, m, h) and quotes: \"{value}s\""))),
             _ => Err(wrong_json::<Self>(&toml_as_json(toml))),

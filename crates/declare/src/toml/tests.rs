@@ -76,7 +76,7 @@ impl Config {
 
 fn load(text: &str) -> Result<(Config, Vec<String>), String> {
     let mut config = Config::new();
-    let warnings = load_toml(text, &mut config.slots()).map_err(|error| error.to_string())?;
+    let warnings = load_toml(text, &mut config.slots(), &["old", "influxdb.old"]).map_err(|error| error.to_string())?;
     Ok((config, warnings.iter().map(ToString::to_string).collect()))
 }
 
@@ -86,6 +86,7 @@ fn one_element_keeps_defaults_and_several_lose_them() {
     assert_eq!((config.influxdb[0].name.as_str(), config.influxdb[0].urls.len()), ("a", 1));
     let (config, _) = load("[[influxdb]]\nname = 'a'\n[[influxdb]]\nthreshold = 1\n").unwrap();
     assert_eq!(config.influxdb.len(), 2);
+    assert_eq!(load("[[influxdb]]\ntimeout = 0\n").unwrap().0.influxdb[0].timeout, Duration::ZERO);
     assert_eq!((config.influxdb[0].timeout, config.influxdb[0].buffer), (Duration::ZERO, 1000));
     assert_eq!((config.influxdb[1].name.as_str(), config.influxdb[1].threshold), ("", 1.0));
 }
@@ -103,6 +104,14 @@ fn unknown_names_are_warnings_with_their_line() {
             "line 6: there is no section [nosuch]",
         ]
     );
+}
+
+#[test]
+fn obsolete_names_are_warnings_only_if_they_are_meant() {
+    let (_, warnings) = load("[influxdb]\nold = 1\n[[old]]\nenabled = false\n").unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
+    let (_, warnings) = load("[[old]]\nenabled = true\n").unwrap();
+    assert_eq!(warnings, ["line 1: there is no section [old]"]);
 }
 
 #[test]
