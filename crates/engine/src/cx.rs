@@ -157,7 +157,14 @@ impl Cx<'_> {
     /// What a lambda needs to look at a row.
     #[inline]
     pub fn lambda<'b>(&'b self, row: &'b Row) -> lambda::Context<'b> {
-        lambda::Context { schema: self.schema, frame: self.frame, row, extra: &[], zone: self.host.zone() }
+        lambda::Context {
+            schema: self.schema,
+            frame: self.frame,
+            row,
+            extra: &[],
+            zone: self.host.zone(),
+            now: self.now,
+        }
     }
 
     /// A line in the daemon's log, with the task's and the node's name.

@@ -68,8 +68,8 @@ pub struct InfluxQuery {
     pub by_name: bool,
     /// The end of what is asked for: a batch without a later row has this time.
     pub stop: Time,
-    /// Tags to group rows by: `None` takes all tags of each series of the answer.
-    pub group_by: Option<Vec<String>>,
+    /// Rows stand for intervals, so the last one's time is the batch's.
+    pub grouped_by_time: bool,
 }
 
 /// The world as tasks see it.

@@ -69,7 +69,12 @@ pub fn boxed_per_group<N: PerGroup>(node: N) -> Box<dyn Node> {
 impl<N: PerGroup> PerGroupNode<N> {
     /// The group's state; opened if it is new.
     #[inline]
-    fn with<R>(&mut self, id: GroupId, cx: &mut Cx<'_>, act: impl FnOnce(&mut N, &mut N::Group, &mut Cx<'_>) -> R) -> R {
+    fn with<R>(
+        &mut self,
+        id: GroupId,
+        cx: &mut Cx<'_>,
+        act: impl FnOnce(&mut N, &mut N::Group, &mut Cx<'_>) -> R,
+    ) -> R {
         let PerGroupNode { node, groups } = self;
         if groups.get(id).is_none() {
             let group = node.open(id, cx);

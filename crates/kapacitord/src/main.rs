@@ -1,4 +1,190 @@
-//! kapacitord
+//! `kapacitord`: the daemon. `run` serves, `config` prints a sample configuration, `demo` shows it at work.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod arguments;
+mod clusters;
+mod config;
+mod definitions;
+mod demo;
+mod host;
+mod http;
+mod logging;
+mod server;
+mod topic_store;
+
+use std::{path::Path, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use arguments::Arguments;
+use config::Config;
+use tokio::signal::unix::{SignalKind, signal};
+
+const USAGE: &str = "\
+Configure and start a Kapacitor server.
+
+Usage: kapacitord [command] [flags]
+
+The commands are:
+
+    run      run the server; this is what happens without a command
+    config   print a complete configuration with comments
+    demo     run on this machine's own CPU, memory and disk, with two example tasks
+    version  print the version
+    help     print this, or with a command its flags
+
+Use \"kapacitord help [command]\" for the flags of a command.";
+
+const RUN_USAGE: &str = "\
+usage: run [flags]
+
+    -config <path>      the configuration file; else KAPACITOR_CONFIG_PATH,
+                        ~/.kapacitor/kapacitor.conf, /etc/kapacitor/kapacitor.conf
+    -hostname <name>    instead of hostname in the configuration
+    -pidfile <path>     write the process id to a file
+    -log-file <path>    instead of file in [logging]
+    -log-level <level>  instead of level in [logging]: DEBUG, INFO, WARN, ERROR, OFF";
+
+const CONFIG_USAGE: &str = "\
+usage: config [flags]
+
+    -config <path>   show this file's values instead of the defaults
+    -hostname <name> instead of hostname in the configuration";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match args.first().map(String::as_str) {
+        None => ("run", &args[..]),
+        Some("-h" | "-help" | "--help" | "--h") => ("help", &args[1..]),
+        Some(flag) if flag.starts_with('-') => ("run", &args[..]),
+        Some(command) => (command, &args[1..]),
+    };
+    let outcome = match command {
+        "run" => run(rest),
+        "config" => print_config(rest),
+        "version" => {
+            println!("Kapacitor OSS version {} (git: rust unknown)", http::VERSION);
+            Ok(())
+        }
+        "demo" => demo::run(rest),
+        "help" => {
+            help(rest.first().map(String::as_str));
+            Ok(())
+        }
+        other => {
+            eprintln!("unknown command \"{other}\"\nRun 'kapacitord help' for usage\n");
+            return ExitCode::FAILURE;
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{command}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help(command: Option<&str>) {
+    println!(
+        "{}",
+        match command {
+            Some("run") => RUN_USAGE,
+            Some("config") => CONFIG_USAGE,
+            Some("version") => "usage: version\n\n    prints the version",
+            Some("demo") => demo::USAGE,
+            _ => USAGE,
+        }
+    );
+}
+
+fn print_config(args: &[String]) -> anyhow::Result<()> {
+    let args = Arguments::parse(args, &["config", "hostname"]).map_err(anyhow::Error::msg)?;
+    if args.help {
+        help(Some("config"));
+        return Ok(());
+    }
+    let file = Config::find(args.get("config").map(Path::new), |name| std::env::var(name).ok());
+    let (mut config, warnings) = Config::load_over_home(file.as_deref(), std::env::vars())?;
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+    if let Some(hostname) = args.get("hostname") {
+        config.top.hostname = hostname.to_string();
+    }
+    print!("{}", config.to_toml());
+    Ok(())
+}
+
+fn run(args: &[String]) -> anyhow::Result<()> {
+    let known =
+        ["config", "hostname", "pidfile", "log-file", "log-level", "disable-alert-handlers", "disable-handlers"];
+    let args = Arguments::parse(args, &known).map_err(anyhow::Error::msg)?;
+    if args.help {
+        help(Some("run"));
+        return Ok(());
+    }
+    let file = Config::find(args.get("config").map(Path::new), |name| std::env::var(name).ok());
+    let (mut config, warnings) = Config::load(file.as_deref(), std::env::vars())?;
+    for (flag, target) in [
+        ("hostname", &mut config.top.hostname),
+        ("log-file", &mut config.logging.file),
+        ("log-level", &mut config.logging.level),
+    ] {
+        if let Some(value) = args.get(flag) {
+            *target = value.to_string();
+        }
+    }
+    config.check()?;
+    let level = logging::start(&config.logging.file, &config.logging.level).map_err(anyhow::Error::msg)?;
+    for warning in &warnings {
+        tracing::warn!("config: {warning}");
+    }
+    match &file {
+        Some(path) => tracing::info!(path = %path.display(), "using the configuration file"),
+        None => tracing::info!("no configuration file: all settings have their defaults"),
+    }
+    if let Some(path) = args.get("pidfile") {
+        write_pid(Path::new(path)).with_context(|| format!("write pid file: {path}"))?;
+    }
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(serve(&config, level));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    if let Err(error) = &outcome {
+        tracing::error!("{error:#}");
+    }
+    outcome
+}
+
+/// Threads for HTTP and other waiting; tasks have threads of their own.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn write_pid(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, std::process::id().to_string())
+}
+
+async fn serve(config: &Config, level: logging::LevelHandle) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let server = server::Server::start(config, level).await?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => tracing::info!("SIGHUP: nothing to load again"),
+        }
+    }
+    tracing::info!("stopping");
+    tokio::select! {
+        () = server.stop() => {}
+        _ = terminate.recv() => tracing::warn!("second signal: stopping at once"),
+        _ = interrupt.recv() => tracing::warn!("second signal: stopping at once"),
+        () = tokio::time::sleep(Duration::from_secs(30)) => tracing::warn!("not stopped within 30 s: stopping at once"),
+    }
+    Ok(())
+}

@@ -13,7 +13,8 @@ use super::{
     Diagnostic, OpenedHandler, PipelineNode,
     error::near_hint,
     interpret::{Interpreter, Val},
-    legacy, surface::same_name,
+    legacy,
+    surface::same_name,
 };
 use crate::EdgeKind;
 
@@ -35,7 +36,10 @@ impl Interpreter<'_> {
                 Val::Arg(Argument::Time { length: *length, offset: *offset })
             }
             _ => {
-                self.error(call.name.span, "time takes a duration, and an offset as a second duration if one is wanted");
+                self.error(
+                    call.name.span,
+                    "time takes a duration, and an offset as a second duration if one is wanted",
+                );
                 Val::Unknown
             }
         }
@@ -114,7 +118,11 @@ impl Interpreter<'_> {
         let name = call.name.name.as_str();
         match link {
             Link::Pipe if self.surface.node(name).is_some_and(|(_, spec)| !spec.source) => {
-                if known { self.make(node, name, call.name.span, args) } else { Val::Unknown }
+                if known {
+                    self.make(node, name, call.name.span, args)
+                } else {
+                    Val::Unknown
+                }
             }
             Link::Pipe => self.not_chainable(node, call),
             Link::Dot => self.property(node, handler, call, known, args),
@@ -128,7 +136,8 @@ impl Interpreter<'_> {
     fn not_chainable(&mut self, node: usize, call: &Call) -> Val {
         let name = call.name.name.as_str();
         let spec = &self.surface.nodes()[self.pipeline.nodes[node].spec];
-        let is_property = spec.table.find(name).is_some() || (spec.opens_handlers && self.surface.handlers().by_method(name).is_some());
+        let is_property = spec.table.find(name).is_some()
+            || (spec.opens_handlers && self.surface.handlers().by_method(name).is_some());
         let mut diagnostic =
             Diagnostic::error(call.name.span, format!("there is no node \"{name}\" that could follow {}", spec.name));
         diagnostic.hint = if is_property {
@@ -164,7 +173,9 @@ impl Interpreter<'_> {
             place.quiet = true;
             return target;
         }
-        if spec.opens_handlers && let Some(kind) = self.surface.handlers().by_method(name) {
+        if spec.opens_handlers
+            && let Some(kind) = self.surface.handlers().by_method(name)
+        {
             return if known { self.open_handler(node, kind, call, &args) } else { Val::Unknown };
         }
         if self.surface.node(name).is_some_and(|(_, spec)| !spec.source) || self.is_legacy_call(node, name) {
@@ -275,19 +286,17 @@ impl Interpreter<'_> {
 }
 
 /// What is wrong with this node in this place, if anything.
-fn misplaced(
-    spec: &super::NodeSpec,
-    parent: &super::NodeSpec,
-    input: EdgeKind,
-    span: Span,
-) -> Option<Diagnostic> {
+fn misplaced(spec: &super::NodeSpec, parent: &super::NodeSpec, input: EdgeKind, span: Span) -> Option<Diagnostic> {
     if !spec.after.is_empty() {
         if spec.after.contains(&parent.name) {
             return None;
         }
         let places = spec.after.iter().map(|name| format!("|{name}()")).collect::<Vec<_>>().join(" or ");
         let message = format!("{} cannot follow {}", spec.name, parent.name);
-        return Some(Diagnostic::error(span, message).hint(format!("it goes after {}", places.replace("|stream()", "stream").replace("|batch()", "batch"))));
+        return Some(
+            Diagnostic::error(span, message)
+                .hint(format!("it goes after {}", places.replace("|stream()", "stream").replace("|batch()", "batch"))),
+        );
     }
     if parent.source {
         let source = if parent.name == "stream" { "from()" } else { "query('SELECT ...')" };
@@ -297,7 +306,10 @@ fn misplaced(
         );
     }
     if input == EdgeKind::None {
-        return Some(Diagnostic::error(span, format!("{} gives nothing on that {} could read", parent.name, spec.name)));
+        return Some(Diagnostic::error(
+            span,
+            format!("{} gives nothing on that {} could read", parent.name, spec.name),
+        ));
     }
     match spec.wants {
         Some(wanted) if wanted != input => {
@@ -306,7 +318,8 @@ fn misplaced(
             } else {
                 "it reads batches; put |window() before it"
             };
-            let message = format!("{} reads a {} and {} gives a {}", spec.name, wanted.name(), parent.name, input.name());
+            let message =
+                format!("{} reads a {} and {} gives a {}", spec.name, wanted.name(), parent.name, input.name());
             Some(Diagnostic::error(span, message).hint(hint))
         }
         _ => None,

@@ -16,6 +16,6 @@ pub(super) fn constant(expr: &Expr) -> Result<Value, String> {
     let frame = Frame::default();
     let row = Row { time: 0, series: SeriesId(0), shape: ShapeId(0), at: 0, group: GroupId::NIL };
     let mut evaluator = Evaluator::new(Arc::new(program), &schema);
-    let context = Context { schema: &schema, frame: &frame, row: &row, extra: &[], zone: &Zone::default() };
+    let context = Context { schema: &schema, frame: &frame, row: &row, extra: &[], zone: &Zone::default(), now: 0 };
     evaluator.eval(&context, &mut State::default()).map_err(|error| error.to_string())
 }

@@ -1,6 +1,9 @@
 //! A pipeline as a drawing for Graphviz: bare, or with the counters of a running task.
 
-use std::{fmt::Write, sync::{Arc, atomic::Ordering}};
+use std::{
+    fmt::Write,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::Pipeline;
 use crate::{EdgeKind, NodeStats};

@@ -39,12 +39,8 @@ impl Diagnostic {
         let line = script.lines().nth(at.line - 1).unwrap_or("");
         let mut out = format!("line {} char {}: {}", at.line, at.char, self.message);
         let number = at.line.to_string();
-        let before: String = line
-            .get(..at.char - 1)
-            .unwrap_or("")
-            .chars()
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
+        let before: String =
+            line.get(..at.char - 1).unwrap_or("").chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let length = (self.span.end.saturating_sub(self.span.start) as usize).max(1);
         let rest = line.get(at.char - 1..).map_or(1, |rest| rest.chars().count().max(1));
         let width = script

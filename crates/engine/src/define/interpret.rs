@@ -99,11 +99,17 @@ pub(super) enum Val {
     Arg(Argument),
     Node(usize),
     /// A handler opened on an alert node: what follows is looked up there first.
-    Handler { node: usize, handler: usize },
+    Handler {
+        node: usize,
+        handler: usize,
+    },
     /// The name `influxql` of the old dialect.
     Influxql,
     /// `influxql.count('value')`
-    MapReduce { name: String, args: Vec<Argument> },
+    MapReduce {
+        name: String,
+        args: Vec<Argument>,
+    },
     /// Something wrong was already reported of it.
     Unknown,
 }
@@ -440,9 +446,7 @@ fn literal_argument(value: &Argument) -> Option<ExprKind> {
     Some(match value {
         Argument::Int(value) => ExprKind::Int { value: *value, octal: false },
         Argument::Float(value) => ExprKind::Float(*value),
-        Argument::Duration(nanos) => {
-            ExprKind::Duration { nanos: *nanos, literal: tickscript::write_duration(*nanos) }
-        }
+        Argument::Duration(nanos) => ExprKind::Duration { nanos: *nanos, literal: tickscript::write_duration(*nanos) },
         Argument::Bool(value) => ExprKind::Bool(*value),
         Argument::String(value) => ExprKind::String { value: value.clone(), triple: false },
         Argument::Regex(text) => ExprKind::Regex(text.clone()),

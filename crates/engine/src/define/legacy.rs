@@ -18,6 +18,18 @@ pub(crate) fn is_legacy(script: &Script) -> bool {
 
 /// The aggregates and selectors that `influxql.` offered.
 pub(crate) const INFLUXQL: [&str; 14] = [
-    "sum", "count", "distinct", "mean", "median", "min", "max", "spread", "stddev", "first", "last", "percentile", "top",
+    "sum",
+    "count",
+    "distinct",
+    "mean",
+    "median",
+    "min",
+    "max",
+    "spread",
+    "stddev",
+    "first",
+    "last",
+    "percentile",
+    "top",
     "bottom",
 ];

@@ -17,7 +17,7 @@ mod surface;
 
 pub use build::{Built, build};
 pub use dot::{dot, dot_with_stats};
-pub use error::{Diagnostic, DefineError, Severity};
+pub use error::{DefineError, Diagnostic, Severity};
 pub use interpret::{Defined, Request, define};
 pub use pipeline::{OpenedHandler, Pipeline, PipelineNode};
 pub use scope::{Var, VarType, Vars};

@@ -27,13 +27,8 @@ pub(crate) fn both(left: &Lambda, right: &Lambda) -> Lambda {
         }
         Box::new(expr)
     };
-    let kind = ExprKind::Binary {
-        op: BinaryOp::And,
-        left: side(left),
-        right: side(right),
-        parens: false,
-        multi_line: false,
-    };
+    let kind =
+        ExprKind::Binary { op: BinaryOp::And, left: side(left), right: side(right), parens: false, multi_line: false };
     let expr = Expr::new(Span::default(), kind);
     Lambda { text: tickscript::format_expr(&expr), expr: Arc::new(expr) }
 }

@@ -4,8 +4,11 @@ mod derivative;
 mod dimension;
 mod expression;
 mod from;
+mod http_post;
+mod influxql;
 mod source;
 mod where_;
+mod window;
 
 pub(crate) use dimension::{Dimension, dimensions, grouping_of};
 pub(crate) use expression::{both, compiled};
@@ -16,11 +19,15 @@ use crate::define::{NodeSpec, spec};
 
 /// THE LIST, in the order of the alphabet.
 pub fn list() -> Vec<NodeSpec> {
-    vec![
+    let mut specs = vec![
         spec::<Batch>().source(),
         spec::<derivative::Derivative>(),
         spec::<From>().after(&["stream", "from"]),
+        spec::<http_post::HttpPost>(),
         spec::<Stream>().source(),
         spec::<where_::Where>(),
-    ]
+        spec::<window::Window>(),
+    ];
+    specs.extend(influxql::list());
+    specs
 }

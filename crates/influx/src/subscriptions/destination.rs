@@ -3,7 +3,7 @@
 use super::DatabasePolicy;
 
 /// Knows under which URL we take what is written to a database.
-pub trait Destinations: Send {
+pub trait Destinations: Send + Sync {
     /// The URL for `place`. Called when a subscription is made; may open a port for it.
     fn url(&mut self, place: &DatabasePolicy) -> Result<String, String>;
 

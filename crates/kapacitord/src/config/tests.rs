@@ -53,14 +53,13 @@ fn load_text(text: &str, environment: &[(&str, &str)]) -> Result<(Config, Vec<St
     Ok((config, warnings.iter().map(ToString::to_string).collect()))
 }
 
-/// The value of a key of the first element of a section; null if there is none.
-fn value(config: &mut Config, section: &str, key: &str) -> Json {
+/// The values of the first element of a section, by key.
+fn values(config: &mut Config, section: &str) -> BTreeMap<String, Json> {
     let mut slots = config.slots();
     let slot = slots.iter_mut().find(|slot| slot.name == section).expect("a known section");
     let table = slot.table.clone();
-    let Some(object) = slot.element(0) else { return Json::Null };
-    let values = table.values(object);
-    values.into_iter().find(|shown| shown.name == key).expect("a known key").json
+    let element = slot.element(0).expect("an element");
+    table.values(element).into_iter().map(|shown| (shown.name, shown.json)).collect()
 }
 
 /// A TOML value of a type of the reference that is not the default.
@@ -114,9 +113,9 @@ fn every_key_is_known_and_no_other() {
 #[test]
 fn defaults_are_the_same() {
     let mut config = Config::default();
+    let slots = config.slots();
     for fact in facts().iter().filter(|fact| !fact.is_nested()) {
-        let mut slots = config.slots();
-        let slot = slots.iter_mut().find(|slot| slot.name == fact.section).expect("a known section");
+        let slot = slots.iter().find(|slot| slot.name == fact.section).expect("a known section");
         let table = slot.table.clone();
         let mut element = table.fresh();
         if slot.shape.default_elements() == 0 {
@@ -154,8 +153,8 @@ fn sections_stand_as_often_as_in_kapacitor() {
 #[test]
 fn changes_at_run_time_and_secrets_are_the_same() {
     let mut config = Config::default();
+    let slots = config.slots();
     for fact in facts().iter().filter(|fact| !fact.is_nested()) {
-        let slots = config.slots();
         let slot = slots.iter().find(|slot| slot.name == fact.section).unwrap();
         let item = slot.table.find_name(fact.name()).unwrap();
         let place = format!("{}.{}", fact.section, fact.name());
@@ -206,11 +205,11 @@ fn every_key_is_read_from_a_file() {
             facts.iter().map(|fact| format!("{} = {}\n", fact.name(), example(fact.kind()))).collect();
         let (mut config, warnings) = load_text(&format!("{}{}", heading(&facts[0]), keys.concat()), &[]).unwrap();
         assert_eq!(of_interest(warnings), Vec::<String>::new());
+        let read = values(&mut config, &section);
         for fact in &facts {
             let expected: toml::Table = toml::from_str(&format!("x = {}", example(fact.kind()))).unwrap();
-            let read = value(&mut config, &section, fact.name());
             let expected = serde_json::to_string(&expected["x"]).unwrap();
-            assert_eq!(serde_json::to_string(&read).unwrap(), expected, "{section}.{}", fact.name());
+            assert_eq!(serde_json::to_string(&read[fact.name()]).unwrap(), expected, "{section}.{}", fact.name());
         }
     }
 }
@@ -252,8 +251,9 @@ fn every_variable_of_the_environment_works() {
         let variables: Vec<(&str, &str)> = variables.iter().map(|(name, text)| (name.as_str(), *text)).collect();
         let (mut config, warnings) = load_text(&file, &variables).unwrap();
         assert_eq!(of_interest(warnings), Vec::<String>::new(), "{section}");
+        let read = values(&mut config, &section);
         for (key, result) in expected {
-            assert_eq!(value(&mut config, &section, key), result, "{section}.{key}");
+            assert_eq!(read[key], result, "{section}.{key}");
             tried += 1;
         }
     }

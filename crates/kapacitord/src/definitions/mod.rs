@@ -1,0 +1,280 @@
+//! What users define: tasks and templates, stored, checked, and run. Every call may block on the disk.
+
+mod options;
+mod shown;
+mod templates;
+mod vars;
+
+use std::{sync::Arc, time::SystemTime};
+
+use engine::{
+    Host, TaskInfo, Tasks,
+    define::{DefineError, Defined, Request, Surface, build, define},
+};
+use model::Schema;
+use store::{
+    Store,
+    tasks::{Status, Task, TaskType},
+};
+
+pub use options::is_valid_id;
+pub use shown::{DotView, ScriptFormat, View};
+
+/// A request that cannot be met, as the API answers it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Refused {
+    pub status: u16,
+    pub text: String,
+}
+
+impl Refused {
+    /// The request is wrong.
+    pub fn bad(text: impl Into<String>) -> Refused {
+        Refused { status: 400, text: text.into() }
+    }
+
+    pub fn missing(text: impl Into<String>) -> Refused {
+        Refused { status: 404, text: text.into() }
+    }
+
+    /// The request was right, but could not be carried out.
+    pub fn failed(text: impl Into<String>) -> Refused {
+        Refused { status: 500, text: text.into() }
+    }
+}
+
+impl From<store::Error> for Refused {
+    fn from(error: store::Error) -> Self {
+        Refused::failed(error.to_string())
+    }
+}
+
+/// The tasks and templates of one daemon.
+pub struct Definitions {
+    store: Store,
+    surface: Surface,
+    schema: Arc<Schema>,
+    host: Arc<dyn Host>,
+    running: Arc<Tasks>,
+    /// Held by whoever changes definitions, so that what runs is what is stored.
+    changes: std::sync::Mutex<()>,
+}
+
+impl Definitions {
+    pub fn new(
+        store: Store,
+        surface: Surface,
+        schema: Arc<Schema>,
+        host: Arc<dyn Host>,
+        running: Arc<Tasks>,
+    ) -> Definitions {
+        Definitions { store, surface, schema, host, running, changes: std::sync::Mutex::new(()) }
+    }
+
+    /// The tasks that run.
+    pub fn running(&self) -> &Arc<Tasks> {
+        &self.running
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Start all tasks that are switched on. One that cannot start keeps its error; the others run.
+    pub fn start_all(&self) -> Result<(usize, usize), Refused> {
+        let _change = self.change();
+        let tasks = self.store.tasks().list(&store::Page::ALL)?;
+        let (all, mut started) = (tasks.len(), 0);
+        for task in tasks.into_iter().filter(|task| task.status == Status::Enabled) {
+            match self.start(&task) {
+                Ok(()) => started += 1,
+                Err(error) => tracing::error!(task = task.id, "task does not start: {error}"),
+            }
+        }
+        Ok((all, started))
+    }
+
+    pub fn stop_all(&self) {
+        self.running.stop_all();
+    }
+
+    /// How many tasks there are, and how many are switched on.
+    pub fn counts(&self) -> Result<(usize, usize), Refused> {
+        let tasks = self.store.tasks().list(&store::Page::ALL)?;
+        Ok((tasks.len(), tasks.iter().filter(|task| task.status == Status::Enabled).count()))
+    }
+
+    /// Store a new task, and start it if it is switched on.
+    pub fn create_task(&self, options: &api::task::TaskOptions) -> Result<(Task, Vec<String>), Refused> {
+        let _change = self.change();
+        let id = if options.id.is_empty() { uuid::Uuid::new_v4().to_string() } else { options.id.clone() };
+        if !is_valid_id(&id) {
+            return Err(Refused::bad(options::bad_task_id(&id)));
+        }
+        if self.store.tasks().get(&id)?.is_some() {
+            return Err(Refused::bad(format!("task {id} already exists")));
+        }
+        let now = now();
+        let mut task = Task {
+            id,
+            task_type: TaskType::Stream,
+            dbrps: options::dbrps(&options.dbrps),
+            script: String::new(),
+            raw_script: options.script.clone(),
+            template_id: None,
+            vars: vars::stored(&options.vars)?,
+            status: options::status(options.status.unwrap_or_default()),
+            error: String::new(),
+            created: now,
+            modified: now,
+            last_enabled: None,
+        };
+        if !options.template_id.is_empty() {
+            self.take_template(&mut task, &options.template_id)?;
+        } else if task.raw_script.is_empty() {
+            return Err(Refused::bad("must provide TICKscript"));
+        }
+        let defined = self.define(&task)?;
+        options::take_dbrps(&mut task, &defined, !options.dbrps.is_empty(), "both implicitly")?;
+        if task.dbrps.is_empty() {
+            return Err(Refused::bad("must specify dbrp"));
+        }
+        if task.status == Status::Enabled {
+            task.last_enabled = Some(now);
+        }
+        self.store.tasks().create(&task)?;
+        let warnings = warnings(&task, &defined);
+        if task.status == Status::Enabled {
+            self.start(&task)?;
+        }
+        Ok((task, warnings))
+    }
+
+    /// Change a task. A new script runs from the next time it is switched on, as in Kapacitor.
+    pub fn update_task(&self, id: &str, options: &api::task::TaskOptions) -> Result<(Task, Vec<String>), Refused> {
+        let _change = self.change();
+        let original =
+            self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("task does not exist, cannot update"))?;
+        let mut task = original.clone();
+        if !options.id.is_empty() {
+            if !is_valid_id(&options.id) {
+                return Err(Refused::bad(options::bad_task_id(&options.id)));
+            }
+            task.id.clone_from(&options.id);
+        }
+        let template =
+            if options.template_id.is_empty() { task.template_id.clone() } else { Some(options.template_id.clone()) };
+        match template {
+            Some(template) => self.take_template(&mut task, &template)?,
+            None if !options.script.is_empty() => task.raw_script.clone_from(&options.script),
+            None => {}
+        }
+        if !options.dbrps.is_empty() {
+            task.dbrps = options::dbrps(&options.dbrps);
+        }
+        if !options.vars.is_empty() {
+            task.vars = vars::stored(&options.vars)?;
+        }
+        if let Some(status) = options.status {
+            task.status = options::status(status);
+        }
+        let switched = original.status != task.status;
+        // What cannot be understood any more (its template is gone, say) may still be switched off.
+        let defined = match self.define(&task) {
+            Ok(defined) => Some(defined),
+            Err(_) if switched && task.status == Status::Disabled && task.raw_script == original.raw_script => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(defined) = &defined {
+            let had_own = !original.raw_script.is_empty() && options::has_dbrps(&original);
+            if had_own && defined.dbrps.is_empty() && !options.script.is_empty() && options.dbrps.is_empty() {
+                return Err(Refused::bad("must specify dbrp"));
+            }
+            options::take_dbrps(&mut task, defined, !options.dbrps.is_empty(), "implicitly")?;
+        }
+        task.modified = now();
+        if switched && task.status == Status::Enabled {
+            task.last_enabled = Some(task.modified);
+            task.error.clear();
+        }
+        self.store.tasks().replace(id, &task)?;
+        let renamed = original.id != task.id;
+        if renamed && original.status == Status::Enabled {
+            self.running.stop(&original.id);
+            if task.status == Status::Enabled {
+                self.start(&task)?;
+            }
+        }
+        if switched {
+            match task.status {
+                Status::Enabled => self.start(&task)?,
+                Status::Disabled => {
+                    self.running.stop(&task.id);
+                }
+            }
+        }
+        Ok((task.clone(), defined.map(|defined| warnings(&task, &defined)).unwrap_or_default()))
+    }
+
+    /// Delete a task, running or not; one that is not there is gone already.
+    pub fn delete_task(&self, id: &str) -> Result<(), Refused> {
+        let _change = self.change();
+        self.running.stop(id);
+        self.store.tasks().delete(id)?;
+        Ok(())
+    }
+
+    fn change(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.changes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Understand a task's script; the task gets its type and canonical form.
+    fn define(&self, task: &Task) -> Result<Defined, Refused> {
+        let request = Request { vars: vars::of_stored(&task.vars)?, template: false };
+        define(&self.surface, &task.raw_script, &request).map_err(|error| refused(&error))
+    }
+
+    /// Build and start a task. What hinders it is kept with the task.
+    fn start(&self, task: &Task) -> Result<(), Refused> {
+        let outcome = self.try_start(task);
+        let error = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        if error != task.error {
+            self.store.tasks().replace(&task.id, &Task { error, ..task.clone() })?;
+        }
+        outcome
+    }
+
+    fn try_start(&self, task: &Task) -> Result<(), Refused> {
+        let defined = self.define(task)?;
+        let info = Arc::new(TaskInfo {
+            id: task.id.as_str().into(),
+            stream: task.task_type == TaskType::Stream,
+            dbrps: task.dbrps.iter().map(|dbrp| (dbrp.db.clone(), dbrp.rp.clone())).collect(),
+        });
+        let built = build(&self.surface, &defined.pipeline, &info, &self.schema, &self.host)
+            .map_err(|error| Refused::failed(error.to_string()))?;
+        self.running.start(built.task, &built.interest, built.edges, built.endpoints);
+        Ok(())
+    }
+}
+
+fn refused(error: &DefineError) -> Refused {
+    Refused::bad(error.to_string())
+}
+
+/// Remarks on a script, for its author and the log.
+fn warnings(task: &Task, defined: &Defined) -> Vec<String> {
+    let texts: Vec<String> = defined.warnings.iter().map(|warning| warning.render(&task.raw_script)).collect();
+    for warning in &defined.warnings {
+        tracing::warn!(task = task.id, "{}", warning.message);
+    }
+    texts
+}
+
+/// The daemon's clock, for what is stored: nanoseconds since 1970.
+pub(crate) fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

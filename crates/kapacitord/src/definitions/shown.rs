@@ -1,0 +1,136 @@
+//! A task as the API shows it.
+
+use std::sync::atomic::Ordering;
+
+use api::{
+    link::Link,
+    task::{self as shown, ExecutionStats},
+    time::Time,
+};
+use engine::{
+    Running,
+    define::{Request, define, dot, dot_with_stats},
+};
+use serde_json::Value as Json;
+use store::{
+    Page,
+    tasks::{Status, Task, TaskType},
+};
+
+use super::{Definitions, Refused, vars};
+
+/// Which text of the script is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ScriptFormat {
+    #[default]
+    Formatted,
+    Raw,
+}
+
+/// How counters stand in the drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DotView {
+    #[default]
+    Attributes,
+    Labels,
+}
+
+/// How a task is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct View {
+    pub script: ScriptFormat,
+    pub dot: DotView,
+}
+
+impl Definitions {
+    /// One task.
+    pub fn task(&self, id: &str, view: View) -> Result<shown::Task, Refused> {
+        let task = self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("no task exists"))?;
+        Ok(self.show(&task, view))
+    }
+
+    /// A page of the tasks.
+    pub fn tasks(&self, page: &Page<'_>, view: View) -> Result<Vec<shown::Task>, Refused> {
+        Ok(self.store.tasks().list(page)?.iter().map(|task| self.show(task, view)).collect())
+    }
+
+    /// The task with all that is known of it now.
+    pub fn show(&self, task: &Task, view: View) -> shown::Task {
+        let running = self.running.get(&task.id);
+        let failure = running.as_ref().and_then(|running| self.running.failure(running));
+        let running = running.filter(|_| failure.is_none());
+        let (drawing, broken) = match &running {
+            Some(running) => (self.draw(task, running, view.dot), None),
+            None => self.draw_stored(task),
+        };
+        let error = failure.or(broken).unwrap_or_else(|| task.error.clone());
+        shown::Task {
+            link: Link::to_self(format!("{}/{}", shown::PATH, task.id)),
+            id: task.id.clone(),
+            template_id: task.template_id.clone().unwrap_or_default(),
+            task_type: match task.task_type {
+                TaskType::Stream => shown::TaskType::Stream,
+                TaskType::Batch => shown::TaskType::Batch,
+            },
+            dbrps: task.dbrps.iter().map(|dbrp| shown::Dbrp { db: dbrp.db.clone(), rp: dbrp.rp.clone() }).collect(),
+            script: match view.script {
+                ScriptFormat::Formatted => task.script.clone(),
+                ScriptFormat::Raw => task.raw_script.clone(),
+            },
+            vars: vars::shown(&task.vars),
+            dot: drawing,
+            status: match task.status {
+                Status::Enabled => shown::Status::Enabled,
+                Status::Disabled => shown::Status::Disabled,
+            },
+            executing: running.is_some(),
+            error,
+            stats: running.as_ref().map(|running| stats(running, task.task_type)).unwrap_or_default(),
+            created: Time::At(task.created),
+            modified: Time::At(task.modified),
+            last_enabled: Time::from(task.last_enabled),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn draw(&self, task: &Task, running: &Running, view: DotView) -> String {
+        let stream = task.task_type == TaskType::Stream;
+        dot_with_stats(&task.id, &running.edges, &running.stats, stream, view == DotView::Labels, 0.0)
+    }
+
+    /// The drawing of a task that does not run, or why its script is not understood any more.
+    fn draw_stored(&self, task: &Task) -> (String, Option<String>) {
+        let vars = match vars::of_stored(&task.vars) {
+            Ok(vars) => vars,
+            Err(error) => return (String::new(), Some(error.text)),
+        };
+        match define(&self.surface, &task.raw_script, &Request { vars, template: false }) {
+            Ok(defined) => (dot(&task.id, &defined.pipeline), None),
+            Err(error) => (String::new(), Some(error.to_string())),
+        }
+    }
+}
+
+/// Counters by node; a batch's source is not a node of its own there.
+fn stats(running: &Running, task_type: TaskType) -> ExecutionStats {
+    let first = usize::from(task_type == TaskType::Batch);
+    let node_stats = running.stats.iter().skip(first).map(|node| {
+        let mut values: std::collections::BTreeMap<String, Json> = [
+            ("collected", node.collected.load(Ordering::Relaxed)),
+            ("emitted", node.emitted.load(Ordering::Relaxed)),
+            ("errors", node.errors.load(Ordering::Relaxed)),
+            ("avg_exec_time_ns", 0),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_string(), Json::from(value)))
+        .collect();
+        let cardinality = node.cardinality.load(Ordering::Relaxed).max(0);
+        values.insert("working_cardinality".to_string(), Json::from(cardinality));
+        for (name, value) in &node.extra {
+            values.insert(name.to_string(), Json::from(value.load(Ordering::Relaxed)));
+        }
+        (node.name.clone(), values)
+    });
+    let task_stats = [("throughput".to_string(), Json::from(0))].into_iter().collect();
+    ExecutionStats { task_stats, node_stats: node_stats.collect() }
+}

@@ -1,0 +1,153 @@
+//! The engine's questions to the world, answered: clock, log, alerts, HTTP, InfluxDB.
+
+mod clusters;
+mod posts;
+mod queries;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock, Weak},
+};
+
+use alert::Topics;
+use engine::{
+    Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogLevel, LogRecord, Origin, Reply, ServerInfo,
+    Tasks, Ticket, Write,
+};
+use lambda::Zone;
+use model::{Row, Schema, Time, Words};
+
+pub use clusters::Clusters;
+use posts::Posts;
+
+/// See the module. Made before the tasks it serves, and told of them by [`DaemonHost::attach`].
+pub struct DaemonHost {
+    zone: Zone,
+    server: ServerInfo,
+    topics: Arc<Topics>,
+    schema: Arc<Schema>,
+    endpoints: HashMap<String, HttpEndpoint>,
+    clusters: Clusters,
+    posts: Posts,
+    tasks: Arc<OnceLock<Weak<Tasks>>>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl DaemonHost {
+    pub fn new(
+        server: ServerInfo,
+        topics: Arc<Topics>,
+        schema: Arc<Schema>,
+        endpoints: HashMap<String, HttpEndpoint>,
+        clusters: Clusters,
+        runtime: tokio::runtime::Handle,
+    ) -> DaemonHost {
+        DaemonHost {
+            zone: Zone::Local,
+            server,
+            topics,
+            schema,
+            endpoints,
+            clusters,
+            posts: Posts::new(runtime.clone()),
+            tasks: Arc::default(),
+            runtime,
+        }
+    }
+
+    /// The tasks that answers go to.
+    pub fn attach(&self, tasks: &Arc<Tasks>) {
+        let _ = self.tasks.set(Arc::downgrade(tasks));
+    }
+
+    pub fn clusters(&self) -> &Clusters {
+        &self.clusters
+    }
+
+    /// How to bring an answer back to the node that waits for it.
+    fn mail(&self, ticket: Ticket) -> Mail {
+        Mail { tasks: Arc::clone(&self.tasks), ticket }
+    }
+}
+
+/// The way back of one answer.
+pub(crate) struct Mail {
+    tasks: Arc<OnceLock<Weak<Tasks>>>,
+    ticket: Ticket,
+}
+
+impl Mail {
+    /// An answer to a task that has gone is dropped.
+    pub(crate) fn send(self, answer: Answer) {
+        if let Some(tasks) = self.tasks.get().and_then(Weak::upgrade) {
+            tasks.reply(&self.ticket, Reply { ticket: self.ticket.ticket, answer });
+        }
+    }
+
+    /// Which node it goes to; requests of one node keep their order.
+    pub(crate) fn node(&self) -> (Arc<str>, usize) {
+        (Arc::clone(&self.ticket.task), self.ticket.node)
+    }
+}
+
+impl Host for DaemonHost {
+    fn now(&self) -> Time {
+        crate::definitions::now()
+    }
+
+    fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    fn log(&self, record: &LogRecord<'_>) {
+        let (task, node, message) = (record.task, record.node, record.message);
+        let fields = record.fields.iter().map(|(key, value)| format!(" {key}={value}")).collect::<String>();
+        match record.level {
+            LogLevel::Debug => tracing::debug!(task, node, "{message}{fields}"),
+            LogLevel::Info => tracing::info!(task, node, "{message}{fields}"),
+            LogLevel::Warn => tracing::warn!(task, node, "{message}{fields}"),
+            LogLevel::Error => tracing::error!(task, node, "{message}{fields}"),
+        }
+    }
+
+    fn topics(&self) -> &Arc<Topics> {
+        &self.topics
+    }
+
+    fn post(&self, request: HttpRequest, ticket: Ticket) {
+        self.posts.send(request, self.mail(ticket));
+    }
+
+    fn endpoint(&self, name: &str) -> Option<HttpEndpoint> {
+        self.endpoints.get(name).cloned()
+    }
+
+    fn write(&self, write: InfluxWrite, ticket: Ticket) {
+        self.clusters.write(write, self.mail(ticket));
+    }
+
+    fn create_database(&self, cluster: &str, database: &str, retention_policy: &str) {
+        self.clusters.create_database(cluster, database, retention_policy);
+    }
+
+    fn query(&self, query: InfluxQuery, ticket: Ticket) {
+        let (mail, schema) = (self.mail(ticket), Arc::clone(&self.schema));
+        match self.clusters.get(&query.cluster) {
+            Ok(cluster) => {
+                self.runtime.spawn(queries::ask(cluster, schema, query, mail));
+            }
+            Err(why) => mail.send(Answer::Failed(why)),
+        }
+    }
+
+    fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words) {
+        if let Some(tasks) = self.tasks.get().and_then(Weak::upgrade) {
+            let write = Write { origin: Arc::new(origin), rows, words: Arc::new(words) };
+            tasks.write(&Arc::new(write), None);
+        }
+    }
+
+    fn server(&self) -> &ServerInfo {
+        &self.server
+    }
+}

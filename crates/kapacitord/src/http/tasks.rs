@@ -1,0 +1,145 @@
+//! `/tasks`: create, read, list, change and delete tasks, and what their httpOut nodes show.
+
+use std::sync::Arc;
+
+use api::task::{self as shown, TaskOptions};
+use axum::{
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
+};
+use serde_json::{Map, Value};
+use store::Page;
+
+use super::{
+    Api,
+    answer::{Answered, Params, aside, json, nothing, text_as_json},
+};
+use crate::definitions::{DotView, Refused, ScriptFormat, View};
+
+pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
+    let params = Params::of(query.as_deref());
+    let fields = fields(&params, shown::FIELDS)?;
+    let view = view(&params)?;
+    let (offset, limit) = (params.number("offset", 0)?, params.number("limit", 100)?);
+    let pattern = params.get("pattern").to_string();
+    let tasks = aside(move || api.definitions.tasks(&Page { pattern: &pattern, offset, limit }, view)).await?;
+    listed("tasks", &tasks, &fields)
+}
+
+pub(super) async fn no_id() -> Answered {
+    Err(Refused::bad("must specify task id on path"))
+}
+
+pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answered {
+    let params = Params::of(query.as_deref());
+    let view = view(&params)?;
+    if !params.get("replay-id").is_empty() {
+        return Err(Refused::bad(format!("no running replay with ID: {}", params.get("replay-id"))));
+    }
+    json(&aside(move || api.definitions.task(&id, view)).await?)
+}
+
+pub(super) async fn create(State(api): State<Arc<Api>>, body: Bytes) -> Answered {
+    let options = options(&body)?;
+    json(
+        &aside(move || {
+            let (task, warnings) = api.definitions.create_task(&options)?;
+            Ok(shown::Task { warnings, ..api.definitions.show(&task, View::default()) })
+        })
+        .await?,
+    )
+}
+
+pub(super) async fn update(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Bytes) -> Answered {
+    let options = options(&body)?;
+    json(
+        &aside(move || {
+            let (task, warnings) = api.definitions.update_task(&id, &options)?;
+            Ok(shown::Task { warnings, ..api.definitions.show(&task, View::default()) })
+        })
+        .await?,
+    )
+}
+
+pub(super) async fn delete(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
+    aside(move || api.definitions.delete_task(&id)).await?;
+    Ok(nothing())
+}
+
+pub(super) async fn endpoint(State(api): State<Arc<Api>>, Path((id, endpoint)): Path<(String, String)>) -> Answered {
+    match shown_by(&api, &id, &endpoint).await? {
+        Some(text) => Ok(text_as_json(StatusCode::OK, text)),
+        None => Err(Refused::missing("Not Found")),
+    }
+}
+
+/// What an httpOut node shows now: the JSON of its series; `None` if there is no such task or endpoint.
+pub(super) async fn shown_by(api: &Api, id: &str, endpoint: &str) -> Result<Option<String>, Refused> {
+    let Some(running) = api.running.get(id) else { return Ok(None) };
+    let Some(node) = running.endpoints.get(endpoint) else { return Ok(None) };
+    let (send, receive) = tokio::sync::oneshot::channel();
+    let answer = Box::new(move |text| {
+        // Nobody waits any more if the client has gone.
+        let _ = send.send(text);
+    });
+    if !api.running.show(id, node, answer) {
+        return Ok(None);
+    }
+    match receive.await {
+        Ok(Some(text)) => Ok(Some(text)),
+        Ok(None) => Err(Refused::failed("json: unsupported value: the latest data hold NaN or infinity")),
+        Err(_) => Ok(None),
+    }
+}
+
+fn options(body: &[u8]) -> Result<TaskOptions, Refused> {
+    serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))
+}
+
+/// The fields that a list was asked for, checked.
+pub(super) fn fields(params: &Params, known: &[&str]) -> Result<Vec<String>, Refused> {
+    let mut fields: Vec<String> = params.all("fields").filter(|field| !field.is_empty()).map(str::to_string).collect();
+    if let Some(unknown) = fields.iter().find(|field| !known.contains(&field.as_str())) {
+        return Err(Refused::bad(format!(
+            "unsupported field {unknown:?}{}",
+            declare::did_you_mean(&declare::nearest(unknown, known.iter().copied()))
+        )));
+    }
+    if !fields.is_empty() {
+        fields.extend(["link".to_string(), "id".to_string()]);
+    }
+    Ok(fields)
+}
+
+/// A list with the fields asked for; none asked for means all.
+pub(super) fn listed(name: &str, items: &[impl serde::Serialize], fields: &[String]) -> Answered {
+    let mut out = Vec::with_capacity(items.len());
+    for item in items {
+        let value = serde_json::to_value(item).map_err(|error| Refused::failed(error.to_string()))?;
+        let Value::Object(object) = value else { continue };
+        let mut kept: Vec<(String, Value)> =
+            object.into_iter().filter(|(key, _)| fields.is_empty() || fields.contains(key)).collect();
+        kept.sort_by(|a, b| a.0.cmp(&b.0));
+        out.push(Value::Object(kept.into_iter().collect()));
+    }
+    let list: Map<String, Value> = [(name.to_string(), Value::Array(out))].into_iter().collect();
+    json(&list)
+}
+
+pub(super) fn script_format(params: &Params) -> Result<ScriptFormat, Refused> {
+    match params.get("script-format") {
+        "" | "formatted" => Ok(ScriptFormat::Formatted),
+        "raw" => Ok(ScriptFormat::Raw),
+        other => Err(Refused::bad(format!("invalid script-format parameter {other:?}"))),
+    }
+}
+
+fn view(params: &Params) -> Result<View, Refused> {
+    let dot = match params.get("dot-view") {
+        "" | "attributes" => DotView::Attributes,
+        "labels" => DotView::Labels,
+        other => return Err(Refused::bad(format!("invalid dot-view parameter {other:?}"))),
+    };
+    Ok(View { script: script_format(params)?, dot })
+}

@@ -1,0 +1,52 @@
+//! `/templates`: create, read, list, change and delete templates.
+
+use std::sync::Arc;
+
+use api::template::{self as shown, TemplateOptions};
+use axum::{
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+};
+use store::Page;
+
+use super::{
+    Api,
+    answer::{Answered, Params, aside, json, nothing},
+    tasks::{fields, listed, script_format},
+};
+use crate::definitions::Refused;
+
+pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
+    let params = Params::of(query.as_deref());
+    let fields = fields(&params, shown::FIELDS)?;
+    let format = script_format(&params)?;
+    let (offset, limit) = (params.number("offset", 0)?, params.number("limit", 100)?);
+    let pattern = params.get("pattern").to_string();
+    let templates =
+        aside(move || api.definitions.templates(&Page { pattern: &pattern, offset, limit }, format)).await?;
+    listed("templates", &templates, &fields)
+}
+
+pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answered {
+    let format = script_format(&Params::of(query.as_deref()))?;
+    json(&aside(move || api.definitions.template(&id, format)).await?)
+}
+
+pub(super) async fn create(State(api): State<Arc<Api>>, body: Bytes) -> Answered {
+    let options = options(&body)?;
+    json(&aside(move || api.definitions.create_template(&options)).await?)
+}
+
+pub(super) async fn update(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Bytes) -> Answered {
+    let options = options(&body)?;
+    json(&aside(move || api.definitions.update_template(&id, &options)).await?)
+}
+
+pub(super) async fn delete(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
+    aside(move || api.definitions.delete_template(&id)).await?;
+    Ok(nothing())
+}
+
+fn options(body: &[u8]) -> Result<TemplateOptions, Refused> {
+    serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))
+}

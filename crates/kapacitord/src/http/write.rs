@@ -1,0 +1,90 @@
+//! `POST /write`: line protocol in, parsed once, handed to every task that wants some of it.
+
+use std::{
+    io::Read,
+    sync::{Arc, atomic::Ordering},
+};
+
+use axum::{
+    body::Bytes,
+    extract::{RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
+};
+use engine::{Origin, Write};
+use model::{Precision, Words, parse_lines};
+
+use super::{
+    Api,
+    answer::{Params, nothing, text_as_json},
+};
+
+/// A body that is larger when unpacked is refused.
+const MOST: u64 = 1 << 30;
+
+pub(super) async fn write(
+    State(api): State<Arc<Api>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let params = Params::of(query.as_deref());
+    let unpacked;
+    let body = if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
+        match gunzip(&body) {
+            Ok(bytes) => {
+                unpacked = bytes;
+                &unpacked[..]
+            }
+            Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
+        }
+    } else {
+        &body[..]
+    };
+    let held = Arc::clone(&api.budget).acquire_many_owned(permits(body.len())).await;
+    let Ok(held) = held else { return refused(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping") };
+    let (mut rows, mut words) = (Vec::with_capacity(body.len() / 100), Words::default());
+    let now = crate::definitions::now();
+    let precision = Precision::parse(params.get("precision"));
+    if let Err(error) = parse_lines(&api.schema, body, precision, now, &mut rows, &mut words) {
+        let place = if error.line > 1 || body.iter().filter(|&&b| b == b'\n').count() > 1 {
+            format!(" (line {} of the write; nothing of it was taken)", error.line)
+        } else {
+            String::new()
+        };
+        return refused(StatusCode::BAD_REQUEST, &format!("{error}{place}"));
+    }
+    if params.get("db").is_empty() {
+        return refused(StatusCode::BAD_REQUEST, "database is required");
+    }
+    let retention_policy = match params.get("rp") {
+        "" => &api.default_retention_policy,
+        policy => policy,
+    };
+    let origin = Origin { database: params.get("db").to_string(), retention_policy: retention_policy.to_string() };
+    let count = api.ingress.of(origin);
+    count.points.fetch_add(rows.len() as u64, Ordering::Relaxed);
+    let write = Write { origin: Arc::clone(&count.origin), rows, words: Arc::new(words) };
+    api.running.write(&Arc::new(write), Some(Arc::new(held)));
+    nothing()
+}
+
+/// One for each KiB, at least one, and never more than a third of the budget.
+fn permits(len: usize) -> u32 {
+    ((len >> 10) + 1).min(super::super::server::BUDGET / 3) as u32
+}
+
+fn gunzip(body: &[u8]) -> Result<Vec<u8>, String> {
+    let mut out = Vec::with_capacity(body.len() * 4);
+    let mut reader = flate2::read::MultiGzDecoder::new(body).take(MOST + 1);
+    reader.read_to_end(&mut out).map_err(|error| format!("the body is not valid gzip: {error}"))?;
+    if out.len() as u64 > MOST {
+        return Err(format!("the unpacked body is larger than {} MiB", MOST >> 20));
+    }
+    Ok(out)
+}
+
+/// Plain text with a newline, as clients of InfluxDB know it.
+fn refused(status: StatusCode, why: &str) -> Response {
+    text_as_json(status, format!("{why}\n"))
+}

@@ -1,0 +1,214 @@
+//! The daemon's services, started from top to bottom and stopped from bottom to top.
+
+use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use alert::{Delivery, QueueOptions, Topics};
+use anyhow::{Context, anyhow};
+use engine::{Host, HttpEndpoint, ServerInfo, Tasks, define::Surface};
+use handlers::{AlertHost, Configs};
+use model::Schema;
+use store::Store;
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    clusters,
+    config::Config,
+    definitions::Definitions,
+    host::{Clusters, DaemonHost},
+    http::{self, Api, Ingress},
+    logging::LevelHandle,
+    topic_store::WriteBehind,
+};
+
+/// KiB of writes that may wait for tasks; beyond it writers wait.
+pub const BUDGET: usize = 256 << 10;
+
+/// A daemon that runs.
+pub struct Server {
+    address: SocketAddr,
+    definitions: Arc<Definitions>,
+    topics: Arc<Topics>,
+    store: Store,
+    stop: watch::Sender<bool>,
+    services: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Open the store, start the tasks, answer HTTP.
+    ///
+    /// # Errors
+    /// What hinders it, in one line.
+    pub async fn start(config: &Config, level: LevelHandle) -> anyhow::Result<Server> {
+        let runtime = tokio::runtime::Handle::current();
+        let listener = listen(config).await?;
+        let address = listener.local_addr()?;
+        let store = open_store(Path::new(&config.storage.boltdb)).await?;
+        let identity = store.identity().clone();
+        let hostname = config.top.hostname.clone();
+        let schema = Schema::new();
+
+        let states = Arc::new(WriteBehind::start(store.topics()).context("cannot start a thread")?);
+        let delivery = Delivery::Workers(runtime.clone(), QueueOptions::default());
+        let topics = Arc::new(Topics::new(delivery, states));
+        let url = format!("http://{hostname}:{}/kapacitor/v1", address.port());
+        let alert_host = AlertHost::new(handler_configs(config), &topics, url);
+        let surface = Surface::new(handlers::kinds(&alert_host));
+
+        let (stop, stopping) = watch::channel(false);
+        let mut services = Vec::new();
+        let clusters = open_clusters(config, &identity, address.port(), &stopping, &mut services, &runtime)?;
+        let info = ServerInfo {
+            hostname: hostname.clone(),
+            cluster_id: identity.cluster_id.to_string(),
+            server_id: identity.server_id.to_string(),
+        };
+        let host = Arc::new(DaemonHost::new(
+            info,
+            Arc::clone(&topics),
+            Arc::clone(&schema),
+            endpoints(config)?,
+            clusters,
+            runtime.clone(),
+        ));
+        let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
+        let workers = std::thread::available_parallelism().map_or(2, usize::from);
+        let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, workers).context("cannot start a thread")?);
+        host.attach(&running);
+        let definitions =
+            Arc::new(Definitions::new(store.clone(), surface, Arc::clone(&schema), world, Arc::clone(&running)));
+        let starting = Arc::clone(&definitions);
+        let (all, started) = tokio::task::spawn_blocking(move || starting.start_all()).await??;
+        tracing::info!(tasks = all, started, "tasks are started");
+
+        let api = Arc::new(Api {
+            definitions: Arc::clone(&definitions),
+            running,
+            schema,
+            identity,
+            hostname,
+            default_retention_policy: config.top.default_retention_policy.clone(),
+            budget: Arc::new(Semaphore::new(BUDGET)),
+            ingress: Ingress::default(),
+            log_level: level,
+        });
+        services.push(runtime.spawn(serve(listener, api, stopping)));
+        tracing::info!(address = %address, "listening on HTTP");
+        Ok(Server { address, definitions, topics, store, stop, services })
+    }
+
+    /// Where it answers HTTP.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn topics(&self) -> &Arc<Topics> {
+        &self.topics
+    }
+
+    /// Answer no more, let the tasks hand on what they hold, and put everything on disk.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        for service in self.services {
+            let _ = tokio::time::timeout(Duration::from_secs(10), service).await;
+        }
+        let definitions = self.definitions;
+        let _ = tokio::task::spawn_blocking(move || definitions.stop_all()).await;
+        let store = self.store;
+        let _ = tokio::task::spawn_blocking(move || store.flush()).await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    let address = &config.http.bind_address;
+    let bind = if address.starts_with(':') { format!("0.0.0.0{address}") } else { address.clone() };
+    TcpListener::bind(&bind).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow!(
+            "cannot listen on {address}: the address is in use; stop what uses it or set bind-address in [http]"
+        ),
+        _ => anyhow!("cannot listen on {address} (bind-address in [http]): {error}"),
+    })
+}
+
+async fn open_store(path: &Path) -> anyhow::Result<Store> {
+    let folder = path.to_path_buf();
+    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
+    }
+    Ok(tokio::task::spawn_blocking(move || Store::open(folder)).await??)
+}
+
+/// All sections as alert handlers read them: their values by key.
+fn handler_configs(config: &Config) -> Configs {
+    let mut config = config.clone();
+    let mut configs = Configs::default();
+    for mut slot in config.slots() {
+        let table = slot.table.clone();
+        let elements: Vec<_> =
+            (0..slot.len()).filter_map(|index| slot.element(index).map(|element| table.json(element))).collect();
+        configs = configs.with(slot.name, elements);
+    }
+    configs
+}
+
+/// The endpoints of `[[httppost]]` by name, for httpPost nodes.
+fn endpoints(config: &Config) -> anyhow::Result<HashMap<String, HttpEndpoint>> {
+    let template = |text: &str, file: &str| -> anyhow::Result<Option<String>> {
+        match (text, file) {
+            ("", "") => Ok(None),
+            ("", file) => {
+                Ok(Some(std::fs::read_to_string(file).with_context(|| format!("cannot read the template {file}"))?))
+            }
+            (text, _) => Ok(Some(text.to_string())),
+        }
+    };
+    let mut endpoints = HashMap::new();
+    for section in config.httppost.iter().filter(|section| !section.endpoint.is_empty()) {
+        let user = &section.basic_auth_username;
+        let endpoint = HttpEndpoint {
+            url: section.url.clone(),
+            headers: section.headers.clone().unwrap_or_default().into_iter().collect(),
+            basic_auth: (!user.is_empty()).then(|| (user.clone(), section.basic_auth_password.clone())),
+            row_template: template(&section.row_template, &section.row_template_file)?,
+            alert_template: template(&section.alert_template, &section.alert_template_file)?,
+        };
+        endpoints.insert(section.endpoint.clone(), endpoint);
+    }
+    Ok(endpoints)
+}
+
+fn open_clusters(
+    config: &Config,
+    identity: &store::meta::Identity,
+    port: u16,
+    stopping: &watch::Receiver<bool>,
+    services: &mut Vec<JoinHandle<()>>,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<Clusters> {
+    let enabled: Vec<_> = config.influxdb.iter().filter(|section| section.enabled).collect();
+    let mut opened = Vec::new();
+    for section in &enabled {
+        let cluster = clusters::cluster(section).with_context(|| format!("[[influxdb]] {:?}", section.name))?;
+        if let Some(subscriptions) = clusters::subscriptions(section, &cluster, identity, &config.top.hostname, port) {
+            let interval = section.subscriptions_sync_interval;
+            services.push(runtime.spawn(clusters::keep(subscriptions, interval, stopping.clone())));
+        }
+        opened.push(cluster);
+    }
+    let default = enabled.iter().find(|section| section.default).or(enabled.first());
+    Ok(Clusters::new(opened, default.map_or_else(String::new, |section| section.name.clone()), runtime))
+}
+
+async fn serve(listener: TcpListener, api: Arc<Api>, mut stopping: watch::Receiver<bool>) {
+    let done = async move {
+        let _ = stopping.changed().await;
+    };
+    let app = http::router(api);
+    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(done).await {
+        tracing::error!("HTTP ended: {error}");
+    }
+}
