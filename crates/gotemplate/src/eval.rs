@@ -323,7 +323,6 @@ impl<'a> State<'a, '_> {
             }
             ExprKind::Chain(inner, names) => {
                 let receiver = self.chain_base(dot, expr, inner)?;
-                self.place = Place::Expr(expr);
                 self.chain(dot, receiver, expr, names, &[], None)?
             }
             _ => return self.literal(dot, param, expr),

@@ -143,15 +143,30 @@ fn without_underscores(digits: &str, prefixed: bool) -> Option<String> {
 
 fn float(text: &str) -> Option<f64> {
     let (negative, digits) = split_sign(text);
+    let hex = matches!(digits.get(..2), Some("0x" | "0X"));
+    let digits = without_inner_underscores(digits, hex)?;
     let value = match digits.get(..2) {
         Some("0x" | "0X") => hex_float(&digits[2..])?,
-        _ if digits.contains('_') => return None,
         _ if digits.starts_with(|first: char| first.is_ascii_digit() || first == '.') => {
             digits.parse().ok().filter(|value: &f64| value.is_finite())?
         }
         _ => return None,
     };
     Some(if negative { -value } else { value })
+}
+
+/// Drops underscores that stand between digits of a float; none if one stands elsewhere.
+fn without_inner_underscores(text: &str, hex: bool) -> Option<String> {
+    let bytes = text.as_bytes();
+    let is_digit = |at: Option<usize>| {
+        let byte = at.and_then(|at| bytes.get(at));
+        byte.is_some_and(|byte| {
+            byte.is_ascii_digit() || hex && (byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X'))
+        })
+    };
+    let mut underscores = (0..bytes.len()).filter(|&at| bytes[at] == b'_');
+    let fits = underscores.all(|at| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)));
+    fits.then(|| text.replace('_', ""))
 }
 
 /// `1.8p3` after `0x`; up to 15 significant hexadecimal digits, which is what a float holds exactly.
@@ -196,7 +211,8 @@ mod tests {
         assert!(matches!(number("1.5").unwrap().ideal, Some(Value::Float(1.5))));
         assert!(matches!(number("0x1.8p1").unwrap().ideal, Some(Value::Float(3.0))));
         assert!(number("18446744073709551615").unwrap().ideal.is_none());
-        for wrong in ["99999999999999999999", "089", "1__0", "0x", "1e", "."] {
+        assert!(matches!(number("1_0.0_5").unwrap().ideal, Some(Value::Float(10.05))));
+        for wrong in ["1_.5", "1._5", "1__0.5", "99999999999999999999", "089", "1__0", "0x", "1e", "."] {
             assert!(number(wrong).is_err(), "{wrong}");
         }
         assert_eq!(character("'\\n'").unwrap().int, Some(10));

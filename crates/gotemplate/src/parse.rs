@@ -1,13 +1,15 @@
 //! The grammar of templates: tokens to trees, with everything that is refused before a template runs.
+mod pipeline;
+mod tokens;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ast::{Branch, Command, Expr, ExprKind, List, Node, Pipe, TemplateCall};
-use crate::error::{Error, ParseError};
-use crate::functions::{Function, FunctionSet};
+use crate::ast::{Branch, List, Node, TemplateCall};
+use crate::error::Error;
+use crate::functions::FunctionSet;
 use crate::lex::{Lexer, Token, TokenKind};
 use crate::literal;
-use crate::value::Value;
 
 /// How deep blocks and parentheses may nest.
 const MAX_NESTING: usize = 100;
@@ -65,73 +67,6 @@ enum Item {
 type Parsed<T> = Result<T, Error>;
 
 impl<'s> Parser<'s> {
-    // Tokens.
-
-    fn next(&mut self) -> Token<'s> {
-        if let Some(token) = self.ahead.pop() {
-            return token;
-        }
-        let token = self.lexer.next_token();
-        (self.last_line, self.last_position) = (token.line, token.position);
-        token
-    }
-
-    fn put_back(&mut self, token: Token<'s>) {
-        self.ahead.push(token);
-    }
-
-    fn peek(&mut self) -> TokenKind {
-        let token = self.next();
-        let kind = token.kind;
-        self.put_back(token);
-        kind
-    }
-
-    fn next_non_space(&mut self) -> Token<'s> {
-        loop {
-            let token = self.next();
-            if token.kind != TokenKind::Space {
-                return token;
-            }
-        }
-    }
-
-    fn peek_non_space(&mut self) -> TokenKind {
-        let token = self.next_non_space();
-        let kind = token.kind;
-        self.put_back(token);
-        kind
-    }
-
-    fn expect(&mut self, kind: TokenKind, context: &str) -> Parsed<Token<'s>> {
-        let token = self.next_non_space();
-        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
-    }
-
-    // Errors.
-
-    fn fail<T>(&self, message: impl Into<String>) -> Parsed<T> {
-        let position = self.last_position.min(self.source.len());
-        let before = self.source.get(..position).unwrap_or("");
-        let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1);
-        let (name, line) = (self.name.to_owned(), self.last_line);
-        Err(Box::new(ParseError { name, line, column, message: message.into() }).into())
-    }
-
-    fn unexpected<T>(&self, token: &Token<'s>, context: &str) -> Parsed<T> {
-        if token.kind != TokenKind::Error {
-            return self.fail(format!("unexpected {token} in {context}"));
-        }
-        let started = match self.action_line {
-            Some(line) if line != token.line => {
-                let joint = if token.text.ends_with(" action") { "" } else { " in action" };
-                format!("{joint} started at {}:{line}", self.name)
-            }
-            _ => String::new(),
-        };
-        self.fail(format!("{token}{started}"))
-    }
-
     fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.nesting >= MAX_NESTING {
             return self.fail(format!("nested more than {MAX_NESTING} deep"));
@@ -146,8 +81,6 @@ impl<'s> Parser<'s> {
         self.next_id += 1;
         self.next_id
     }
-
-    // Templates.
 
     fn top_level(&mut self) -> Parsed<List> {
         let mut list = List::default();
@@ -220,8 +153,6 @@ impl<'s> Parser<'s> {
             None => self.fail("invalid syntax"),
         }
     }
-
-    // Nodes.
 
     /// Nodes up to `{{end}}` or `{{else}}`, and which of them it was.
     fn item_list(&mut self) -> Parsed<(List, Item)> {
@@ -354,197 +285,4 @@ impl<'s> Parser<'s> {
         let call = TemplateCall { position: token.position as u32, name, pipe };
         Ok(Node::Template { id: self.id(), call })
     }
-
-    // Pipelines.
-
-    fn pipeline(&mut self, context: &str, end: TokenKind) -> Parsed<Pipe> {
-        let first = self.next_non_space();
-        let position = first.position as u32;
-        self.put_back(first);
-        let mut pipe = Pipe { position, assigns: false, variables: Vec::new(), commands: Vec::new() };
-        self.declarations(context, &mut pipe)?;
-        loop {
-            let token = self.next_non_space();
-            if token.kind == end {
-                break;
-            }
-            if !starts_operand(token.kind) {
-                return self.unexpected(&token, context);
-            }
-            self.put_back(token);
-            let command = self.command()?;
-            pipe.commands.push(command);
-        }
-        self.check_pipeline(&pipe, context)?;
-        Ok(pipe)
-    }
-
-    /// `$x :=`, `$x =` and, for `range`, `$i, $x :=`.
-    fn declarations(&mut self, context: &str, pipe: &mut Pipe) -> Parsed<()> {
-        while self.peek_non_space() == TokenKind::Variable {
-            let variable = self.next_non_space();
-            let after = self.next();
-            let next = if after.kind == TokenKind::Space { self.next_non_space() } else { after.clone() };
-            match next.kind {
-                TokenKind::Assign | TokenKind::Declare => {
-                    pipe.assigns = next.kind == TokenKind::Assign;
-                    self.declare(&variable, pipe);
-                    return Ok(());
-                }
-                TokenKind::Char if next.text == "," => {
-                    self.declare(&variable, pipe);
-                    if context != "range" || pipe.variables.len() >= 2 {
-                        return self.fail(format!("too many declarations in {context}"));
-                    }
-                    use TokenKind::{RightDelim, RightParen, Variable};
-                    if !matches!(self.peek_non_space(), Variable | RightDelim | RightParen) {
-                        return self.fail("range can only initialize variables");
-                    }
-                }
-                _ => {
-                    let spaced = after.kind == TokenKind::Space;
-                    self.put_back(next);
-                    if spaced {
-                        self.put_back(after);
-                    }
-                    self.put_back(variable);
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn declare(&mut self, variable: &Token<'s>, pipe: &mut Pipe) {
-        let name: Arc<str> = variable.text.as_ref().into();
-        self.variables.push(name.clone());
-        pipe.variables.push(name);
-    }
-
-    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Parsed<()> {
-        if pipe.commands.is_empty() {
-            return self.fail(format!("missing value for {context}"));
-        }
-        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
-            use ExprKind::{Bool, Dot, Nil, Number, String};
-            if matches!(command.words[0].kind, Bool(_) | Dot | Nil | Number(_) | String(..)) {
-                return self.fail(format!("non executable command in pipeline stage {}", index + 1));
-            }
-        }
-        Ok(())
-    }
-
-    fn command(&mut self) -> Parsed<Command> {
-        let first = self.next_non_space();
-        let position = first.position as u32;
-        self.put_back(first);
-        let mut words = Vec::new();
-        loop {
-            self.peek_non_space();
-            words.extend(self.operand()?);
-            let token = self.next();
-            match token.kind {
-                TokenKind::Space => continue,
-                TokenKind::RightDelim | TokenKind::RightParen => self.put_back(token),
-                TokenKind::Pipe => {}
-                _ => return self.unexpected(&token, "operand"),
-            }
-            break;
-        }
-        if words.is_empty() {
-            return self.fail("empty command");
-        }
-        Ok(Command { position, words })
-    }
-
-    /// A term and the fields that follow it without a space.
-    fn operand(&mut self) -> Parsed<Option<Expr>> {
-        let Some(mut term) = self.term()? else { return Ok(None) };
-        let mut names: Vec<Box<str>> = Vec::new();
-        let mut position = term.position;
-        while self.peek() == TokenKind::Field {
-            let field = self.next();
-            if names.is_empty() {
-                position = field.position as u32;
-            }
-            names.push(field.text[1..].into());
-        }
-        if names.is_empty() {
-            return Ok(Some(term));
-        }
-        match &mut term.kind {
-            ExprKind::Field(known) | ExprKind::Variable(_, known) => {
-                known.append(&mut names);
-                term.position = position;
-                Ok(Some(term))
-            }
-            ExprKind::Function(_) | ExprKind::Pipe(_) | ExprKind::Chain(..) => {
-                Ok(Some(Expr { position, kind: ExprKind::Chain(Box::new(term), names) }))
-            }
-            _ => self.fail(format!("unexpected . after term {}", crate::gofmt::quote(&term.to_string()))),
-        }
-    }
-
-    fn term(&mut self) -> Parsed<Option<Expr>> {
-        let token = self.next_non_space();
-        let kind = match token.kind {
-            TokenKind::Identifier => match Function::find(&token.text, self.functions) {
-                Some(function) => ExprKind::Function(function),
-                None => return self.fail(format!("function {} not defined", crate::gofmt::quote(&token.text))),
-            },
-            TokenKind::Dot => ExprKind::Dot,
-            TokenKind::Nil => ExprKind::Nil,
-            TokenKind::Variable => self.variable(&token)?,
-            TokenKind::Field => ExprKind::Field(vec![token.text[1..].into()]),
-            TokenKind::Bool => ExprKind::Bool(Value::Bool(token.text == "true")),
-            TokenKind::CharConstant | TokenKind::Complex | TokenKind::Number => {
-                let number = match token.kind {
-                    TokenKind::CharConstant => literal::character(&token.text),
-                    _ => literal::number(&token.text),
-                };
-                match number {
-                    Ok(number) => ExprKind::Number(number),
-                    Err(message) => return self.fail(message),
-                }
-            }
-            TokenKind::LeftParen => {
-                let inner = self.deeper(|parser| parser.pipeline("parenthesized pipeline", TokenKind::RightParen))?;
-                let position = inner.position;
-                return Ok(Some(Expr { position, kind: ExprKind::Pipe(Box::new(inner)) }));
-            }
-            TokenKind::String | TokenKind::RawString => {
-                ExprKind::String(self.unquoted(&token)?.into(), token.text.clone().into_owned())
-            }
-            _ => {
-                self.put_back(token);
-                return Ok(None);
-            }
-        };
-        Ok(Some(Expr { position: token.position as u32, kind }))
-    }
-
-    fn variable(&self, token: &Token<'s>) -> Parsed<ExprKind> {
-        match self.variables.iter().find(|name| ***name == *token.text) {
-            Some(name) => Ok(ExprKind::Variable(name.clone(), Vec::new())),
-            None => self.fail(format!("undefined variable {}", crate::gofmt::quote(&token.text))),
-        }
-    }
-}
-
-fn starts_operand(kind: TokenKind) -> bool {
-    use TokenKind::*;
-    matches!(
-        kind,
-        Bool | CharConstant
-            | Complex
-            | Dot
-            | Field
-            | Identifier
-            | Number
-            | Nil
-            | RawString
-            | String
-            | Variable
-            | LeftParen
-    )
 }

@@ -203,7 +203,7 @@ impl Printf<'_, '_, '_> {
             _ if !self.good_number => "(BADINDEX)",
             None => "(MISSING)",
             Some(argument) => {
-                if verb == 'v' {
+                if matches!(verb, 'v' | 'w') {
                     flags.as_source = std::mem::take(&mut flags.sharp);
                     flags.field_names = std::mem::take(&mut flags.plus);
                 }

@@ -120,6 +120,14 @@ mod tests {
     }
 
     #[test]
+    fn templates_and_values_go_between_threads() {
+        fn check<T: Send + Sync>() {}
+        check::<Template>();
+        check::<Value>();
+        check::<Error>();
+    }
+
+    #[test]
     fn output_is_appended_and_taken_back_after_an_error() {
         let mut out = "before ".to_owned();
         let template = Template::text("id", r#"{{ .TaskName }}/{{ index .Tags "host" }}"#).unwrap();

@@ -121,6 +121,12 @@ struct Short {
     length: usize,
 }
 
+impl Short {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
 impl Write for Short {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         let place = self.bytes.get_mut(self.length..self.length + text.len()).ok_or(std::fmt::Error)?;
@@ -139,6 +145,15 @@ struct Digits<'b> {
 impl<'b> Digits<'b> {
     fn shortest(size: f64, buffer: &'b mut Short) -> Self {
         let _ = write!(buffer, "{size:e}");
+        let digits = buffer.text().bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+        if digits >= 15 {
+            // Of two texts of that length that are equally near, Go takes the one that ends in an even digit.
+            let mut even = Short::default();
+            let _ = write!(even, "{size:.*e}", digits - 1);
+            if even.text().parse() == Ok(size) {
+                *buffer = even;
+            }
+        }
         let length = buffer.length;
         Self::from_exponent_text(&mut buffer.bytes[..length])
     }
@@ -273,6 +288,7 @@ mod tests {
             (1.5e300, "1.5e+300"),
             (5e-324, "5e-324"),
             (0.1 + 0.2, "0.30000000000000004"),
+            (985_332_608_697_081.3, "9.853326086970812e+14"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),
