@@ -1,17 +1,45 @@
 //! Handlers of alert events: THE LIST of kinds, and a file for each.
 //!
-//! A kind's file holds what a user may write for it, what it sends, and tests against a local sink. `http.rs` is
-//! shared by those that post, `config.rs` is what they read of the config, `host.rs` what they are given.
+//! A kind's file holds what a user may write for it, what it sends, and tests against a local sink. `http.rs` is shared
+//! by those that post, `config.rs` is what they read of the config, `host.rs` what they are given, `render.rs` and
+//! `pairs.rs` are for options that are templates or pairs.
 #![forbid(unsafe_code)]
 
+mod aggregate;
+mod alerta;
+mod bigpanda;
 mod config;
+mod disabled;
+mod discord;
 mod exec;
+mod hipchat;
 mod host;
 mod http;
+mod kafka;
 mod log;
+mod mqtt;
+mod opsgenie;
+mod opsgenie2;
+mod pagerduty;
+mod pagerduty2;
+mod pairs;
+mod post;
+mod publish;
+mod pushover;
+mod render;
+mod sensu;
+mod servicenow;
+mod slack;
+mod smtp;
+mod snmptrap;
+mod talk;
 mod tcp;
+mod teams;
+mod telegram;
 #[cfg(test)]
 mod testing;
+mod victorops;
+mod zenoss;
 
 use std::sync::Arc;
 
@@ -22,6 +50,33 @@ pub use host::AlertHost;
 
 /// THE LIST: all kinds of handlers.
 pub fn kinds(host: &Arc<AlertHost>) -> Kinds {
-    let _ = host;
-    Kinds::new(vec![exec::kind(), log::kind(), tcp::kind()])
+    Kinds::new(vec![
+        aggregate::kind(host),
+        alerta::kind(host),
+        bigpanda::kind(host),
+        discord::kind(host),
+        exec::kind(),
+        hipchat::kind(host),
+        kafka::kind(host),
+        log::kind(),
+        mqtt::kind(host),
+        opsgenie::kind(host),
+        opsgenie2::kind(host),
+        pagerduty::kind(host),
+        pagerduty2::kind(host),
+        post::kind(host),
+        publish::kind(host),
+        pushover::kind(host),
+        sensu::kind(host),
+        servicenow::kind(host),
+        slack::kind(host),
+        smtp::kind(host),
+        snmptrap::kind(host),
+        talk::kind(host),
+        tcp::kind(),
+        teams::kind(host),
+        telegram::kind(host),
+        victorops::kind(host),
+        zenoss::kind(host),
+    ])
 }
