@@ -13,6 +13,7 @@ struct Vector {
     script: String,
     points: Vec<String>,
     /// Rows in the form of InfluxDB's series.
+    #[serde(default)]
     output: Vec<Value>,
     /// How many errors nodes count, by their names.
     #[serde(default)]
