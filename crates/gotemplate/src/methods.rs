@@ -60,7 +60,7 @@ static TIME: &[Method] = &[
         Value::Zone(zone) => moment(value).in_zone(*zone).into_value(),
         _ => value.clone(),
     }),
-    method("IsDST", &[], |_, _| Value::Bool(false)),
+    method("IsDST", &[], |value, _| Value::Bool(moment(value).is_summer())),
     method("IsZero", &[], |value, _| Value::Bool(moment(value).total() == Moment::ZERO.total())),
     method("Local", &[], |value, _| moment(value).in_zone(Zone::Local).into_value()),
     method("Location", &[], |value, _| Value::Zone(moment(value).zone)),

@@ -1,7 +1,7 @@
 //! Go's reference layouts: the parts of `Mon Jan 2 15:04:05 MST 2006` name the parts of any time.
 use std::fmt::Write;
 
-use super::{Civil, Moment, Zone};
+use super::{Civil, Moment, Zone, zone};
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -215,21 +215,27 @@ fn write_part(part: Part, time: Moment, civil: &Civil, out: &mut String) {
             (false, true) => "AM",
             (false, false) => "am",
         }),
-        Part::ZoneName => write_zone(time.zone, civil.offset, out),
+        Part::ZoneName => write_zone(time, civil.offset, out),
         Part::Offset { zulu: true, .. } if civil.offset == 0 => out.push('Z'),
         Part::Offset { colons, shown, .. } => write_offset(civil.offset, colons, shown, out),
         Part::Fraction { digits, trimmed, mark } => write_fraction(time.nanos, digits, trimmed, mark, out),
     }
 }
 
-/// The abbreviation of the zone; a machine's own zone other than UTC is named by its offset.
-fn write_zone(zone: Zone, offset: i32, out: &mut String) {
-    if zone == Zone::Utc || offset == 0 {
+/// The abbreviation of the zone; its offset where it has no name for it.
+fn write_zone(time: Moment, offset: i32, out: &mut String) {
+    if time.zone == Zone::Utc {
         out.push_str("UTC");
         return;
     }
-    let shown = if offset % 3600 == 0 { Shown::Hours } else { Shown::Minutes };
-    write_offset(offset, false, shown, out);
+    match zone::local_time(time.seconds, offset) {
+        Some(local) => out.push_str(&local.name),
+        None if offset == 0 => out.push_str("UTC"),
+        None => {
+            let shown = if offset % 3600 == 0 { Shown::Hours } else { Shown::Minutes };
+            write_offset(offset, false, shown, out);
+        }
+    }
 }
 
 fn write_offset(offset: i32, colons: bool, shown: Shown, out: &mut String) {

@@ -1,5 +1,6 @@
 //! Points in time as templates see them: calendar parts, arithmetic and zones.
 mod layout;
+mod zone;
 
 use chrono::{Datelike, Offset, TimeZone};
 
@@ -100,6 +101,11 @@ impl Moment {
                 _ => 0,
             },
         }
+    }
+
+    /// Whether summer time holds.
+    pub(crate) fn is_summer(self) -> bool {
+        self.zone == Zone::Local && zone::local_time(self.seconds, self.offset()).is_some_and(|time| time.is_summer)
     }
 
     /// Later by these nanoseconds.
