@@ -50,6 +50,11 @@ pub trait PerGroup: Send + 'static {
         &[]
     }
 
+    /// The name under which HTTP clients see it.
+    fn endpoint(&self) -> Option<&str> {
+        None
+    }
+
     fn show(&mut self, groups: &mut Slab<Self::Group>, schema: &Schema) -> Option<String> {
         let _ = (groups, schema);
         None
@@ -130,6 +135,10 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
 
     fn cardinality(&self) -> Option<usize> {
         Some(self.groups.len())
+    }
+
+    fn endpoint(&self) -> Option<&str> {
+        self.node.endpoint()
     }
 
     fn show(&mut self, schema: &Schema) -> Option<String> {

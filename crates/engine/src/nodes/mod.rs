@@ -2,8 +2,10 @@
 
 mod derivative;
 mod dimension;
+mod eval;
 mod expression;
 mod from;
+mod http_out;
 mod http_post;
 mod influxql;
 mod source;
@@ -22,7 +24,9 @@ pub fn list() -> Vec<NodeSpec> {
     let mut specs = vec![
         spec::<Batch>().source(),
         spec::<derivative::Derivative>(),
+        spec::<eval::Eval>(),
         spec::<From>().after(&["stream", "from"]),
+        spec::<http_out::HttpOut>(),
         spec::<http_post::HttpPost>(),
         spec::<Stream>().source(),
         spec::<where_::Where>(),
