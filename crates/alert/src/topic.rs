@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use tracing::error;
 
 use crate::queue::{Counters, Queue, Refused};
-use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Outcome};
+use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Matcher, Outcome};
 
 /// A topic's state and subscribers; the lock around it is the caller's.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub(crate) struct Subscriber {
     pub(crate) kind: Arc<str>,
     /// It reaches other programs, so a replay's events are not for it.
     pub(crate) external: bool,
+    /// Which events it wants; all without one.
+    pub(crate) matcher: Option<Matcher>,
     pub(crate) way: Way,
 }
 
@@ -81,8 +83,15 @@ impl Topic {
 }
 
 impl Subscriber {
-    pub(crate) fn wants(&self, event: &Event) -> bool {
-        !(self.external && event.no_external)
+    pub(crate) fn wants(&mut self, event: &Event) -> bool {
+        if self.external && event.no_external {
+            return false;
+        }
+        let Some(matcher) = &mut self.matcher else { return true };
+        matcher.matches(event).unwrap_or_else(|why| {
+            error!(handler = %self.name, topic = %event.topic, event = %event.state.id, %why, "event not matched");
+            false
+        })
     }
 }
 

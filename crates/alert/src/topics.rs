@@ -10,7 +10,7 @@ use tracing::error;
 
 use crate::queue::{Queue, QueueOptions, Refused, Workers};
 use crate::topic::{Subscriber, Topic, Way};
-use crate::{Counts, Event, EventState, Handler, Inhibitors, Level, TopicStore};
+use crate::{Counts, Event, EventState, Handler, Inhibitors, Level, Matcher, TopicStore};
 
 /// How events reach handlers.
 #[derive(Debug, Clone)]
@@ -109,12 +109,15 @@ impl Topics {
             event.previous = before.as_ref().map_or(Level::Ok, |state| state.level);
             self.save(&event, before.as_ref());
             let event = Arc::new(event);
-            let wanting = topic.subscribers.iter().filter(|subscriber| subscriber.wants(&event));
+            let wanting = topic.subscribers.iter_mut().filter_map(|subscriber| {
+                let wants = subscriber.wants(&event);
+                wants.then_some((&subscriber.name, &subscriber.way))
+            });
             if let Delivery::Workers(..) = self.delivery {
                 // Within the lock, so that all handlers get the events of a topic in one order.
-                return deliver(&event, wanting.map(|subscriber| (&subscriber.name, &subscriber.way)));
+                return deliver(&event, wanting);
             }
-            let ways: Vec<_> = wanting.map(|subscriber| (subscriber.name.clone(), subscriber.way.clone())).collect();
+            let ways: Vec<_> = wanting.map(|(name, way)| (name.clone(), way.clone())).collect();
             (event, ways)
         };
         deliver(&event, ways.iter().map(|(name, way)| (name, way)))
@@ -157,6 +160,11 @@ impl Topics {
 
     /// Subscribes a handler; the topic is made if it is new.
     pub fn register(&self, topic: &str, subscription: Subscription) -> HandlerId {
+        self.register_matching(topic, subscription, None)
+    }
+
+    /// As `register`, for a handler that wants the events of a match expression only.
+    pub fn register_matching(&self, topic: &str, subscription: Subscription, matcher: Option<Matcher>) -> HandlerId {
         let id = HandlerId(self.next_handler.fetch_add(1, Ordering::Relaxed));
         let Subscription { name, kind, handler, external } = subscription;
         let way = match &self.delivery {
@@ -165,7 +173,7 @@ impl Topics {
                 Way::Queue(Arc::new(Queue::start(name.clone(), handler, *options, runtime, &self.workers)))
             }
         };
-        lock(&self.ensure(topic)).subscribers.push(Subscriber { id, name, kind, external, way });
+        lock(&self.ensure(topic)).subscribers.push(Subscriber { id, name, kind, external, matcher, way });
         id
     }
 
@@ -377,6 +385,19 @@ mod tests {
         topics.register("t", outside.subscription("out"));
         topics.collect(Event { no_external: true, ..event("t", "a", Level::Info) }).unwrap();
         assert_eq!((inside.events().len(), outside.events().len()), (1, 0));
+    }
+
+    #[test]
+    fn match_expressions_choose_events() {
+        let topics = inline();
+        let collector = Collector::default();
+        let matcher = Matcher::new("changed() AND level() > INFO", lambda::Zone::Utc).unwrap();
+        topics.register_matching("t", collector.subscription("c"), Some(matcher));
+        for level in [Level::Info, Level::Critical, Level::Critical, Level::Warning, Level::Ok] {
+            topics.collect(event("t", "a", level)).unwrap();
+        }
+        let got: Vec<_> = collector.events().iter().map(|event| event.state.level).collect();
+        assert_eq!(got, [Level::Critical, Level::Warning]);
     }
 
     #[tokio::test]

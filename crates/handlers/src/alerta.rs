@@ -21,7 +21,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let host = host.clone();
     Kind::of(NAME, Options::declare, move |options: Options, _| {
         let templates = Templates::of(&options)?;
-        Ok(Posting::new(&host, move |configs, event| request(&options, &templates, configs, event)))
+        Ok(Posting::boxed(&host, move |configs, event| request(&options, &templates, configs, event)))
     })
     .method("alerta")
     .build()

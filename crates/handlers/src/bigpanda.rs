@@ -19,7 +19,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
     Kind::of(NAME, Options::declare, move |options: Options, _| {
         let attributes = attributes(&options)?;
-        Ok(Posting::new(&host, move |configs, event| request(&options, &attributes, configs, event)))
+        Ok(Posting::boxed(&host, move |configs, event| request(&options, &attributes, configs, event)))
     })
     .method("bigPanda")
     .global(move || asked.configs().global(NAME))

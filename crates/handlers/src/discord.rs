@@ -17,7 +17,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
     Kind::of(NAME, Options::declare, move |options: Options, _| {
         template(NAME, "embed-title", &options.embed_title)?;
-        Ok(Posting::new(&host, move |configs, event| request(&options, configs, event)))
+        Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("discord")
     .global(move || asked.configs().global(NAME))

@@ -263,7 +263,7 @@ where
     F: FnMut(&Configs, &Event) -> Result<Request, String> + Send + 'static,
 {
     /// `request` makes the request of an event, or says why there is none.
-    pub(crate) fn new(host: &Arc<AlertHost>, request: F) -> Box<dyn Handler> {
+    pub(crate) fn boxed(host: &Arc<AlertHost>, request: F) -> Box<dyn Handler> {
         Box::new(Posting { host: host.clone(), request })
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
     Kind::of(NAME, Options::declare, move |options: Options, _| {
         let url = host.url.clone();
-        Ok(Posting::new(&host, move |configs, event| request(&options, &url, configs, event)))
+        Ok(Posting::boxed(&host, move |configs, event| request(&options, &url, configs, event)))
     })
     .method("pagerDuty")
     .global(move || asked.configs().global(NAME))

@@ -19,7 +19,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     Kind::of(NAME, Options::declare, move |options: Options, _| {
         let links = options.links.iter().map(Link::templates).collect::<Result<Vec<_>, _>>()?;
         let url = host.url.clone();
-        Ok(Posting::new(&host, move |configs, event| request(&options, &links, &url, configs, event)))
+        Ok(Posting::boxed(&host, move |configs, event| request(&options, &links, &url, configs, event)))
     })
     .method("pagerDuty2")
     .global(move || asked.configs().global(NAME))

@@ -25,7 +25,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         // Templates that do not parse are told now, not with the first event.
         post.url.parsed(post.options.url(endpoint), "").map_err(invalid)?;
         post.body_template(endpoint).map_err(invalid)?;
-        Ok(Posting::new(&host, move |configs, event| post.request(configs, event)))
+        Ok(Posting::boxed(&host, move |configs, event| post.request(configs, event)))
     })
     .method("post")
     .check(Options::check)

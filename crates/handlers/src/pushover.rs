@@ -14,7 +14,7 @@ const NAME: &str = "pushover";
 pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let host = host.clone();
     Kind::of(NAME, Options::declare, move |options: Options, _| {
-        Ok(Posting::new(&host, move |configs, event| request(&options, configs, event)))
+        Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("pushover")
     .build()

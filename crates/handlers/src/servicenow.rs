@@ -23,7 +23,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
     Kind::of(NAME, Options::declare, move |options: Options, _| {
         let templates = Templates::of(&options)?;
-        Ok(Posting::new(&host, move |configs, event| request(&options, &templates, configs, event)))
+        Ok(Posting::boxed(&host, move |configs, event| request(&options, &templates, configs, event)))
     })
     .method("serviceNow")
     .global(move || asked.configs().global(NAME))

@@ -14,7 +14,7 @@ const NAME: &str = "talk";
 /// The kind `talk`.
 pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let host = host.clone();
-    Kind::of(NAME, Options::declare, move |_: Options, _| Ok(Posting::new(&host, request))).method("talk").build()
+    Kind::of(NAME, Options::declare, move |_: Options, _| Ok(Posting::boxed(&host, request))).method("talk").build()
 }
 
 #[derive(Clone, Default)]

@@ -16,7 +16,7 @@ const NAME: &str = "victorops";
 pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
     Kind::of(NAME, Options::declare, move |options: Options, _| {
-        Ok(Posting::new(&host, move |configs, event| request(&options, configs, event)))
+        Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("victorOps")
     .global(move || asked.configs().global(NAME))

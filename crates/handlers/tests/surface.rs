@@ -8,8 +8,7 @@ use handlers::{AlertHost, Configs, kinds};
 use serde_json::{Value as Json, json};
 
 fn surface() -> Vec<Json> {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/surface.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
+    serde_json::from_str(include_str!("data/surface.json")).expect("the list is JSON")
 }
 
 fn all() -> alert::Kinds {
