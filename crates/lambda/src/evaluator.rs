@@ -15,6 +15,7 @@ use crate::{
     lower::lower,
     operators::result_type,
     program::{Comparison, Constant, Kind, Node},
+    series::{MASKED, SeriesTags},
 };
 
 /// The row that an expression is evaluated for, and what surrounds it.
@@ -189,7 +190,7 @@ impl Evaluator {
                 if code.run(cx).is_ok() {
                     return Ok(then(match code.result {
                         Outcome::Word(reg, field_type) => Found::Word(code.registers[reg as usize], field_type),
-                        Outcome::Text(index) => Found::Text(text(&code.texts[index as usize], cx).into()),
+                        Outcome::Text(index) => Found::Text(text(&code.pool.texts[index as usize], cx).into()),
                     }));
                 }
             }
@@ -323,9 +324,6 @@ impl Binding {
     }
 }
 
-/// How many references have a bit of their own.
-const MASKED: usize = 64;
-
 fn has_tag(schema: &Schema, names: &[Name], series: SeriesId, tags: u64, index: usize) -> bool {
     if index < MASKED { tags >> index & 1 == 1 } else { schema.series(series).tag(names[index]).is_some() }
 }
@@ -374,74 +372,7 @@ fn certain_error(blame: &Blame<'_>, node: &Node, root: bool) -> Option<EvalError
     }
 }
 
-/// Which references are tags of which series, and results that depend on the series alone.
-#[derive(Default)]
-struct SeriesTags {
-    last: Option<(SeriesId, u64)>,
-    /// A byte a series: what is kept of its result in the upper two bits, the place of its mask plus 1 in the others.
-    by_series: Vec<u8>,
-    masks: Vec<u64>,
-}
-
-/// Series with greater numbers are looked at each time.
-const MOST_SERIES: usize = 1 << 22;
-const MOST_MASKS: usize = 62;
-
-impl SeriesTags {
-    #[inline]
-    fn find(&mut self, schema: &Schema, names: &[Name], series: SeriesId) -> u64 {
-        if let Some((last, mask)) = self.last
-            && last == series
-        {
-            return mask;
-        }
-        let mask = match self.by_series.get(series.0 as usize) {
-            Some(byte) if byte & 63 != 0 => self.masks[usize::from(byte & 63) - 1],
-            _ => self.learn(schema, names, series),
-        };
-        self.last = Some((series, mask));
-        mask
-    }
-
-    #[cold]
-    fn learn(&mut self, schema: &Schema, names: &[Name], series: SeriesId) -> u64 {
-        let tags = schema.series(series);
-        let bits = names.iter().take(MASKED).enumerate();
-        let mask = bits.fold(0, |mask, (i, name)| mask | u64::from(tags.tag(*name).is_some()) << i);
-        let at = series.0 as usize;
-        let place = match self.masks.iter().position(|known| *known == mask) {
-            Some(place) => place,
-            None if self.masks.len() < MOST_MASKS => {
-                self.masks.push(mask);
-                self.masks.len() - 1
-            }
-            None => return mask,
-        };
-        if at < MOST_SERIES {
-            if at >= self.by_series.len() {
-                self.by_series.resize(at + 1, 0);
-            }
-            self.by_series[at] = place as u8 + 1;
-        }
-        mask
-    }
-
-    #[inline]
-    fn kept(&self, series: SeriesId) -> Option<bool> {
-        match self.by_series.get(series.0 as usize)? >> 6 {
-            0 => None,
-            bits => Some(bits == 2),
-        }
-    }
-
-    fn keep(&mut self, series: SeriesId, answer: bool) {
-        if let Some(byte) = self.by_series.get_mut(series.0 as usize)
-            && *byte & 63 != 0
-        {
-            *byte = *byte & 63 | if answer { 2 } else { 1 } << 6;
-        }
-    }
-}
-
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,10 @@ use std::{borrow::Cow, sync::Arc};
 use model::{FieldType, Name, Value};
 use regex::Regex;
 
-use crate::{Context, program::Comparison, zone::Part};
-
-/// A register, by its index.
-pub(crate) type Reg = u16;
+use crate::{
+    Context,
+    instruction::{Instruction, Reg},
+};
 
 /// Code for rows of one kind.
 #[derive(Debug)]
@@ -18,11 +18,18 @@ pub(crate) struct Code {
     pub(crate) instructions: Box<[Instruction]>,
     /// Constants first, which stay, then what is read and computed.
     pub(crate) registers: Box<[u64]>,
-    pub(crate) texts: Box<[Text]>,
-    pub(crate) tags: Box<[(Name, Name)]>,
-    pub(crate) calls: Box<[Function]>,
-    pub(crate) regexes: Box<[Arc<Regex>]>,
+    pub(crate) pool: Pool,
     pub(crate) result: Outcome,
+}
+
+/// What instructions refer to by number, beside registers.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    pub(crate) texts: Vec<Text>,
+    /// Tags and the values they are compared with.
+    pub(crate) tags: Vec<(Name, Name)>,
+    pub(crate) calls: Vec<Function>,
+    pub(crate) regexes: Vec<Arc<Regex>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,174 +65,6 @@ pub(crate) enum Outcome {
     Text(u16),
 }
 
-/// One step. `to` is written, `a` and `b` are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Instruction {
-    AddFloat {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    SubFloat {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    MulFloat {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    DivFloat {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    NegFloat {
-        to: Reg,
-        a: Reg,
-    },
-    EqualFloat {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    NotEqualFloat {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    LessFloat {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    LessEqualFloat {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    AddInt {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    SubInt {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    MulInt {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    DivInt {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    RemInt {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    NegInt {
-        to: Reg,
-        a: Reg,
-    },
-    EqualInt {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    NotEqualInt {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    LessInt {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    LessEqualInt {
-        to: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    Not {
-        to: Reg,
-        a: Reg,
-    },
-    IntToFloat {
-        to: Reg,
-        a: Reg,
-    },
-    FloatToInt {
-        to: Reg,
-        a: Reg,
-    },
-    Move {
-        to: Reg,
-        a: Reg,
-    },
-    /// `a` if the condition holds, else `b`.
-    Select {
-        to: Reg,
-        condition: Reg,
-        a: Reg,
-        b: Reg,
-    },
-    CompareText {
-        to: Reg,
-        comparison: Comparison,
-        a: u16,
-        b: u16,
-    },
-    /// Whether a tag, by its place in the list, has a value.
-    TagIs {
-        to: Reg,
-        tag: u16,
-    },
-    TagIsNot {
-        to: Reg,
-        tag: u16,
-    },
-    Match {
-        to: Reg,
-        text: u16,
-        regex: u16,
-    },
-    CallFloat {
-        to: Reg,
-        call: u16,
-        a: Reg,
-        b: Reg,
-    },
-    CallText {
-        to: Reg,
-        call: u16,
-        a: u16,
-        b: u16,
-    },
-    TimePart {
-        to: Reg,
-        a: Reg,
-        part: Part,
-    },
-    JumpIf {
-        a: Reg,
-        to: u16,
-    },
-    JumpIfNot {
-        a: Reg,
-        to: u16,
-    },
-    /// What comes here is an error, or too rare to have code.
-    Leave,
-}
-
 /// The code has no answer for this row: the evaluator of parts has it, or the error.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Left;
@@ -248,7 +87,7 @@ impl Code {
     #[inline]
     fn steps(&mut self, cx: &Context<'_>) -> Result<(), Left> {
         use Instruction::*;
-        let Code { instructions, registers: r, texts, tags, calls, regexes, .. } = self;
+        let Code { instructions, registers: r, pool, .. } = self;
         let mut at = 0;
         while let Some(&instruction) = instructions.get(at) {
             at += 1;
@@ -285,29 +124,6 @@ impl Code {
                 Select { to, condition, a, b } => {
                     r[to as usize] = if r[condition as usize] != 0 { r[a as usize] } else { r[b as usize] }
                 }
-                CompareText { to, comparison, a, b } => {
-                    let (a, b) = (text(&texts[a as usize], cx), text(&texts[b as usize], cx));
-                    r[to as usize] = u64::from(comparison.holds(a, b));
-                }
-                TagIs { to, tag } => r[to as usize] = u64::from(tag_is(tags[tag as usize], cx)),
-                TagIsNot { to, tag } => r[to as usize] = u64::from(!tag_is(tags[tag as usize], cx)),
-                Match { to, text: t, regex } => {
-                    r[to as usize] = u64::from(regexes[regex as usize].is_match(text(&texts[t as usize], cx)));
-                }
-                CallFloat { to, call, a, b } => match calls[call as usize] {
-                    Function::Float(f) => put(r, to, f(float(r, a))),
-                    Function::Floats(f) => put(r, to, f(float(r, a), float(r, b))),
-                    _ => return Err(Left),
-                },
-                CallText { to, call, a, b } => {
-                    let (a, b) = (text(&texts[a as usize], cx), text(&texts[b as usize], cx));
-                    r[to as usize] = match calls[call as usize] {
-                        Function::TextsToBool(f) => u64::from(f(a, b)),
-                        Function::TextsToInt(f) => f(a, b) as u64,
-                        _ => return Err(Left),
-                    };
-                }
-                TimePart { to, a, part } => r[to as usize] = cx.zone.part(int(r, a), part) as u64,
                 JumpIf { a, to } => {
                     if r[a as usize] != 0 {
                         at = to as usize;
@@ -318,8 +134,43 @@ impl Code {
                         at = to as usize;
                     }
                 }
-                Leave => return Err(Left),
+                rare => pool.run(rare, r, cx)?,
             }
+        }
+        Ok(())
+    }
+}
+
+impl Pool {
+    /// The instructions on texts and calls of functions.
+    fn run(&self, instruction: Instruction, r: &mut [u64], cx: &Context<'_>) -> Result<(), Left> {
+        use Instruction::*;
+        match instruction {
+            CompareText { to, comparison, a, b } => {
+                let (a, b) = (text(&self.texts[a as usize], cx), text(&self.texts[b as usize], cx));
+                r[to as usize] = u64::from(comparison.holds(a, b));
+            }
+            TagIs { to, tag } => r[to as usize] = u64::from(tag_is(self.tags[tag as usize], cx)),
+            TagIsNot { to, tag } => r[to as usize] = u64::from(!tag_is(self.tags[tag as usize], cx)),
+            Match { to, text: t, regex } => {
+                r[to as usize] = u64::from(self.regexes[regex as usize].is_match(text(&self.texts[t as usize], cx)));
+            }
+            CallFloat { to, call, a, b } => match self.calls[call as usize] {
+                Function::Float(f) => put(r, to, f(float(r, a))),
+                Function::Floats(f) => put(r, to, f(float(r, a), float(r, b))),
+                _ => return Err(Left),
+            },
+            CallText { to, call, a, b } => {
+                let (a, b) = (text(&self.texts[a as usize], cx), text(&self.texts[b as usize], cx));
+                r[to as usize] = match self.calls[call as usize] {
+                    Function::TextsToBool(f) => u64::from(f(a, b)),
+                    Function::TextsToInt(f) => f(a, b) as u64,
+                    _ => return Err(Left),
+                };
+            }
+            TimePart { to, a, part } => r[to as usize] = cx.zone.part(int(r, a), part) as u64,
+            // All others are run where they stand.
+            _ => return Err(Left),
         }
         Ok(())
     }

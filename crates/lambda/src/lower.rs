@@ -1,13 +1,15 @@
 //! From a program and the types of a row's references to register code.
 
+mod calls;
+
 use model::{Name, Schema};
 use tickscript::ast::BinaryOp;
 
 use crate::{
     Program, Type,
     bind::Slot,
-    fast::{Code, Function, Instruction, Load, Outcome, Reg, Text},
-    functions::Call,
+    fast::{Code, Load, Outcome, Pool, Text},
+    instruction::{Instruction, Reg},
     operators::result_type,
     program::{Comparison, Kind, Node},
     value::Literal,
@@ -69,10 +71,7 @@ struct Lowering<'a> {
     instructions: Vec<Instruction>,
     /// Where the last jumps lead to: what stands before is not the only way to get there.
     joined: usize,
-    texts: Vec<Text>,
-    tags: Vec<(Name, Name)>,
-    calls: Vec<Function>,
-    regexes: Vec<std::sync::Arc<regex::Regex>>,
+    pool: Pool,
 }
 
 impl<'a> Lowering<'a> {
@@ -87,10 +86,7 @@ impl<'a> Lowering<'a> {
             temporaries: 0,
             instructions: Vec::new(),
             joined: 0,
-            texts: Vec::new(),
-            tags: Vec::new(),
-            calls: Vec::new(),
-            regexes: Vec::new(),
+            pool: Pool::default(),
         }
     }
 
@@ -146,8 +142,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn push_text(&mut self, text: Text) -> Option<Operand> {
-        self.texts.push(text);
-        (self.texts.len() < LIMIT).then(|| Operand::Text(self.texts.len() as u16 - 1))
+        self.pool.texts.push(text);
+        (self.pool.texts.len() < LIMIT).then(|| Operand::Text(self.pool.texts.len() as u16 - 1))
     }
 
     // Operands.
@@ -228,7 +224,7 @@ impl<'a> Lowering<'a> {
     /// Have the value that was just computed in `to`: by the last instruction itself, if it was that.
     fn move_to(&mut self, to: Reg, a: Reg) {
         let sole = self.joined < self.instructions.len() && a & TEMPORARIES != 0;
-        match self.instructions.last_mut().and_then(target) {
+        match self.instructions.last_mut().and_then(Instruction::target) {
             Some(last) if *last == a && sole => *last = to,
             _ => self.instructions.push(Instruction::Move { to, a }),
         }
@@ -248,19 +244,19 @@ impl<'a> Lowering<'a> {
                 match (l, r) {
                     (Type::Float, Type::Float) => self.floats(op, a, b),
                     (Type::Float, Type::Int) => {
-                        let b = self.to_float(b)?;
+                        let b = self.as_float(b)?;
                         self.floats(op, a, b)
                     }
                     (Type::Int, Type::Float) => {
-                        let a = self.to_float(a)?;
+                        let a = self.as_float(a)?;
                         self.floats(op, a, b)
                     }
                     (Type::Duration, Type::Float) => {
-                        let a = self.to_float(a)?;
+                        let a = self.as_float(a)?;
                         self.scale(op, a, b)
                     }
                     (Type::Float, Type::Duration) => {
-                        let b = self.to_float(b)?;
+                        let b = self.as_float(b)?;
                         self.scale(op, a, b)
                     }
                     // Booleans are only ever compared.
@@ -271,7 +267,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn to_float(&mut self, a: Reg) -> Option<Reg> {
+    fn as_float(&mut self, a: Reg) -> Option<Reg> {
         self.step(|to| Instruction::IntToFloat { to, a })?.word()
     }
 
@@ -330,8 +326,8 @@ impl<'a> Lowering<'a> {
     fn matches(&mut self, op: BinaryOp, left: &Node, right: &Node) -> Option<Operand> {
         let Kind::Literal(Literal::Regex(regex)) = &right.kind else { return None };
         let text = self.node(left)?.text()?;
-        self.regexes.push(regex.clone());
-        let regex = u16::try_from(self.regexes.len() - 1).ok()?;
+        self.pool.regexes.push(regex.clone());
+        let regex = u16::try_from(self.pool.regexes.len() - 1).ok()?;
         let a = self.step(|to| Instruction::Match { to, text, regex })?.word()?;
         if op == BinaryOp::RegexMatch { Some(Operand::Word(a)) } else { self.step(|to| Instruction::Not { to, a }) }
     }
@@ -340,8 +336,8 @@ impl<'a> Lowering<'a> {
         let comparison = Comparison::of(op)?;
         if let Some((key, value)) = self.tag_and_text(left, right).or_else(|| self.tag_and_text(right, left)) {
             let value = self.schema.name(&value);
-            self.tags.push((key, value));
-            let tag = u16::try_from(self.tags.len() - 1).ok()?;
+            self.pool.tags.push((key, value));
+            let tag = u16::try_from(self.pool.tags.len() - 1).ok()?;
             match comparison {
                 Comparison::Equal => return self.step(|to| Instruction::TagIs { to, tag }),
                 Comparison::NotEqual => return self.step(|to| Instruction::TagIsNot { to, tag }),
@@ -362,88 +358,6 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    // Functions.
-
-    fn call(&mut self, node: &Node) -> Option<Operand> {
-        let Kind::Call { function: Some(function), args, .. } = &node.kind else { return self.leave() };
-        if self.type_of(node).is_none() {
-            return self.leave();
-        }
-        if let ("isPresent", [Node { kind: Kind::Reference(index), .. }]) = (function.name, &**args) {
-            return self.constant(u64::from(self.slots[*index] != Slot::Missing));
-        }
-        match function.call {
-            Call::Float(f) => self.call_float(Function::Float(f), args),
-            Call::Floats(f) => self.call_float(Function::Floats(f), args),
-            Call::TextsToBool(f) => self.call_text(Function::TextsToBool(f), args),
-            Call::TextsToInt(f) => self.call_text(Function::TextsToInt(f), args),
-            Call::TimePart(part) => {
-                let a = self.node(args.first()?)?.word()?;
-                self.step(|to| Instruction::TimePart { to, a, part })
-            }
-            Call::TextsToPart(_) | Call::TextToText(_) => None,
-            Call::Other(_) => self.call_other(function.name, args),
-        }
-    }
-
-    fn call_float(&mut self, function: Function, args: &[Node]) -> Option<Operand> {
-        let a = self.node(args.first()?)?.word()?;
-        let b = match args.get(1) {
-            Some(arg) => self.node(arg)?.word()?,
-            None => a,
-        };
-        let call = self.push_call(function)?;
-        self.step(|to| Instruction::CallFloat { to, call, a, b })
-    }
-
-    fn call_text(&mut self, function: Function, args: &[Node]) -> Option<Operand> {
-        let a = self.node(args.first()?)?.text()?;
-        let b = self.node(args.get(1)?)?.text()?;
-        let call = self.push_call(function)?;
-        self.step(|to| Instruction::CallText { to, call, a, b })
-    }
-
-    fn push_call(&mut self, function: Function) -> Option<u16> {
-        self.calls.push(function);
-        u16::try_from(self.calls.len() - 1).ok()
-    }
-
-    /// Those of the other functions that words are enough for.
-    fn call_other(&mut self, name: &str, args: &[Node]) -> Option<Operand> {
-        let types: Vec<Type> = args.iter().map(|arg| self.type_of(arg)).collect::<Option<_>>()?;
-        match (name, &*types) {
-            ("now", []) => self.load(Load::Now),
-            ("unixNano", [Type::Time])
-            | ("int", [Type::Int | Type::Bool])
-            | ("float", [Type::Float])
-            | ("duration", [Type::Duration])
-            | ("bool", [Type::Bool]) => self.node(&args[0]),
-            ("float", [Type::Int | Type::Bool]) => {
-                let a = self.node(&args[0])?.word()?;
-                Some(Operand::Word(self.to_float(a)?))
-            }
-            ("int", [Type::Float]) => {
-                let a = self.node(&args[0])?.word()?;
-                self.step(|to| Instruction::FloatToInt { to, a })
-            }
-            ("duration", [Type::Int, Type::Duration]) => {
-                let (a, b) = (self.node(&args[0])?.word()?, self.node(&args[1])?.word()?);
-                self.ints(BinaryOp::Mul, a, b)
-            }
-            ("duration", [Type::Float, Type::Duration]) => {
-                let (a, b) = (self.node(&args[0])?.word()?, self.node(&args[1])?.word()?);
-                let b = self.to_float(b)?;
-                self.scale(BinaryOp::Mul, a, b)
-            }
-            ("if", _) => {
-                let condition = self.node(&args[0])?.word()?;
-                let (a, b) = (self.node(&args[1])?.word()?, self.node(&args[2])?.word()?);
-                self.step(|to| Instruction::Select { to, condition, a, b })
-            }
-            _ => None,
-        }
-    }
-
     /// Give all registers their final places: constants, then loads, then temporaries.
     fn finish(self, result: Outcome) -> Code {
         let (constants, loads) = (self.constants.len() as Reg, self.loads.len() as Reg);
@@ -455,65 +369,17 @@ impl<'a> Lowering<'a> {
         let mut registers = self.constants;
         registers.resize(registers.len() + self.loads.len() + self.temporaries, 0);
         let mut instructions = self.instructions;
-        instructions.iter_mut().for_each(|instruction| renumber(instruction, place));
+        instructions.iter_mut().for_each(|instruction| instruction.renumber(place));
         let numbered = self.loads.into_iter().enumerate().map(|(i, load)| (constants + i as Reg, load));
         Code {
             loads: numbered.collect(),
             instructions: instructions.into(),
             registers: registers.into(),
-            texts: self.texts.into(),
-            tags: self.tags.into(),
-            calls: self.calls.into(),
-            regexes: self.regexes.into(),
+            pool: self.pool,
             result: match result {
                 Outcome::Word(reg, found) => Outcome::Word(place(reg), found),
                 text => text,
             },
         }
-    }
-}
-
-/// The register that an instruction writes.
-fn target(instruction: &mut Instruction) -> Option<&mut Reg> {
-    use Instruction::*;
-    match instruction {
-        AddFloat { to, .. } | SubFloat { to, .. } | MulFloat { to, .. } | DivFloat { to, .. } => Some(to),
-        NegFloat { to, .. } | EqualFloat { to, .. } | NotEqualFloat { to, .. } => Some(to),
-        LessFloat { to, .. } | LessEqualFloat { to, .. } => Some(to),
-        AddInt { to, .. } | SubInt { to, .. } | MulInt { to, .. } | DivInt { to, .. } | RemInt { to, .. } => Some(to),
-        NegInt { to, .. } | EqualInt { to, .. } | NotEqualInt { to, .. } => Some(to),
-        LessInt { to, .. } | LessEqualInt { to, .. } | Not { to, .. } => Some(to),
-        IntToFloat { to, .. } | FloatToInt { to, .. } | Move { to, .. } | Select { to, .. } => Some(to),
-        CompareText { to, .. } | TagIs { to, .. } | TagIsNot { to, .. } | Match { to, .. } => Some(to),
-        CallFloat { to, .. } | CallText { to, .. } | TimePart { to, .. } => Some(to),
-        JumpIf { .. } | JumpIfNot { .. } | Leave => None,
-    }
-}
-
-fn renumber(instruction: &mut Instruction, place: impl Fn(Reg) -> Reg) {
-    use Instruction::*;
-    match instruction {
-        AddFloat { a, b, .. } | SubFloat { a, b, .. } | MulFloat { a, b, .. } | DivFloat { a, b, .. } => {
-            (*a, *b) = (place(*a), place(*b));
-        }
-        EqualFloat { a, b, .. } | NotEqualFloat { a, b, .. } | LessFloat { a, b, .. } | LessEqualFloat { a, b, .. } => {
-            (*a, *b) = (place(*a), place(*b));
-        }
-        AddInt { a, b, .. } | SubInt { a, b, .. } | MulInt { a, b, .. } | DivInt { a, b, .. } | RemInt { a, b, .. } => {
-            (*a, *b) = (place(*a), place(*b));
-        }
-        EqualInt { a, b, .. } | NotEqualInt { a, b, .. } | LessInt { a, b, .. } | LessEqualInt { a, b, .. } => {
-            (*a, *b) = (place(*a), place(*b));
-        }
-        CallFloat { a, b, .. } => (*a, *b) = (place(*a), place(*b)),
-        Select { condition, a, b, .. } => (*condition, *a, *b) = (place(*condition), place(*a), place(*b)),
-        NegFloat { a, .. } | NegInt { a, .. } | Not { a, .. } | IntToFloat { a, .. } | FloatToInt { a, .. } => {
-            *a = place(*a);
-        }
-        Move { a, .. } | TimePart { a, .. } | JumpIf { a, .. } | JumpIfNot { a, .. } => *a = place(*a),
-        CompareText { .. } | TagIs { .. } | TagIsNot { .. } | Match { .. } | CallText { .. } | Leave => {}
-    }
-    if let Some(to) = target(instruction) {
-        *to = place(*to);
     }
 }

@@ -117,5 +117,5 @@ fn concat<'a>(left: Cow<'a, str>, right: &str) -> Cow<'a, str> {
 #[inline]
 pub(crate) fn truncate(value: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if value >= -LIMIT && value < LIMIT { value as i64 } else { i64::MIN }
+    if (-LIMIT..LIMIT).contains(&value) { value as i64 } else { i64::MIN }
 }

@@ -5,6 +5,7 @@ mod convert;
 mod math;
 mod stateful;
 mod string;
+mod text;
 mod time;
 
 use std::borrow::Cow;
@@ -13,7 +14,7 @@ use model::Time;
 
 use crate::{EvalError, State, Type, Zone, value::Val, zone::Part};
 
-pub(crate) use convert::{duration_text, float_text};
+pub(crate) use text::{duration_text, float_text};
 
 /// What a function is about; the headings of its documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use model::{Frame, Precision, Schema, Value, Words, parse_lines};
 use serde_json::Value as Json;
 
 /// The result for each line, in one group.
-pub fn evaluate(expr: &str, lines: &[&str]) -> Result<Vec<Result<Value, EvalError>>, CompileError> {
+pub(crate) fn evaluate(expr: &str, lines: &[&str]) -> Result<Vec<Result<Value, EvalError>>, CompileError> {
     let tree = tickscript::parse_lambda(expr).unwrap_or_else(|error| panic!("{expr}: {error}"));
     let program = Arc::new(Program::compile(&tree)?);
     let schema = Schema::new();
@@ -21,7 +21,7 @@ pub fn evaluate(expr: &str, lines: &[&str]) -> Result<Vec<Result<Value, EvalErro
 }
 
 /// Whether a result is what was recorded as JSON, or as a field of line protocol.
-pub fn same(found: &Value, wanted: &Json) -> bool {
+pub(crate) fn same(found: &Value, wanted: &Json) -> bool {
     match (found, wanted) {
         (Value::Float(found), Json::Number(wanted)) => close(*found, wanted.as_f64().unwrap()),
         (Value::Int(found) | Value::Duration(found), Json::Number(wanted)) => wanted.as_i64() == Some(*found),
