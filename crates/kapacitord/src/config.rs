@@ -23,40 +23,40 @@ use std::path::{Path, PathBuf};
 use declare::{DataSection, LoadError, Slot, Values, Warning, apply_environment, load_toml, write_sample};
 use thiserror::Error;
 
-pub use http_post::HttpPost;
-pub use influxdb::InfluxDb;
-pub use server::{Deadman, Http, Logging, Reporting, Stats, Top};
-pub use smtp::Smtp;
-pub use storage::{Alert, Load, Replay, Storage, Task};
-pub use tls::Tls;
-pub use udf::{Udf, UdfFunction};
+pub(crate) use http_post::HttpPost;
+pub(crate) use influxdb::InfluxDb;
+pub(crate) use server::{Deadman, Http, Logging, Reporting, Stats, Top};
+pub(crate) use smtp::Smtp;
+pub(crate) use storage::{Alert, Load, Replay, Storage, Task};
+pub(crate) use tls::Tls;
+pub(crate) use udf::Udf;
 
 /// What the daemon is told by its config file and environment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Config {
-    pub top: Top,
-    pub alert: Alert,
-    pub http: Http,
-    pub replay: Replay,
-    pub storage: Storage,
-    pub task: Task,
-    pub load: Load,
-    pub influxdb: Vec<InfluxDb>,
-    pub logging: Logging,
-    pub tls: Tls,
-    pub httppost: Vec<HttpPost>,
-    pub smtp: Smtp,
-    pub reporting: Reporting,
-    pub stats: Stats,
-    pub udf: Udf,
-    pub deadman: Deadman,
+pub(crate) struct Config {
+    pub(crate) top: Top,
+    pub(crate) alert: Alert,
+    pub(crate) http: Http,
+    pub(crate) replay: Replay,
+    pub(crate) storage: Storage,
+    pub(crate) task: Task,
+    pub(crate) load: Load,
+    pub(crate) influxdb: Vec<InfluxDb>,
+    pub(crate) logging: Logging,
+    pub(crate) tls: Tls,
+    pub(crate) httppost: Vec<HttpPost>,
+    pub(crate) smtp: Smtp,
+    pub(crate) reporting: Reporting,
+    pub(crate) stats: Stats,
+    pub(crate) udf: Udf,
+    pub(crate) deadman: Deadman,
     /// The elements of the sections that are data alone, by name.
     others: BTreeMap<&'static str, Vec<Values>>,
 }
 
 /// Why the daemon does not start with this config.
 #[derive(Debug, Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     #[error("parse config: open {path}: {source}", path = path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("parse config: {path}: {source}", path = path.display())]
@@ -179,7 +179,7 @@ impl Default for Config {
 impl Config {
     /// The file that is meant: the one given, that of KAPACITOR_CONFIG_PATH, `~/.kapacitor/kapacitor.conf`,
     /// `/etc/kapacitor/kapacitor.conf`. None for the defaults, which `/dev/null` also asks for.
-    pub fn find(given: Option<&Path>, environment: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    pub(crate) fn find(given: Option<&Path>, environment: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
         if let Some(given) = given.filter(|given| !given.as_os_str().is_empty()) {
             return (given != Path::new("/dev/null")).then(|| given.to_path_buf());
         }
@@ -193,7 +193,7 @@ impl Config {
 
     /// What `kapacitord run` works with: the file over the defaults, or without one the defaults below `~/.kapacitor`;
     /// the environment over both. Not checked yet: flags may still change it.
-    pub fn load(
+    pub(crate) fn load(
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<(Config, Vec<Warning>), ConfigError> {
@@ -203,7 +203,7 @@ impl Config {
     }
 
     /// What `kapacitord config` shows: the file over the defaults below `~/.kapacitor`, the environment over both.
-    pub fn load_over_home(
+    pub(crate) fn load_over_home(
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<(Config, Vec<Warning>), ConfigError> {
@@ -246,30 +246,26 @@ impl Config {
     }
 
     /// Whether the daemon can work with it.
-    pub fn check(&mut self) -> Result<(), ConfigError> {
-        for slot in self.slots() {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        for slot in self.clone().slots() {
             slot.check().map_err(|why| ConfigError::Invalid { section: slot.name, why })?;
         }
         Ok(())
     }
 
     /// As a config file, each key with a comment.
-    pub fn to_toml(&mut self) -> String {
-        write_sample(&mut self.slots())
+    pub(crate) fn to_toml(&self) -> String {
+        write_sample(&mut self.clone().slots())
     }
 
     /// The config file that comes with a package: all defaults, data below `/var/lib/kapacitor`.
-    pub fn sample() -> String {
+    #[cfg(test)]
+    pub(crate) fn sample() -> String {
         Config::below(Path::new("/var/lib/kapacitor")).to_toml()
     }
 
-    /// The elements of a section that is data alone; one that is no array has one.
-    pub fn section(&self, name: &str) -> &[Values] {
-        self.others.get(name).map_or(&[], Vec::as_slice)
-    }
-
     /// THE LIST: all sections, in the order of the sample.
-    pub fn slots(&mut self) -> Vec<Slot<'_>> {
+    pub(crate) fn slots(&mut self) -> Vec<Slot<'_>> {
         let mut slots = vec![
             Slot::one(&mut self.top),
             Slot::one(&mut self.alert),

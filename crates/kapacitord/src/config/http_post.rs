@@ -8,18 +8,18 @@ use declare::{Declaration, Section, Shape};
 use super::checks;
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct HttpPost {
-    pub endpoint: String,
+pub(crate) struct HttpPost {
+    pub(crate) endpoint: String,
     /// A template.
-    pub url: String,
-    pub headers: Option<BTreeMap<String, String>>,
+    pub(crate) url: String,
+    pub(crate) headers: Option<BTreeMap<String, String>>,
     /// Empty for no authentication.
-    pub basic_auth_username: String,
-    pub basic_auth_password: String,
-    pub alert_template: String,
-    pub alert_template_file: String,
-    pub row_template: String,
-    pub row_template_file: String,
+    pub(crate) basic_auth_username: String,
+    pub(crate) basic_auth_password: String,
+    pub(crate) alert_template: String,
+    pub(crate) alert_template_file: String,
+    pub(crate) row_template: String,
+    pub(crate) row_template_file: String,
 }
 
 impl Default for HttpPost {

@@ -9,40 +9,40 @@ use super::checks;
 
 /// One cluster.
 #[derive(Debug, Clone, PartialEq)]
-pub struct InfluxDb {
-    pub enabled: bool,
-    pub name: String,
-    pub default: bool,
-    pub urls: Vec<String>,
-    pub username: String,
-    pub password: String,
-    pub token: String,
-    pub http_shared_secret: bool,
-    pub ssl_ca: String,
-    pub ssl_cert: String,
-    pub ssl_key: String,
-    pub insecure_skip_verify: bool,
+pub(crate) struct InfluxDb {
+    pub(crate) enabled: bool,
+    pub(crate) name: String,
+    pub(crate) default: bool,
+    pub(crate) urls: Vec<String>,
+    pub(crate) username: String,
+    pub(crate) password: String,
+    pub(crate) token: String,
+    pub(crate) http_shared_secret: bool,
+    pub(crate) ssl_ca: String,
+    pub(crate) ssl_cert: String,
+    pub(crate) ssl_key: String,
+    pub(crate) insecure_skip_verify: bool,
     /// Zero for none.
-    pub timeout: Duration,
-    pub disable_subscriptions: bool,
+    pub(crate) timeout: Duration,
+    pub(crate) disable_subscriptions: bool,
     /// `http`, `https` or `udp`
-    pub subscription_protocol: String,
+    pub(crate) subscription_protocol: String,
     /// `cluster` or `server`
-    pub subscription_mode: String,
+    pub(crate) subscription_mode: String,
     /// Retention policies by database; unset or empty for all.
-    pub subscriptions: Option<BTreeMap<String, Vec<String>>>,
-    pub excluded_subscriptions: Option<BTreeMap<String, Vec<String>>>,
-    pub kapacitor_hostname: String,
+    pub(crate) subscriptions: Option<BTreeMap<String, Vec<String>>>,
+    pub(crate) excluded_subscriptions: Option<BTreeMap<String, Vec<String>>>,
+    pub(crate) kapacitor_hostname: String,
     /// Zero for the port of `[http]`.
-    pub http_port: i64,
-    pub udp_bind: String,
-    pub udp_buffer: i64,
-    pub udp_read_buffer: i64,
-    pub startup_timeout: Duration,
-    pub subscriptions_sync_interval: Duration,
-    pub subscription_path: String,
+    pub(crate) http_port: i64,
+    pub(crate) udp_bind: String,
+    pub(crate) udp_buffer: i64,
+    pub(crate) udp_read_buffer: i64,
+    pub(crate) startup_timeout: Duration,
+    pub(crate) subscriptions_sync_interval: Duration,
+    pub(crate) subscription_path: String,
     /// `gzip` or `none`
-    pub compression: String,
+    pub(crate) compression: String,
 }
 
 impl Default for InfluxDb {

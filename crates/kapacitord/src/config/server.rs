@@ -6,11 +6,11 @@ use declare::{Declaration, Section, Warning};
 
 /// The keys before the first section.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Top {
-    pub hostname: String,
-    pub data_dir: String,
-    pub skip_config_overrides: bool,
-    pub default_retention_policy: String,
+pub(crate) struct Top {
+    pub(crate) hostname: String,
+    pub(crate) data_dir: String,
+    pub(crate) skip_config_overrides: bool,
+    pub(crate) default_retention_policy: String,
 }
 
 impl Default for Top {
@@ -60,18 +60,18 @@ impl Section for Top {
 
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Http {
+pub(crate) struct Http {
     /// `host:port`; an empty host is all interfaces.
-    pub bind_address: String,
-    pub auth_enabled: bool,
-    pub log_enabled: bool,
-    pub write_tracing: bool,
-    pub pprof_enabled: bool,
-    pub https_enabled: bool,
-    pub https_certificate: String,
-    pub https_private_key: String,
-    pub shutdown_timeout: Duration,
-    pub shared_secret: String,
+    pub(crate) bind_address: String,
+    pub(crate) auth_enabled: bool,
+    pub(crate) log_enabled: bool,
+    pub(crate) write_tracing: bool,
+    pub(crate) pprof_enabled: bool,
+    pub(crate) https_enabled: bool,
+    pub(crate) https_certificate: String,
+    pub(crate) https_private_key: String,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) shared_secret: String,
 }
 
 impl Default for Http {
@@ -122,7 +122,7 @@ impl Section for Http {
 
 impl Http {
     /// The port to listen on; 0 for any that is free.
-    pub fn port(&self) -> Result<u16, String> {
+    pub(crate) fn port(&self) -> Result<u16, String> {
         let address = &self.bind_address;
         let Some((_, port)) = address.rsplit_once(':') else {
             return Err(format!("bind-address {address:?} has no port: write host:port, or :port for all interfaces"));
@@ -133,10 +133,10 @@ impl Http {
 
 /// Where the log goes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Logging {
+pub(crate) struct Logging {
     /// `STDERR`, `STDOUT` or a path.
-    pub file: String,
-    pub level: String,
+    pub(crate) file: String,
+    pub(crate) level: String,
 }
 
 const LEVELS: &[&str] = &["DEBUG", "INFO", "WARN", "ERROR"];
@@ -171,9 +171,9 @@ impl Logging {
 
 /// Reports about the use of the daemon, which this one never sends.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reporting {
-    pub enabled: bool,
-    pub url: String,
+pub(crate) struct Reporting {
+    pub(crate) enabled: bool,
+    pub(crate) url: String,
 }
 
 impl Default for Reporting {
@@ -194,13 +194,13 @@ impl Section for Reporting {
 
 /// The daemon's own statistics as points.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stats {
-    pub enabled: bool,
-    pub stats_interval: Duration,
-    pub database: String,
-    pub retention_policy: String,
-    pub timing_sample_rate: f64,
-    pub timing_movavg_size: i64,
+pub(crate) struct Stats {
+    pub(crate) enabled: bool,
+    pub(crate) stats_interval: Duration,
+    pub(crate) database: String,
+    pub(crate) retention_policy: String,
+    pub(crate) timing_sample_rate: f64,
+    pub(crate) timing_movavg_size: i64,
 }
 
 impl Default for Stats {
@@ -236,12 +236,12 @@ impl Section for Stats {
 
 /// What a deadman does if its script does not say otherwise.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Deadman {
-    pub interval: Duration,
-    pub threshold: f64,
-    pub id: String,
-    pub message: String,
-    pub global: bool,
+pub(crate) struct Deadman {
+    pub(crate) interval: Duration,
+    pub(crate) threshold: f64,
+    pub(crate) id: String,
+    pub(crate) message: String,
+    pub(crate) global: bool,
 }
 
 impl Default for Deadman {

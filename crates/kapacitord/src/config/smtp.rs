@@ -7,19 +7,19 @@ use declare::{Declaration, Section};
 use super::checks;
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Smtp {
-    pub enabled: bool,
-    pub host: String,
-    pub port: i64,
-    pub username: String,
-    pub password: String,
-    pub no_verify: bool,
-    pub global: bool,
-    pub state_changes_only: bool,
-    pub from: String,
-    pub to: Option<Vec<String>>,
-    pub to_templates: Option<Vec<String>>,
-    pub idle_timeout: Duration,
+pub(crate) struct Smtp {
+    pub(crate) enabled: bool,
+    pub(crate) host: String,
+    pub(crate) port: i64,
+    pub(crate) username: String,
+    pub(crate) password: String,
+    pub(crate) no_verify: bool,
+    pub(crate) global: bool,
+    pub(crate) state_changes_only: bool,
+    pub(crate) from: String,
+    pub(crate) to: Option<Vec<String>>,
+    pub(crate) to_templates: Option<Vec<String>>,
+    pub(crate) idle_timeout: Duration,
 }
 
 impl Default for Smtp {

@@ -7,8 +7,8 @@ use declare::{Declaration, Section};
 
 /// The store of all that users define.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Storage {
-    pub boltdb: String,
+pub(crate) struct Storage {
+    pub(crate) boltdb: String,
 }
 
 impl Default for Storage {
@@ -35,9 +35,9 @@ impl Section for Storage {
 
 /// Tasks.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Task {
-    pub dir: String,
-    pub snapshot_interval: Duration,
+pub(crate) struct Task {
+    pub(crate) dir: String,
+    pub(crate) snapshot_interval: Duration,
 }
 
 impl Default for Task {
@@ -60,9 +60,9 @@ impl Section for Task {
 
 /// Definitions that are read from files at the start.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Load {
-    pub enabled: bool,
-    pub dir: String,
+pub(crate) struct Load {
+    pub(crate) enabled: bool,
+    pub(crate) dir: String,
 }
 
 impl Default for Load {
@@ -90,8 +90,8 @@ impl Section for Load {
 
 /// Recordings.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replay {
-    pub dir: String,
+pub(crate) struct Replay {
+    pub(crate) dir: String,
 }
 
 impl Default for Replay {
@@ -114,10 +114,10 @@ impl Section for Replay {
 
 /// Topics of alerts.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Alert {
-    pub persist_topics: bool,
+pub(crate) struct Alert {
+    pub(crate) persist_topics: bool,
     /// Events that may wait for the handlers of a topic.
-    pub topic_buffer_length: i64,
+    pub(crate) topic_buffer_length: i64,
 }
 
 impl Default for Alert {

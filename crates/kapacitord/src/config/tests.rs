@@ -276,7 +276,7 @@ fn functions_of_users_are_read_and_checked() {
 
 /// A config that can be checked, with more text.
 fn checked(text: &str) -> Result<(), String> {
-    let (mut config, _) = load_text(&format!("data_dir = '/d'\n{text}"), &[]).map_err(|error| error.to_string())?;
+    let (config, _) = load_text(&format!("data_dir = '/d'\n{text}"), &[]).map_err(|error| error.to_string())?;
     config.check().map_err(|error| match error {
         ConfigError::Invalid { section, why } => format!("{section}: {why}"),
         other => other.to_string(),
@@ -335,12 +335,12 @@ const TWO_DEFAULTS: &str = "[[influxdb]]\nname = 'a'\nenabled = true\ndefault = 
 
 #[test]
 fn without_data_dir_a_file_is_refused_and_no_file_is_not() {
-    let (mut config, _) = load_text("", &[]).unwrap();
+    let (config, _) = load_text("", &[]).unwrap();
     assert!(
         config.check().unwrap_err().to_string().starts_with("invalid configuration: must configure a data_dir. To")
     );
     let home = [("HOME".to_string(), "/h".to_string())];
-    let (mut config, _) = Config::load(None, home.into_iter()).unwrap();
+    let (config, _) = Config::load(None, home.into_iter()).unwrap();
     assert_eq!(
         (config.top.data_dir.as_str(), config.storage.boltdb.as_str()),
         ("/h/.kapacitor", "/h/.kapacitor/kapacitor.db")
@@ -412,7 +412,7 @@ fn the_sample_is_fresh_and_the_daemon_accepts_it() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &sample).unwrap();
     }
-    let (mut config, warnings) = load_text(&sample, &[]).unwrap();
+    let (config, warnings) = load_text(&sample, &[]).unwrap();
     assert_eq!(warnings, Vec::<String>::new());
     config.check().unwrap();
     assert_eq!(config, Config::below(Path::new("/var/lib/kapacitor")));

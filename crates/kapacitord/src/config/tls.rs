@@ -3,13 +3,13 @@
 use declare::{Declaration, Section, did_you_mean, nearest};
 
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Tls {
+pub(crate) struct Tls {
     /// Names of cipher suites; unset for all that are safe.
-    pub ciphers: Option<Vec<String>>,
+    pub(crate) ciphers: Option<Vec<String>>,
     /// `tls1.2`; empty for the oldest that is safe.
-    pub min_version: String,
+    pub(crate) min_version: String,
     /// `tls1.3`; empty for the newest.
-    pub max_version: String,
+    pub(crate) max_version: String,
 }
 
 const VERSIONS: &[&str] = &["", "tls1.0", "tls1.1", "tls1.2", "tls1.3"];

@@ -7,18 +7,18 @@ use declare::{Argument, Declaration, Kind, Mismatch, Section, Setting, Table};
 use serde_json::Value as Json;
 
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Udf {
-    pub functions: Option<BTreeMap<String, UdfFunction>>,
+pub(crate) struct Udf {
+    pub(crate) functions: Option<BTreeMap<String, UdfFunction>>,
 }
 
 /// A function's process or socket.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct UdfFunction {
-    pub socket: String,
-    pub prog: String,
-    pub args: Option<Vec<String>>,
-    pub env: Option<BTreeMap<String, String>>,
-    pub timeout: Duration,
+pub(crate) struct UdfFunction {
+    pub(crate) socket: String,
+    pub(crate) prog: String,
+    pub(crate) args: Option<Vec<String>>,
+    pub(crate) env: Option<BTreeMap<String, String>>,
+    pub(crate) timeout: Duration,
 }
 
 impl Section for Udf {
