@@ -2,22 +2,29 @@
 
 use std::sync::Arc;
 
-use alert::{Kind, OpenError};
+use alert::{BoxFuture, Event, Handler, Kind, Outcome};
 use declare::{Declaration, Declared, Setting};
+use gotemplate::{Template, Value};
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Body, Mailbox};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use tracing::warn;
 
-use crate::AlertHost;
-use crate::disabled::Disabled;
+use crate::render::{render_all, templates};
+use crate::{AlertHost, Section};
 
 const NAME: &str = "smtp";
+/// Servers on this port speak TLS from the first byte on.
+const TLS_PORT: u16 = 465;
 
-/// The kind `smtp`. Sending needs a client of SMTP, which is not here yet.
+/// The kind `smtp`.
 pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
-    Kind::of(NAME, Options::declare, move |_: Options, _| {
-        if host.configs().enabled(NAME).is_ok() {
-            return Err(OpenError::CannotSend { kind: NAME });
-        }
-        Ok(Box::new(Disabled { host: host.clone(), section: NAME }))
+    Kind::of(NAME, Options::declare, move |options: Options, _| {
+        let to_templates = templates(NAME, "toTemplates", &options.to_templates)?;
+        Ok(Box::new(Smtp { host: host.clone(), to: options.to, to_templates }) as Box<dyn Handler>)
     })
     .method("email")
     .global(move || asked.configs().global(NAME))
@@ -32,7 +39,7 @@ struct Options {
 
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
-        it.about("Mail each event. Without any address the config's are used.")
+        it.about("Mail each event: the message is the subject, the details are the body. Without any address the config's are used.")
             .variadic("to", "The addresses.", |d| &mut d.to)
             .method("to", "to ...string", "More addresses.", |d, arguments| {
                 for address in arguments {
@@ -44,5 +51,162 @@ impl Declared for Options {
             .appends("toTemplates", "More addresses, as templates.", |d| &mut d.to_templates)
             .key("to-field")
             .example("stream|from().measurement('cpu')|alert().crit(lambda: TRUE).email('ops@example.com')")
+    }
+}
+
+struct Smtp {
+    host: Arc<AlertHost>,
+    to: Vec<String>,
+    to_templates: Vec<Template>,
+}
+
+impl Handler for Smtp {
+    fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let configs = self.host.configs();
+            let prepared = configs
+                .enabled(NAME)
+                .and_then(|config| Ok((transport(config).map_err(|why| why.to_string())?, self.mail(config, event)?)));
+            let (transport, mail) = match prepared {
+                Ok(prepared) => prepared,
+                Err(why) => return Outcome::GiveUp(why),
+            };
+            match transport.send(mail).await {
+                Ok(_) => Outcome::Done,
+                Err(why) if why.is_permanent() || why.is_client() => Outcome::GiveUp(causes(&why)),
+                Err(why) => Outcome::retry(causes(&why)),
+            }
+        })
+    }
+}
+
+impl Smtp {
+    fn mail(&self, config: &Section, event: &Event) -> Result<Message, String> {
+        let from = config.text("from");
+        let from: Mailbox = from.parse().map_err(|why| format!("from = \"{from}\" is no address: {why}"))?;
+        // A line break would end the header.
+        let subject: String = event.state.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let recipients = self.recipients(config, event)?;
+        let head = recipients.into_iter().fold(Message::builder().from(from), lettre::message::MessageBuilder::to);
+        let body = Body::new_with_encoding(event.state.details.to_string(), ContentTransferEncoding::QuotedPrintable);
+        let body = body.map_err(|_| "the details cannot be a mail's body".to_string())?;
+        head.subject(subject).header(ContentType::TEXT_HTML).body(body).map_err(|why| why.to_string())
+    }
+
+    fn recipients(&self, config: &Section, event: &Event) -> Result<Vec<Mailbox>, String> {
+        let mut to = self.to.clone();
+        to.extend(render_all(&self.to_templates, &template_data(event))?);
+        to.retain(|address| !address.is_empty());
+        if to.is_empty() {
+            to = config.texts("to");
+        }
+        let mut recipients = Vec::new();
+        for address in &to {
+            match address.parse() {
+                Ok(mailbox) => recipients.push(mailbox),
+                // The others get it all the same.
+                Err(why) => warn!(handler = NAME, event = %event.state.id, "\"{address}\" is no address: {why}"),
+            }
+        }
+        match (recipients.is_empty(), to.is_empty()) {
+            (false, _) => Ok(recipients),
+            (true, true) => Err("no recipients: give addresses to email() or set to in [smtp] of the config".into()),
+            (true, false) => Err(format!("no recipients: none of \"{}\" is an address", to.join("\", \""))),
+        }
+    }
+}
+
+fn transport(config: &Section) -> Result<AsyncSmtpTransport<Tokio1Executor>, lettre::transport::smtp::Error> {
+    let host = config.text("host");
+    let port = u16::try_from(config.int("port")).unwrap_or_default();
+    let tls =
+        TlsParameters::builder(host.to_string()).dangerous_accept_invalid_certs(config.bool("no-verify")).build()?;
+    let tls = if port == TLS_PORT { Tls::Wrapper(tls) } else { Tls::Opportunistic(tls) };
+    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port).tls(tls);
+    if !config.text("username").is_empty() {
+        let login = Credentials::new(config.text("username").to_string(), config.text("password").to_string());
+        builder = builder.credentials(login);
+    }
+    Ok(builder.build())
+}
+
+fn causes(error: &lettre::transport::smtp::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(why) = cause {
+        let more = why.to_string();
+        // Some errors say their cause themselves.
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = why.source();
+    }
+    text
+}
+
+fn template_data(event: &Event) -> Value {
+    let data = &event.data;
+    let fields = vec![
+        ("Name", data.name.clone().into()),
+        ("TaskName", data.task_name.clone().into()),
+        ("Category", data.category.clone().into()),
+        ("Group", data.group.clone().into()),
+        ("Tags", data.template_tags()),
+        ("Fields", data.template_fields()),
+        ("Recoverable", data.recoverable.into()),
+    ];
+    Value::structure("alert.EventData", fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use alert::Level;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::testing::{SmtpSink, event, host, open, run, send};
+
+    fn section(sink: &SmtpSink, more: &Json) -> Json {
+        let mut section = json!({"enabled": true, "host": "127.0.0.1", "port": sink.port,
+            "from": "Kapa <kapacitor@example.test>", "to": ["ops@example.test"]});
+        section.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        section
+    }
+
+    #[test]
+    fn events_are_mailed() {
+        let sink = SmtpSink::start("250 ok");
+        let smtp = host(&[("smtp", section(&sink, &json!({})))]);
+        assert_eq!(send(&smtp, "smtp", json!({}), Level::Critical), Outcome::Done);
+        let mail = sink.next();
+        assert!(mail.contains("MAIL FROM:<kapacitor@example.test>") && mail.contains("RCPT TO:<ops@example.test>"));
+        assert!(mail.contains("From: Kapa <kapacitor@example.test>\r\n"), "{mail}");
+        assert!(mail.contains("Subject: svc/web-1 is CRITICAL\r\n"), "{mail}");
+        assert!(mail.contains("Content-Type: text/html; charset=utf-8\r\n"), "{mail}");
+        assert!(mail.contains("\r\n\r\n<b>details</b>"), "{mail}");
+        let options = json!({"to": ["a@x.test", "nobody"], "to-field": [
+            "{{ index .Tags \"host\" }}@x.test", "{{ index .Tags \"none\" }}"]});
+        let mut handler = open(&crate::kinds(&smtp), "smtp", options).unwrap();
+        let mut odd = event(Level::Info);
+        odd.state.message = "Überlast\r\nBcc: all@x.test".into();
+        assert_eq!(run(handler.handle(&odd)), Outcome::Done);
+        let mail = sink.next();
+        assert!(mail.contains("RCPT TO:<a@x.test>") && mail.contains("RCPT TO:<web-1@x.test>"), "{mail}");
+        assert!(!mail.contains("ops@") && !mail.contains("\nBcc:"), "{mail}");
+    }
+
+    #[test]
+    fn refusals_tell_whether_to_try_again() {
+        for (answer, again) in [("451 later", true), ("554 never", false)] {
+            let sink = SmtpSink::start(answer);
+            let outcome = send(&host(&[("smtp", section(&sink, &json!({})))]), "smtp", json!({}), Level::Info);
+            assert_eq!(matches!(outcome, Outcome::Retry { .. }), again, "{outcome:?}");
+        }
+        let gone = json!({"enabled": true, "host": "127.0.0.1", "port": 1, "from": "a@x.test", "to": ["b@x.test"]});
+        assert!(matches!(send(&host(&[("smtp", gone)]), "smtp", json!({}), Level::Info), Outcome::Retry { .. }));
+        let sink = SmtpSink::start("250 ok");
+        let nobody = host(&[("smtp", section(&sink, &json!({"to": null})))]);
+        let outcome = send(&nobody, "smtp", json!({}), Level::Info);
+        assert!(matches!(&outcome, Outcome::GiveUp(why) if why.contains("no recipients")), "{outcome:?}");
     }
 }

@@ -183,6 +183,56 @@ impl TcpSink {
     }
 }
 
+/// A mail server that takes any mail.
+pub(crate) struct SmtpSink {
+    pub(crate) port: u16,
+    got: mpsc::Receiver<String>,
+}
+
+impl SmtpSink {
+    /// Answers a mail's text with `answer`.
+    pub(crate) fn start(answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, got) = mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let said = serve_mail(&stream.unwrap(), answer);
+                if sender.send(said).is_err() {
+                    return;
+                }
+            }
+        });
+        SmtpSink { port, got }
+    }
+
+    /// All that the client said over the next connection.
+    pub(crate) fn next(&self) -> String {
+        self.got.recv().unwrap()
+    }
+}
+
+fn serve_mail(mut stream: &TcpStream, answer: &str) -> String {
+    let mut said = String::new();
+    let mut in_text = false;
+    let _ = stream.write_all(b"220 sink\r\n");
+    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        said += &format!("{line}\r\n");
+        let reply = match line.as_str() {
+            "." if in_text => answer,
+            _ if in_text => continue,
+            "DATA" => "354 go on",
+            "QUIT" => "221 bye",
+            _ => "250 ok",
+        };
+        in_text = line == "DATA";
+        if stream.write_all(format!("{reply}\r\n").as_bytes()).is_err() || line == "QUIT" {
+            break;
+        }
+    }
+    said
+}
+
 /// Drives a future to its end.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
