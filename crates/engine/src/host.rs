@@ -91,6 +91,12 @@ pub trait Host: Send + Sync {
     /// A named endpoint of the configuration, for httpPost.
     fn endpoint(&self, name: &str) -> Option<HttpEndpoint>;
 
+    /// Whether there is an InfluxDB cluster of this name; the empty name is that of the default one.
+    ///
+    /// # Errors
+    /// Why there is none, for the script's author.
+    fn check_cluster(&self, name: &str) -> Result<(), String>;
+
     /// Write in the background, retried; the answer comes when it is done or given up.
     fn write(&self, write: InfluxWrite, ticket: Ticket);
 

@@ -85,6 +85,10 @@ impl Host for TestHost {
         None
     }
 
+    fn check_cluster(&self, name: &str) -> Result<(), String> {
+        if name == "nowhere" { Err(format!("no InfluxDB cluster is called {name:?}")) } else { Ok(()) }
+    }
+
     fn write(&self, write: InfluxWrite, ticket: Ticket) {
         let reply = Reply { ticket: ticket.ticket, answer: Answer::Done(write.points) };
         let mut seen = self.seen();
@@ -186,7 +190,7 @@ impl Bench {
         let Some(stats) = self.task.stats().iter().find(|stats| stats.name == node) else { return -1 };
         match stat {
             "collected" => stats.collected.load(Ordering::Relaxed) as i64,
-            "emitted" => stats.emitted.load(Ordering::Relaxed) as i64,
+            "emitted" => stats.emitted() as i64,
             "errors" => stats.errors.load(Ordering::Relaxed) as i64,
             "working_cardinality" => stats.cardinality.load(Ordering::Relaxed),
             other => stats

@@ -391,7 +391,8 @@ mod tests {
 
     #[test]
     fn what_json_cannot_hold_is_not_posted() {
-        let mut bench = Bench::new("stream |from() |eval(lambda: sqrt(\"x\")).as('x') |httpPost('http://x')").unwrap();
+        let mut bench =
+            Bench::new("stream |from() |eval(lambda: sqrt(\"x\")).as('x') |httpPost('http://x') |log()").unwrap();
         bench.write("m x=-1 1\nm x=4 2", Precision::Seconds);
         assert_eq!(bench.host.seen().posts.len(), 1);
         assert_eq!(bench.stat("http_post3", "errors"), 1);

@@ -1,14 +1,31 @@
 //! Every node, one file each.
 
+mod alert;
+mod change_detect;
+mod default;
+mod delete;
 mod derivative;
 mod dimension;
 mod eval;
 mod expression;
 mod from;
+mod group_by;
 mod http_out;
 mod http_post;
+mod influxdb_out;
 mod influxql;
+mod kapacitor_loopback;
+mod log;
+mod relabel;
+mod noop;
+mod retag;
+mod sample;
+mod shift;
 mod source;
+mod state_count;
+mod state_duration;
+mod state_tracking;
+mod trickle;
 mod where_;
 mod window;
 
@@ -22,13 +39,27 @@ use crate::define::{NodeSpec, spec};
 /// THE LIST, in the order of the alphabet.
 pub fn list() -> Vec<NodeSpec> {
     let mut specs = vec![
+        spec::<alert::Alert>().opens_handlers(),
         spec::<Batch>().source(),
+        spec::<change_detect::ChangeDetect>(),
+        spec::<default::Default_>(),
+        spec::<delete::Delete>(),
         spec::<derivative::Derivative>(),
         spec::<eval::Eval>(),
         spec::<From>().after(&["stream", "from"]),
+        spec::<group_by::GroupBy>(),
         spec::<http_out::HttpOut>(),
         spec::<http_post::HttpPost>(),
+        spec::<noop::NoOp>(),
+        spec::<sample::Sample>(),
+        spec::<shift::Shift>(),
+        spec::<influxdb_out::InfluxDbOut>(),
+        spec::<kapacitor_loopback::KapacitorLoopback>(),
+        spec::<log::Log>(),
+        spec::<state_count::StateCount>(),
+        spec::<state_duration::StateDuration>(),
         spec::<Stream>().source(),
+        spec::<trickle::Trickle>(),
         spec::<where_::Where>(),
         spec::<window::Window>(),
     ];

@@ -122,6 +122,10 @@ impl Host for DaemonHost {
         self.endpoints.get(name).cloned()
     }
 
+    fn check_cluster(&self, name: &str) -> Result<(), String> {
+        self.clusters.get(name).map(drop)
+    }
+
     fn write(&self, write: InfluxWrite, ticket: Ticket) {
         self.clusters.write(write, self.mail(ticket));
     }

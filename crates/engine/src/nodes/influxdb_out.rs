@@ -1,0 +1,350 @@
+//! `|influxDBOut()`: points written to an InfluxDB, many at a time.
+
+use std::collections::HashMap;
+
+use declare::{Declaration, Nanos};
+use model::{Edge, Frame, Name, Precision, Row, Schema, Time, Walk, write_line};
+
+use super::relabel::{Relabel, set_tag, tags_shown};
+use crate::{Answer, BuildError, Cx, Definition, EdgeKind, InfluxWrite, Node, Place, Plan, Reply, StatName};
+
+#[derive(Debug, Clone)]
+pub(super) struct InfluxDbOut {
+    cluster: String,
+    database: String,
+    retention_policy: String,
+    measurement: String,
+    write_consistency: String,
+    precision: String,
+    buffer: i64,
+    flush_interval: Nanos,
+    tags: Vec<(String, String)>,
+    create: bool,
+}
+
+impl Default for InfluxDbOut {
+    fn default() -> Self {
+        InfluxDbOut {
+            cluster: String::new(),
+            database: String::new(),
+            retention_policy: String::new(),
+            measurement: String::new(),
+            write_consistency: String::new(),
+            precision: String::new(),
+            buffer: 1000,
+            flush_interval: Nanos(10_000_000_000),
+            tags: Vec::new(),
+            create: false,
+        }
+    }
+}
+
+impl Definition for InfluxDbOut {
+    const NAME: &'static str = "influxDBOut";
+    const ID: &'static str = "influxdb_out";
+
+    fn declare(it: Declaration<Self>) -> Declaration<Self> {
+        it.about("Write all points to an InfluxDB.")
+            .property("cluster", "The name of a configured InfluxDB; the default one if not given.", |i| &mut i.cluster)
+            .property("database", "The database; that of the point if not given.", |i| &mut i.database)
+            .property("retentionPolicy", "The retention policy; that of the point if not given.", |i| {
+                &mut i.retention_policy
+            })
+            .property("measurement", "The measurement; that of the point if not given.", |i| &mut i.measurement)
+            .property("writeConsistency", "How many nodes of a cluster must have the points.", |i| {
+                &mut i.write_consistency
+            })
+            .choices(&["any", "one", "quorum", "all"])
+            .property("precision", "The unit of the times that are written.", |i| &mut i.precision)
+            .choices(&["ns", "u", "ms", "s", "m", "h"])
+            .property("buffer", "How many points are written at once.", |i| &mut i.buffer)
+            .property("flushInterval", "How long a point waits at most until it is written.", |i| &mut i.flush_interval)
+            .method_shown(
+                "tag",
+                "key string, value string",
+                "A tag that each point gets.",
+                |i, args| {
+                    set_tag(&mut i.tags, args);
+                    Ok(())
+                },
+                |i| tags_shown(&i.tags),
+            )
+            .flag("create", "Create the database, and the retention policy, when the task starts.", |i| &mut i.create)
+            .example("stream |from().measurement('cpu') |influxDBOut().database('copy').tag('source', 'kapacitor')")
+    }
+
+    fn gives(&self, _input: EdgeKind) -> EdgeKind {
+        EdgeKind::None
+    }
+
+    fn check(&self, _place: &Place<'_>) -> Result<(), String> {
+        if self.flush_interval.0 <= 0 {
+            return Err("flushInterval must be greater than zero".to_string());
+        }
+        Ok(())
+    }
+
+    fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
+        plan.host
+            .check_cluster(&self.cluster)
+            .map_err(|why| BuildError::new(format!("failed to get InfluxDB client: {why}")))?;
+        Ok(Box::new(InfluxDbOutNode {
+            measurement: plan.schema.name(&self.measurement),
+            relabel: Relabel::new(plan.schema, &self.tags),
+            precision: known_precision(&self.precision),
+            buffer: u64::try_from(self.buffer).unwrap_or(0),
+            targets: HashMap::new(),
+            wake: None,
+            definition: self,
+        }))
+    }
+}
+
+/// The unit of a script's word, if it is one.
+fn known_precision(word: &str) -> Option<Precision> {
+    matches!(word, "" | "n" | "ns" | "u" | "us" | "µ" | "µs" | "ms" | "s" | "m" | "h").then(|| match word {
+        "us" | "µ" | "µs" => Precision::Microseconds,
+        word => Precision::parse(word),
+    })
+}
+
+/// Lines of this many bytes are written though fewer points than wanted have come.
+const MOST_BYTES: usize = 8 << 20;
+
+struct InfluxDbOutNode {
+    definition: InfluxDbOut,
+    /// Empty keeps it.
+    measurement: Name,
+    relabel: Relabel,
+    /// `None`: the script's word is no unit, so nothing can be written.
+    precision: Option<Precision>,
+    buffer: u64,
+    targets: HashMap<(String, String), Target>,
+    /// When a flush is due; none while nothing is held.
+    wake: Option<Time>,
+}
+
+/// Lines that wait, for one database and retention policy.
+#[derive(Default)]
+struct Target {
+    lines: String,
+    points: u64,
+    /// The length of the lines written last: what the next ones will need.
+    expected: usize,
+}
+
+/// Adds a row as a line.
+struct Writer<'a> {
+    relabel: &'a mut Relabel,
+    unit: i64,
+    schema: &'a Schema,
+    frame: &'a Frame,
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn add(&mut self, row: &Row, name: Name, target: &mut Target) {
+        let series = self.schema.series(self.relabel.series(self.schema, row.series, name));
+        let name = self.schema.text(series.name());
+        if write_line(self.schema, self.frame, row, name, series.tags(), self.unit, &mut target.lines) {
+            target.points += 1;
+        }
+    }
+}
+
+impl Target {
+    fn is_full(&self, buffer: u64) -> bool {
+        self.points > 0 && (self.points >= buffer || self.lines.len() >= MOST_BYTES)
+    }
+
+    /// Hand all lines over.
+    fn flush(&mut self, place: &(String, String), definition: &InfluxDbOut, cx: &Cx<'_>) {
+        if self.points == 0 {
+            return;
+        }
+        self.expected = self.lines.len();
+        let write = InfluxWrite {
+            cluster: definition.cluster.clone(),
+            database: place.0.clone(),
+            retention_policy: place.1.clone(),
+            precision: definition.precision.clone(),
+            consistency: definition.write_consistency.clone(),
+            lines: std::mem::take(&mut self.lines),
+            points: std::mem::take(&mut self.points),
+        };
+        cx.host.write(write, cx.ticket(0));
+    }
+
+    fn make_room(&mut self) {
+        if self.lines.capacity() == 0 {
+            self.lines.reserve(self.expected + self.expected / 8);
+        }
+    }
+}
+
+impl InfluxDbOutNode {
+    /// Where points are written to that came from this place.
+    fn place(&self, database: &str, retention_policy: &str) -> (String, String) {
+        let chosen = |own: &String, given: &str| if own.is_empty() { given.to_string() } else { own.clone() };
+        (chosen(&self.definition.database, database), chosen(&self.definition.retention_policy, retention_policy))
+    }
+
+    fn points(&mut self, rows: &[Row], cx: &mut Cx<'_>) {
+        let place = self.place(&cx.origin.database, &cx.origin.retention_policy);
+        let Some(unit) = self.unit(cx) else { return };
+        let mut target = self.targets.remove(&place).unwrap_or_default();
+        let mut writer = Writer { relabel: &mut self.relabel, unit, schema: cx.schema, frame: cx.frame };
+        for row in rows {
+            target.make_room();
+            let name = if self.measurement.is_empty() { cx.schema.series(row.series).name() } else { self.measurement };
+            writer.add(row, name, &mut target);
+            if target.is_full(self.buffer) {
+                target.flush(&place, &self.definition, cx);
+            }
+        }
+        self.put_back(place, target, cx);
+    }
+
+    fn batch(&mut self, name: Name, rows: &[Row], cx: &mut Cx<'_>) {
+        let place = self.place("", "");
+        let Some(unit) = self.unit(cx) else { return };
+        let mut target = self.targets.remove(&place).unwrap_or_default();
+        target.make_room();
+        let name = if self.measurement.is_empty() { name } else { self.measurement };
+        let mut writer = Writer { relabel: &mut self.relabel, unit, schema: cx.schema, frame: cx.frame };
+        for row in rows {
+            writer.add(row, name, &mut target);
+        }
+        if target.is_full(self.buffer) {
+            target.flush(&place, &self.definition, cx);
+        }
+        self.put_back(place, target, cx);
+    }
+
+    fn unit(&self, cx: &mut Cx<'_>) -> Option<i64> {
+        if self.precision.is_none() {
+            let word = &self.definition.precision;
+            cx.row_error(format_args!(
+                "failed to write points to InfluxDB: {word:?} is no precision, write one of ns, u, ms, s, m, h"
+            ));
+        }
+        self.precision.map(Precision::nanos)
+    }
+
+    fn put_back(&mut self, place: (String, String), target: Target, cx: &mut Cx<'_>) {
+        if target.points > 0 && self.wake.is_none() {
+            let due = cx.now.saturating_add(self.definition.flush_interval.0);
+            self.wake = Some(due);
+            cx.wake_at(due);
+        }
+        self.targets.insert(place, target);
+    }
+
+    fn flush(&mut self, cx: &Cx<'_>) {
+        // Places that nothing came for since the last flush are forgotten.
+        self.targets.retain(|_, target| target.points > 0);
+        for (place, target) in &mut self.targets {
+            target.flush(place, &self.definition, cx);
+        }
+    }
+}
+
+impl Node for InfluxDbOutNode {
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        if self.definition.create {
+            let InfluxDbOut { cluster, database, retention_policy, .. } = &self.definition;
+            cx.host.create_database(cluster, database, retention_policy);
+        }
+    }
+
+    fn receive(&mut self, _input: usize, edge: &Edge, cx: &mut Cx<'_>) {
+        for item in edge.walk() {
+            match item {
+                Walk::Points(rows) => self.points(rows, cx),
+                Walk::Batch(head, rows) => self.batch(head.name, rows, cx),
+                Walk::Barrier(..) | Walk::DeleteGroup(_) => {}
+            }
+        }
+    }
+
+    fn wake(&mut self, now: Time, cx: &mut Cx<'_>) {
+        if self.wake.is_some_and(|due| due <= now) {
+            self.wake = None;
+            self.flush(cx);
+        }
+    }
+
+    fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
+        match reply.answer {
+            Answer::Done(points) => cx.stat("points_written", points as i64),
+            Answer::Failed(why) => {
+                cx.stat("write_errors", 1);
+                cx.row_error(format_args!("failed to write points to InfluxDB: {why}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, cx: &mut Cx<'_>) {
+        self.flush(cx);
+    }
+
+    fn stats(&self) -> &'static [StatName] {
+        &["points_written", "write_errors"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Precision;
+
+    use crate::{InfluxWrite, testing::Bench};
+
+    fn lines(writes: &[InfluxWrite]) -> Vec<(String, String)> {
+        let place = |write: &InfluxWrite| format!("{}.{} {}", write.database, write.retention_policy, write.points);
+        writes.iter().map(|write| (place(write), write.lines.clone())).collect()
+    }
+
+    #[test]
+    fn points_are_written_when_there_are_enough() {
+        let script = "stream |from() |influxDBOut().buffer(2).precision('s').measurement('n').tag('k', 'v w')";
+        let mut bench = Bench::new(script).unwrap();
+        bench.write("m,h=a x=1,i=2i 1\nm,h=a s=\"t\" 2\nm,h=b b=true 3", Precision::Seconds);
+        assert_eq!(
+            lines(&bench.host.seen().writes),
+            [("d.r 2".to_string(), "n,h=a,k=v\\ w i=2i,x=1 1\nn,h=a,k=v\\ w s=\"t\" 2\n".to_string())]
+        );
+        bench.advance_to(9_999_999_999);
+        assert_eq!(bench.host.seen().writes.len(), 1);
+        bench.advance_to(10_000_000_000);
+        assert_eq!(lines(&bench.host.seen().writes)[1].1, "n,h=b,k=v\\ w b=true 3\n");
+        assert_eq!(bench.stat("influxdb_out2", "points_written"), 3);
+    }
+
+    #[test]
+    fn what_is_held_is_written_at_the_end() {
+        let script = "stream |from() |window().periodCount(2).everyCount(2) |influxDBOut().database('o').buffer(9)";
+        let mut bench = Bench::new(script).unwrap();
+        bench.write("m,h=a x=1 1\nm,h=a x=2 2", Precision::Nanoseconds);
+        assert!(bench.host.seen().writes.is_empty());
+        bench.finish();
+        assert_eq!(lines(&bench.host.seen().writes), [("o. 2".to_string(), "m,h=a x=1 1\nm,h=a x=2 2\n".to_string())]);
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        for (call, why) in [
+            ("influxDBOut().cluster('nowhere')", "failed to get InfluxDB client"),
+            ("influxDBOut().flushInterval(0s)", "greater than zero"),
+            ("influxDBOut()|httpOut('x')", "nothing"),
+        ] {
+            let error = Bench::new(&format!("stream|from()|{call}")).err().expect("an error");
+            assert!(error.contains(why), "{error}");
+        }
+        let mut bench = Bench::new("stream|from()|influxDBOut().precision('fortnight')").unwrap();
+        bench.write("m x=1 1", Precision::Nanoseconds);
+        bench.finish();
+        assert!(bench.host.seen().writes.is_empty());
+        assert_eq!(bench.stat("influxdb_out2", "errors"), 1);
+    }
+}

@@ -1,0 +1,61 @@
+//! Series under another name or with more tags, as nodes that write points elsewhere give them.
+
+use model::{Name, Schema, SeriesId};
+
+/// Tags that every series gets, and what became of the series met so far.
+#[derive(Default)]
+pub(crate) struct Relabel {
+    tags: Vec<(Name, Name)>,
+    /// By number of a series: the name it was last given, and the series that it became then.
+    known: Vec<Option<(Name, SeriesId)>>,
+}
+
+impl Relabel {
+    pub(crate) fn new(schema: &Schema, tags: &[(String, String)]) -> Relabel {
+        let tags = tags.iter().map(|(key, value)| (schema.name(key), schema.name(value))).collect();
+        Relabel { tags, known: Vec::new() }
+    }
+
+    /// The series with this name and the tags.
+    #[inline]
+    pub(crate) fn series(&mut self, schema: &Schema, series: SeriesId, name: Name) -> SeriesId {
+        match self.known.get(series.0 as usize) {
+            Some(Some((known, to))) if *known == name => *to,
+            _ if self.tags.is_empty() && schema.series(series).name() == name => series,
+            _ => self.learn(schema, series, name),
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, schema: &Schema, series: SeriesId, name: Name) -> SeriesId {
+        let mut tags = schema.series(series).tags().to_vec();
+        for (key, value) in &self.tags {
+            match tags.iter_mut().find(|tag| tag.0 == *key) {
+                Some(tag) => tag.1 = *value,
+                None => tags.push((*key, *value)),
+            }
+        }
+        let to = schema.series_of(name, &tags);
+        let index = series.0 as usize;
+        if index >= self.known.len() {
+            self.known.resize(index + 1, None);
+        }
+        self.known[index] = Some((name, to));
+        to
+    }
+}
+
+/// For `.tag('key', 'value')`: a later value of a key replaces the earlier one.
+pub(crate) fn set_tag(tags: &mut Vec<(String, String)>, args: &[declare::Argument]) {
+    if let [declare::Argument::String(key), declare::Argument::String(value)] = args {
+        match tags.iter_mut().find(|tag| tag.0 == *key) {
+            Some(tag) => tag.1.clone_from(value),
+            None => tags.push((key.clone(), value.clone())),
+        }
+    }
+}
+
+/// The calls of `.tag` that make these tags.
+pub(crate) fn tags_shown(tags: &[(String, String)]) -> Vec<Vec<declare::Argument>> {
+    tags.iter().map(|(key, value)| vec![key.clone().into(), value.clone().into()]).collect()
+}
