@@ -18,6 +18,7 @@ mod tls;
 mod udf;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use declare::{DataSection, LoadError, Slot, Values, Warning, apply_environment, load_toml, write_sample};
@@ -241,8 +242,9 @@ impl Config {
     }
 
     fn below_home(environment: &[(String, String)]) -> Config {
-        let home = environment.iter().find(|(name, value)| name == "HOME" && !value.is_empty());
-        Config::below(&Path::new(home.map_or(".", |(_, home)| home.as_str())).join(".kapacitor"))
+        let variable = environment.iter().find(|(name, value)| name == "HOME" && !value.is_empty());
+        let home = home_of_user().or(variable.map(|(_, home)| home.clone()));
+        Config::below(&Path::new(home.as_deref().unwrap_or(".")).join(".kapacitor"))
     }
 
     /// Whether the daemon can work with it.
@@ -292,6 +294,16 @@ impl Config {
         slots.sort_by_key(|slot| ORDER.iter().position(|name| *name == slot.name).unwrap_or(ORDER.len()));
         slots
     }
+}
+
+/// The home that the system's list of users names for the user of this process. It goes before HOME, as in Kapacitor:
+/// services often run without that, or with another user's.
+fn home_of_user() -> Option<String> {
+    let user = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut fields = users.lines().map(|line| line.split(':').collect::<Vec<&str>>());
+    let entry = fields.find(|fields| fields.get(2) == Some(&user.as_str()))?;
+    entry.get(5).filter(|home| !home.is_empty()).map(|home| home.to_string())
 }
 
 /// Variables that are not for the config: those of the programs, of container images and of cluster service discovery.

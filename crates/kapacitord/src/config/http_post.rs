@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use declare::{Declaration, Section, Shape};
+use gotemplate::Template;
 
 use super::checks;
 
@@ -76,6 +77,13 @@ impl Section for HttpPost {
         }
         if !self.url.contains("{{") {
             checks::url("url", &self.url)?;
+        }
+        for (key, text) in
+            [("url", &self.url), ("alert-template", &self.alert_template), ("row-template", &self.row_template)]
+        {
+            if let Err(error) = Template::text_with_json(key, text) {
+                return Err(format!("endpoint {:?}: {error}", self.endpoint));
+            }
         }
         for (key, text, file) in [
             ("alert-template", &self.alert_template, &self.alert_template_file),
