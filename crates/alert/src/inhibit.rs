@@ -38,9 +38,14 @@ impl Inhibitors {
         Inhibitor { silence, shared: self.0.clone() }
     }
 
+    /// Whether anything may be held back now.
+    pub fn is_active(&self) -> bool {
+        self.0.active.load(Ordering::Acquire) > 0
+    }
+
     /// Whether an event of this category with these tags is held back.
     pub fn is_inhibited(&self, category: &str, tags: &[(Arc<str>, Arc<str>)]) -> bool {
-        if self.0.active.load(Ordering::Acquire) == 0 {
+        if !self.is_active() {
             return false;
         }
         let by_category = self.0.by_category.lock().unwrap_or_else(PoisonError::into_inner);

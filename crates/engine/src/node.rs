@@ -68,6 +68,8 @@ pub struct Plan<'a> {
     pub parents: usize,
     /// The handlers opened on it (alert only), with their options filled in.
     pub handlers: &'a [crate::define::OpenedHandler],
+    /// All kinds of handlers: the config may give some to every alert.
+    pub kinds: &'a alert::Kinds,
     /// Names of the parents, in order.
     pub parent_names: &'a [String],
 }
@@ -127,6 +129,11 @@ pub trait Node: Send {
     /// Statistics it keeps besides those of every node.
     fn stats(&self) -> &'static [StatName] {
         &[]
+    }
+
+    /// What it does with a row is felt by other nodes of its task at once, so rows go through one at a time.
+    fn one_by_one(&self) -> bool {
+        false
     }
 
     /// How many groups it holds state for; `None` if that is not a question for it.

@@ -46,6 +46,11 @@ pub trait PerGroup: Send + 'static {
         let _ = (groups, cx);
     }
 
+    /// See [`Node::one_by_one`].
+    fn one_by_one(&self) -> bool {
+        false
+    }
+
     fn stats(&self) -> &'static [StatName] {
         &[]
     }
@@ -127,6 +132,10 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
 
     fn finish(&mut self, cx: &mut Cx<'_>) {
         self.node.finish(&mut self.groups, cx);
+    }
+
+    fn one_by_one(&self) -> bool {
+        self.node.one_by_one()
     }
 
     fn stats(&self) -> &'static [StatName] {

@@ -53,8 +53,11 @@ pub fn write_json_float(value: f64, out: &mut String) {
     }
 }
 
-/// Rows of one series: name, tags, columns and values. Columns are the fields of the first row, in the order of their
-/// names; a row that lacks one has `null` there.
+/// Rows of one series: name, tags, columns and values. Columns are the fields of the first row and those of its tags
+/// that the series as a whole does not have, in the order of their names; a row that lacks one has `null` there.
+///
+/// # Errors
+/// A float that is no number; what was written until then stays.
 pub fn write_series(
     schema: &Schema,
     frame: &Frame,
@@ -63,70 +66,148 @@ pub fn write_series(
     rows: &[Row],
     out: &mut String,
 ) -> Result<(), JsonError> {
-    let columns: Vec<Name> =
-        rows.first().map_or_else(Vec::new, |row| schema.shape(row.shape).sorted().map(|(_, name, _)| name).collect());
-    out.push_str("{\"name\":");
-    write_json_string(schema.text(name), out);
-    if !tags.is_empty() {
-        out.push_str(",\"tags\":{");
-        for (i, (key, value)) in tags.iter().enumerate() {
-            if i > 0 {
-                out.push(',');
-            }
-            write_json_string(schema.text(*key), out);
-            out.push(':');
-            write_json_string(schema.text(*value), out);
-        }
-        out.push('}');
-    }
-    if !rows.is_empty() {
-        out.push_str(",\"columns\":[\"time\"");
-        for column in &columns {
-            out.push(',');
-            write_json_string(schema.text(*column), out);
-        }
-        out.push_str("],\"values\":[");
-        for (i, row) in rows.iter().enumerate() {
-            out.push_str(if i > 0 { ",[\"" } else { "[\"" });
-            write_rfc3339(row.time, out);
-            out.push('"');
-            for column in &columns {
-                out.push(',');
-                write_value(schema, frame, row, *column, out)?;
-            }
-            out.push(']');
-        }
-        out.push(']');
-    }
-    out.push('}');
-    Ok(())
+    Writer { schema, frame, out }.series(name, tags, rows, false)
 }
 
-fn write_value(schema: &Schema, frame: &Frame, row: &Row, name: Name, out: &mut String) -> Result<(), JsonError> {
-    let Some((index, field_type)) = schema.shape(row.shape).find(name) else {
-        out.push_str("null");
-        return Ok(());
-    };
-    let word = frame.word(row, index);
-    match field_type {
-        FieldType::Float => {
-            let value = f64::from_bits(word);
-            if !value.is_finite() {
-                return Err(JsonError(value));
+/// As [`write_series`], with `null` for floats that are no numbers.
+pub fn write_series_lossy(schema: &Schema, frame: &Frame, name: Name, tags: &Tags, rows: &[Row], out: &mut String) {
+    let written = Writer { schema, frame, out }.series(name, tags, rows, true);
+    debug_assert!(written.is_ok(), "nothing else is refused");
+}
+
+struct Writer<'a> {
+    schema: &'a Schema,
+    frame: &'a Frame,
+    out: &'a mut String,
+}
+
+impl Writer<'_> {
+    fn series(&mut self, name: Name, tags: &Tags, rows: &[Row], lossy: bool) -> Result<(), JsonError> {
+        let columns = rows.first().map_or_else(Vec::new, |row| self.columns(row, tags));
+        self.out.push_str("{\"name\":");
+        self.text(name);
+        if !tags.is_empty() {
+            self.out.push_str(",\"tags\":{");
+            for (i, (key, value)) in tags.iter().enumerate() {
+                if i > 0 {
+                    self.out.push(',');
+                }
+                self.text(*key);
+                self.out.push(':');
+                self.text(*value);
             }
-            write_json_float(value, out);
+            self.out.push('}');
         }
-        FieldType::Int | FieldType::Duration => {
-            let _ = write!(out, "{}", word as i64);
+        if !rows.is_empty() {
+            self.out.push_str(",\"columns\":[\"time\"");
+            for column in &columns {
+                self.out.push(',');
+                self.text(*column);
+            }
+            self.out.push_str("],\"values\":[");
+            for (i, row) in rows.iter().enumerate() {
+                self.out.push_str(if i > 0 { ",[\"" } else { "[\"" });
+                write_rfc3339(row.time, self.out);
+                self.out.push('"');
+                for column in &columns {
+                    self.out.push(',');
+                    self.value(row, *column, lossy)?;
+                }
+                self.out.push(']');
+            }
+            self.out.push(']');
         }
-        FieldType::Bool => out.push_str(if word != 0 { "true" } else { "false" }),
-        FieldType::String => write_json_string(frame.text(word), out),
-        FieldType::Time => {
-            out.push('"');
-            write_rfc3339(word as i64, out);
-            out.push('"');
-        }
-        FieldType::Null => out.push_str("null"),
+        self.out.push('}');
+        Ok(())
     }
-    Ok(())
+
+    fn columns(&self, first: &Row, tags: &Tags) -> Vec<Name> {
+        let mut columns: Vec<Name> = self.schema.shape(first.shape).sorted().map(|(_, name, _)| name).collect();
+        let fields = columns.len();
+        let own = self.schema.series(first.series).tags();
+        if own != tags {
+            columns.extend(own.iter().map(|tag| tag.0).filter(|key| !tags.iter().any(|tag| tag.0 == *key)));
+        }
+        if columns.len() > fields {
+            columns.sort_by(|a, b| self.schema.text(*a).cmp(self.schema.text(*b)));
+        }
+        columns
+    }
+
+    fn text(&mut self, name: Name) {
+        write_json_string(self.schema.text(name), self.out);
+    }
+
+    fn value(&mut self, row: &Row, name: Name, lossy: bool) -> Result<(), JsonError> {
+        let Some((index, field_type)) = self.schema.shape(row.shape).find(name) else {
+            match self.schema.series(row.series).tag(name) {
+                Some(value) => self.text(value),
+                None => self.out.push_str("null"),
+            }
+            return Ok(());
+        };
+        let word = self.frame.word(row, index);
+        match field_type {
+            FieldType::Float => match f64::from_bits(word) {
+                value if value.is_finite() => write_json_float(value, self.out),
+                _ if lossy => self.out.push_str("null"),
+                value => return Err(JsonError(value)),
+            },
+            FieldType::Int | FieldType::Duration => {
+                let _ = write!(self.out, "{}", word as i64);
+            }
+            FieldType::Bool => self.out.push_str(if word != 0 { "true" } else { "false" }),
+            FieldType::String => write_json_string(self.frame.text(word), self.out),
+            FieldType::Time => {
+                self.out.push('"');
+                write_rfc3339(word as i64, self.out);
+                self.out.push('"');
+            }
+            FieldType::Null => self.out.push_str("null"),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Precision, Words, parse_lines};
+
+    #[test]
+    fn columns_are_the_fields_of_the_first_row_and_its_other_tags() {
+        let schema = Schema::default();
+        let (mut rows, mut words) = (Vec::new(), Words::default());
+        let lines = b"m,g=a,x=1 p=1 1\nm,g=a p=3,q=\"t\" 2\nm,g=a,x=4 q=\"u\" 3";
+        parse_lines(&schema, lines, Precision::Seconds, 0, &mut rows, &mut words).unwrap();
+        let frame = Frame::new(Arc::new(words));
+        let tags = [(schema.name("g"), schema.name("a"))];
+        let mut out = String::new();
+        write_series(&schema, &frame, schema.name("m"), &tags, &rows, &mut out).unwrap();
+        assert_eq!(
+            out,
+            concat!(
+                r#"{"name":"m","tags":{"g":"a"},"columns":["time","p","x"],"values":["#,
+                r#"["1970-01-01T00:00:01Z",1,"1"],["1970-01-01T00:00:02Z",3,null],["1970-01-01T00:00:03Z",null,"4"]]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn floats_that_are_no_numbers_are_refused_or_null() {
+        let schema = Schema::default();
+        let shape = schema.shape_of(&[(schema.name("x"), FieldType::Float)]);
+        let mut frame = Frame::default();
+        let at = frame.next_at();
+        frame.push_word(f64::NAN.to_bits());
+        let series = schema.series_of(schema.name("m"), &[]);
+        let row = Row { time: 0, series, shape, at, group: crate::GroupId::NIL };
+        let mut out = String::new();
+        assert!(write_series(&schema, &frame, schema.name("m"), &[], &[row], &mut out).is_err());
+        out.clear();
+        write_series_lossy(&schema, &frame, schema.name("m"), &[], &[row], &mut out);
+        assert_eq!(out, r#"{"name":"m","columns":["time","x"],"values":[["1970-01-01T00:00:00Z",null]]}"#);
+    }
 }

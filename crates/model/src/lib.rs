@@ -26,7 +26,7 @@ pub use edge::{BatchHead, Edge, Item, Walk};
 pub use field::{Field, Put};
 pub use frame::{Frame, Words};
 pub use group::{Dimensions, Group, GroupId, Grouping};
-pub use json::{JsonError, write_json_float, write_json_string, write_series};
+pub use json::{JsonError, write_json_float, write_json_string, write_series, write_series_lossy};
 pub use kept::{Kept, KeptRows};
 pub use line::{LineError, Precision, parse_lines, write_line};
 pub use name::{Name, Names};

@@ -44,6 +44,7 @@ pub fn build(
             input: node.parents.first().map_or(node.gives, |&parent| pipeline.nodes[parent].gives),
             parents: node.parents.len(),
             handlers: &node.handlers,
+            kinds: surface.handlers(),
             parent_names: &parent_names,
         };
         let built = surface.nodes()[node.spec].build(node.object.as_ref(), &plan)?;

@@ -374,7 +374,7 @@ impl Interpreter<'_> {
         let mut warnings = errors;
         if let Some(span) = self.legacy_seen {
             warnings.push(
-                Diagnostic::warning(span, "chaining nodes with '.' is deprecated")
+                Diagnostic::deprecated(span, "chaining nodes with '.' is deprecated")
                     .hint("write '|' before a node's name; '.' is for properties"),
             );
         }
@@ -411,6 +411,11 @@ impl Interpreter<'_> {
             let spec = &self.surface.nodes()[node.spec];
             if let Err(why) = spec.check(node.object.as_ref(), &place) {
                 self.diagnostics.push(Diagnostic::error(node.span, why));
+            }
+            for handler in &node.handlers {
+                if let Err(why) = handler.options.check() {
+                    self.diagnostics.push(Diagnostic::error(handler.span, why.to_string()));
+                }
             }
         }
     }

@@ -1,0 +1,149 @@
+//! Where the events of one alert node go: its own topic with the handlers that the script opens, and a named one.
+
+use std::sync::Arc;
+
+use alert::{Event, EventData, EventState, Handler, HandlerId, HandlerOptions, Level, Place, Subscription, Topics};
+use model::Time;
+
+use crate::{BuildError, Cx, Plan};
+
+/// The topics of one alert node. When it is dropped, its own one ends.
+pub(super) struct Publisher {
+    topics: Arc<Topics>,
+    /// `main:TASK:NODE`
+    own: Arc<str>,
+    /// Of `.topic('x')`.
+    named: Option<Arc<str>>,
+    /// There are handlers, so its own topic is used.
+    uses_own: bool,
+    /// Until they are subscribed.
+    waiting: Vec<Subscription>,
+    subscribed: Vec<HandlerId>,
+    open: bool,
+}
+
+/// The handlers of a node, with whether the config wants changes of level only.
+pub(super) struct Opened {
+    pub(super) publisher: Publisher,
+    pub(super) state_changes_only: bool,
+}
+
+impl Publisher {
+    /// Make the handlers that the script opens, and those that the config gives to every alert. Nothing starts yet.
+    pub(super) fn open(plan: &Plan<'_>, named: &str) -> Result<Opened, BuildError> {
+        let own: Arc<str> = format!("main:{}:{}", plan.task.id, plan.name).into();
+        let place = Place { topic: own.to_string(), owner: plan.task.id.to_string() };
+        let mut waiting = Vec::new();
+        for opened in plan.handlers {
+            waiting.push(subscription(&opened.options, &place, plan)?);
+        }
+        let mut state_changes_only = false;
+        for kind in plan.kinds.iter() {
+            let Some(global) = kind.global() else { continue };
+            state_changes_only |= global.state_changes_only;
+            if !plan.handlers.iter().any(|opened| opened.options.kind().name == kind.name) {
+                waiting.push(subscription(&HandlerOptions::new(Arc::clone(kind)), &place, plan)?);
+            }
+        }
+        let publisher = Publisher {
+            topics: Arc::clone(plan.host.topics()),
+            own,
+            named: (!named.is_empty()).then(|| named.into()),
+            uses_own: !waiting.is_empty(),
+            waiting,
+            subscribed: Vec::new(),
+            open: false,
+        };
+        Ok(Opened { publisher, state_changes_only })
+    }
+
+    /// Subscribe the handlers, and take up what the topic knew when the task last ran.
+    pub(super) fn start(&mut self) {
+        if !self.uses_own || self.open {
+            return;
+        }
+        self.open = true;
+        for subscription in self.waiting.drain(..) {
+            self.subscribed.push(self.topics.register(&self.own, subscription));
+        }
+        self.topics.open(&self.own);
+    }
+
+    /// Whether anybody may get an event.
+    pub(super) fn has_readers(&self) -> bool {
+        self.uses_own || self.named.is_some()
+    }
+
+    /// Whether a topic knows an event that is not OK, so that ids are worth being looked up.
+    pub(super) fn knows_anything(&self) -> bool {
+        self.used().any(|topic| self.topics.topic(topic).is_some_and(|status| status.level != Level::Ok))
+    }
+
+    fn used(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.uses_own.then_some(&self.own).into_iter().chain(&self.named)
+    }
+
+    /// What the topics know of an id; its own topic is the one that is believed, and both are told the same.
+    pub(super) fn known(&self, id: &str) -> Option<(Level, Time)> {
+        let own = self.uses_own.then(|| self.topics.event_state(&self.own, id)).flatten();
+        let named = self.named.as_ref().and_then(|topic| self.topics.event_state(topic, id));
+        let found = match (own, named) {
+            (Some(own), Some(named)) => {
+                if own.level != named.level
+                    && let Some(topic) = &self.named
+                {
+                    self.topics.update_event(topic, own.clone());
+                }
+                own
+            }
+            (Some(own), None) => own,
+            (None, Some(named)) => {
+                if self.uses_own && named.level != Level::Ok {
+                    self.topics.update_event(&self.own, named.clone());
+                }
+                named
+            }
+            (None, None) => return None,
+        };
+        Some((found.level, found.time))
+    }
+
+    /// Publish an event to all topics.
+    pub(super) fn publish(&self, state: EventState, data: Arc<EventData>, cx: &mut Cx<'_>) {
+        for topic in self.used() {
+            let event = Event::new(Arc::clone(topic), state.clone(), Arc::clone(&data));
+            if let Err(error) = self.topics.collect(event) {
+                cx.row_error(error);
+            }
+        }
+    }
+
+    /// End its own topic: the handlers send what waits, and are gone. Its states are kept for the next start.
+    pub(super) fn close(&mut self) {
+        if !std::mem::take(&mut self.open) {
+            return;
+        }
+        for handler in self.subscribed.drain(..) {
+            self.topics.deregister(&self.own, handler);
+        }
+        self.topics.close(&self.own);
+    }
+}
+
+/// A task that fails is dropped as it is.
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn subscription(options: &HandlerOptions, place: &Place, plan: &Plan<'_>) -> Result<Subscription, BuildError> {
+    let kind = options.kind();
+    let handler: Box<dyn Handler> = options.open(place).map_err(|error| BuildError::new(error.to_string()))?;
+    Ok(Subscription {
+        name: format!("{}:{}:{}", plan.task.id, plan.name, kind.name).into(),
+        kind: kind.name.into(),
+        handler,
+        external: kind.external,
+    })
+}

@@ -1,0 +1,274 @@
+//! What runs of an alert: rows and batches come, levels are remembered, events are said.
+
+use std::sync::Arc;
+
+use alert::{EventData, EventState, Inhibitor, Level};
+use model::{BatchHead, GroupId, Name, Row, Slab, Time, write_series_lossy};
+
+use super::{
+    augment::{Augment, Said},
+    flapping::{Flapping, Thresholds},
+    history::{History, Rules, Step, Verdict},
+    levels::Levels,
+    message::{Happening, Messages, Subject, Texts},
+    publish::Publisher,
+};
+use crate::{Cx, LogLevel, PerGroup, StatName};
+
+const TRIGGERED: StatName = "alerts_triggered";
+const INHIBITED: StatName = "alerts_inhibited";
+/// By level.
+const TRIGGERED_AT: [StatName; 4] = ["oks_triggered", "infos_triggered", "warns_triggered", "crits_triggered"];
+
+pub(super) struct Watch {
+    pub(super) levels: Levels,
+    pub(super) rules: Rules,
+    pub(super) flapping: Option<Thresholds>,
+    /// The lowest level of a batch counts.
+    pub(super) all: bool,
+    pub(super) messages: Messages,
+    pub(super) augment: Augment,
+    pub(super) inhibits: Vec<Inhibits>,
+    pub(super) category: Arc<str>,
+    pub(super) task: Arc<str>,
+    pub(super) publisher: Publisher,
+    /// What few alerts need of a group.
+    pub(super) extras: Slab<Extra>,
+}
+
+/// What an alert that is not OK holds back.
+pub(super) struct Inhibits {
+    pub(super) category: Arc<str>,
+    pub(super) tags: Vec<Name>,
+}
+
+/// What few alerts need of a group.
+pub(super) struct Extra {
+    flapping: Option<Flapping>,
+    inhibitors: Box<[Inhibitor]>,
+}
+
+/// An event on its way.
+struct Occasion<'a> {
+    subject: Subject<'a>,
+    what: Happening<'a>,
+    rows: &'a [Row],
+}
+
+impl Watch {
+    /// A group's first row: what its topic knows of it is taken up.
+    #[cold]
+    fn meet(&mut self, history: &mut History, subject: &Subject<'_>, cx: &mut Cx<'_>) {
+        let known = if self.publisher.has_readers() && self.publisher.knows_anything() {
+            match self.messages.draft(subject, None, cx.schema).id() {
+                Ok(id) => self.publisher.known(&id),
+                Err(error) => {
+                    cx.row_error(error);
+                    None
+                }
+            }
+        } else {
+            None
+        };
+        history.meet(known);
+        if self.flapping.is_none() && self.inhibits.is_empty() {
+            return;
+        }
+        let mut extra = self.extra(subject.group, cx);
+        if history.level() != Level::Ok {
+            if let (Some(flapping), Some(thresholds)) = (&mut extra.flapping, &self.flapping) {
+                flapping.add(history.level(), thresholds);
+            }
+            extra.inhibitors.iter().for_each(|inhibitor| inhibitor.set(true));
+        }
+        self.extras.insert(subject.group, extra);
+    }
+
+    fn extra(&self, group: GroupId, cx: &Cx<'_>) -> Extra {
+        let tags = cx.schema.group(group).tags();
+        let value = |key: Name| tags.iter().find(|tag| tag.0 == key).map_or("", |tag| cx.schema.text(tag.1));
+        let inhibitor = |inhibits: &Inhibits| {
+            let tags = inhibits.tags.iter().map(|&key| (cx.schema.text(key).into(), value(key).into())).collect();
+            cx.host.topics().inhibitors().add(Arc::clone(&inhibits.category), tags)
+        };
+        Extra {
+            flapping: self.flapping.as_ref().map(Flapping::new),
+            inhibitors: self.inhibits.iter().map(inhibitor).collect(),
+        }
+    }
+
+    /// Remember a level of a group and decide what comes of it.
+    #[inline]
+    fn step(&mut self, history: &mut History, group: GroupId, level: Level, time: Time, batch: bool) -> Verdict {
+        if self.flapping.is_none() && self.inhibits.is_empty() {
+            return history.add(Step { level, time, flaps: false, batch }, &self.rules);
+        }
+        let Some(extra) = self.extras.get_mut(group) else { return Verdict::Silent };
+        let flaps = match (&mut extra.flapping, &self.flapping) {
+            (Some(flapping), Some(thresholds)) => flapping.add(level, thresholds),
+            _ => false,
+        };
+        let verdict = history.add(Step { level, time, flaps, batch }, &self.rules);
+        if verdict != Verdict::Silent {
+            extra.inhibitors.iter().for_each(|inhibitor| inhibitor.set(level != Level::Ok));
+        }
+        verdict
+    }
+
+    /// Write the texts of an event and publish it. None if that was not possible: the row is lost, the task goes on.
+    fn say(&mut self, occasion: &Occasion<'_>, cx: &mut Cx<'_>) -> Option<Said> {
+        match self.try_to_say(occasion, cx) {
+            Ok(said) => Some(said),
+            Err(error) => {
+                cx.row_error(error);
+                None
+            }
+        }
+    }
+
+    fn try_to_say(&mut self, occasion: &Occasion<'_>, cx: &mut Cx<'_>) -> Result<Said, gotemplate::Error> {
+        let Occasion { subject, what, .. } = occasion;
+        let inhibitors = cx.host.topics().inhibitors();
+        let inhibited = inhibitors.is_active() && inhibitors.is_inhibited(&self.category, &subject.texts(cx.schema));
+        // Nobody reads what nobody is told, so it is not written.
+        let told = !inhibited && self.publisher.has_readers();
+        let tags = if told { subject.texts(cx.schema) } else { Texts::new() };
+        let empty: Arc<str> = Arc::default();
+        let (mut id, mut message, mut details) = (empty.clone(), empty.clone(), empty);
+        if told || self.augment.wants_id() || self.augment.wants_message() {
+            let mut draft = self.messages.draft(subject, told.then_some(&tags), cx.schema);
+            id = draft.id()?;
+            if told || self.augment.wants_message() {
+                message = draft.message(&id, what, cx)?;
+            }
+            if told {
+                details = draft.details(&id, &message, what, cx)?;
+            }
+        }
+        let said = Said { id, message, level: what.level, duration: what.duration };
+        if inhibited {
+            cx.stat(INHIBITED, 1);
+            return Ok(said);
+        }
+        cx.stat(TRIGGERED, 1);
+        cx.stat(TRIGGERED_AT[what.level as usize], 1);
+        if told {
+            let state = EventState {
+                id: Arc::clone(&said.id),
+                message: Arc::clone(&said.message),
+                details,
+                time: what.time,
+                duration: what.duration,
+                level: what.level,
+            };
+            let data = self.data(occasion, tags, cx);
+            self.publisher.publish(state, data, cx);
+        }
+        Ok(said)
+    }
+
+    fn data(&self, occasion: &Occasion<'_>, tags: Texts, cx: &Cx<'_>) -> Arc<EventData> {
+        let Occasion { subject, what, rows } = occasion;
+        let (schema, frame) = (cx.schema, &*cx.frame);
+        let fields = schema.shape(what.row.shape).sorted().map(|(index, name, field_type)| {
+            (schema.text(name).into(), frame.value(frame.word(what.row, index), field_type))
+        });
+        let mut series = String::with_capacity(128 + rows.len() * 48);
+        write_series_lossy(schema, frame, subject.name, subject.tags, rows, &mut series);
+        Arc::new(EventData {
+            name: schema.text(subject.name).into(),
+            task_name: Arc::clone(&self.task),
+            category: Arc::clone(&self.category),
+            group: schema.group_text(subject.group).into(),
+            tags,
+            fields: fields.collect(),
+            recoverable: !self.rules.no_recoveries,
+            series: series.into(),
+        })
+    }
+
+    /// The level of a batch, and the row that decides.
+    fn of_batch<'r>(&mut self, rows: &'r [Row], current: Level, cx: &mut Cx<'_>) -> Option<(Level, &'r Row)> {
+        let mut highest: Option<(Level, &Row)> = None;
+        let mut lowest = Level::Critical;
+        for row in rows {
+            let level = self.levels.of(row, current, cx);
+            lowest = lowest.min(level);
+            if highest.is_none_or(|(known, _)| level > known) {
+                highest = Some((level, row));
+            }
+        }
+        highest.map(|(level, row)| (if self.all { lowest } else { level }, row))
+    }
+}
+
+impl PerGroup for Watch {
+    type Group = History;
+
+    fn open(&mut self, _group: GroupId, _cx: &mut Cx<'_>) -> History {
+        History::default()
+    }
+
+    #[inline]
+    fn point(&mut self, history: &mut History, row: Row, cx: &mut Cx<'_>) {
+        if !history.is_met() {
+            let series = cx.schema.series(row.series);
+            self.meet(history, &Subject { name: series.name(), group: row.group, tags: series.tags() }, cx);
+        }
+        let level = self.levels.of(&row, history.level(), cx);
+        let Verdict::Event { duration } = self.step(history, row.group, level, row.time, false) else { return };
+        let series = cx.schema.series(row.series);
+        let subject = Subject { name: series.name(), group: row.group, tags: series.tags() };
+        let what = Happening { level, time: row.time, duration, row: &row };
+        if let Some(said) = self.say(&Occasion { subject, what, rows: &[row] }, cx) {
+            let row = self.augment.point(row, &said, cx);
+            cx.emit(row);
+        }
+    }
+
+    fn batch(&mut self, history: &mut History, head: BatchHead, rows: &[Row], cx: &mut Cx<'_>) {
+        let subject = Subject { name: head.name, group: head.group, tags: cx.schema.group(head.group).tags() };
+        if !history.is_met() {
+            self.meet(history, &subject, cx);
+        }
+        let Some((level, row)) = self.of_batch(rows, history.level(), cx) else { return };
+        let time = if self.all || level == Level::Ok { head.tmax } else { row.time };
+        let Verdict::Event { duration } = self.step(history, head.group, level, time, true) else { return };
+        let what = Happening { level, time, duration, row };
+        let Some(said) = self.say(&Occasion { subject, what, rows }, cx) else { return };
+        if self.augment.is_nothing() {
+            cx.emit_batch(head, rows);
+        } else {
+            let (head, rows) = self.augment.batch(head, rows, &said, cx);
+            cx.emit_batch(head, &rows);
+        }
+    }
+
+    fn delete(&mut self, _history: Option<History>, id: GroupId, cx: &mut Cx<'_>) {
+        self.extras.remove(id);
+        cx.emit_delete_group(id);
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        if let Some(error) = self.messages.hopeless() {
+            cx.log(LogLevel::Warn, &format!("no event will be told, since its details cannot be written: {error}"));
+        }
+        self.publisher.start();
+    }
+
+    fn finish(&mut self, _groups: &mut Slab<History>, _cx: &mut Cx<'_>) {
+        self.publisher.close();
+        self.extras = Slab::default();
+    }
+
+    /// What it inhibits may be an alert of the same task.
+    fn one_by_one(&self) -> bool {
+        !self.inhibits.is_empty()
+    }
+
+    fn stats(&self) -> &'static [StatName] {
+        const ALL: [StatName; 6] =
+            [TRIGGERED, INHIBITED, TRIGGERED_AT[0], TRIGGERED_AT[1], TRIGGERED_AT[2], TRIGGERED_AT[3]];
+        &ALL
+    }
+}
