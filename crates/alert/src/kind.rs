@@ -194,6 +194,7 @@ impl HandlerOptions {
     /// # Errors
     /// If the options do not fit together, or the kind cannot send.
     pub fn open(&self, place: &Place) -> Result<Box<dyn Handler>, OpenError> {
+        self.check()?;
         (self.kind.open)(&*self.values, place)
     }
 }

@@ -8,8 +8,7 @@ use model::{FieldType, Frame, GroupId, Row, Schema, SeriesId, ShapeId, Words};
 use tickscript::ast::{Call, Expr, ExprKind};
 use tickscript::{ParseError, parse_lambda, rewrite};
 
-use crate::testing::event;
-use crate::{Event, Level};
+use crate::{Event, EventData, EventState, Level};
 
 /// An expression over the level, change, measurement, task, duration and tags of an event.
 pub struct Matcher {
@@ -138,7 +137,7 @@ impl Matcher {
     /// Evaluates it once with an empty event: wrong types and unknown functions are the same for all events.
     fn try_out(&mut self) -> Result<(), MatchError> {
         use EvalError::{Function, Mismatch, Operator, Result as Unexpected, Signature, Type as WrongType, Unary};
-        let outcome = self.eval(&event("", "", Level::Ok));
+        let outcome = self.eval(&blank());
         self.state = State::default();
         match outcome {
             Err(
@@ -159,6 +158,14 @@ impl std::fmt::Debug for Matcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Matcher").field(&self.text).finish()
     }
+}
+
+/// An event with nothing in it.
+fn blank() -> Event {
+    let empty: Arc<str> = Arc::from("");
+    let (message, details) = (empty.clone(), empty.clone());
+    let state = EventState { id: empty.clone(), message, details, time: 0, duration: 0, level: Level::Ok };
+    Event::new(empty, state, EventData::default())
 }
 
 /// Puts fields in the place of functions and numbers in that of levels; the name of what is neither.
@@ -184,7 +191,7 @@ fn replace(expr: &mut Expr) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::EventData;
+    use crate::testing::event;
 
     fn example() -> Event {
         let mut event = event("t", "id", Level::Warning);

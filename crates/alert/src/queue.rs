@@ -161,7 +161,7 @@ impl Queue {
         let (sender, receiver) = mpsc::channel(options.capacity.max(1));
         let (closing, deadline) = watch::channel(None);
         let counters = Arc::new(Counters::default());
-        let worker = Worker { name, handler, counters: counters.clone(), options };
+        let worker = Worker { name, handler, counters: counters.clone(), options, closing: deadline.clone() };
         let ticket = workers.ticket();
         runtime.spawn(async move {
             worker.run(receiver, deadline).await;
@@ -200,6 +200,7 @@ struct Worker {
     handler: Box<dyn Handler>,
     counters: Arc<Counters>,
     options: QueueOptions,
+    closing: watch::Receiver<Option<Instant>>,
 }
 
 impl Worker {
@@ -256,7 +257,9 @@ impl Worker {
                 }
                 Outcome::Retry { why, after } => {
                     failures += 1;
-                    (why, self.options.retry.pause(failures, after, random()))
+                    // Who is asked to end waits no more: each event that is left is tried once.
+                    let closing = self.closing.borrow().is_some();
+                    (why, if closing { None } else { self.options.retry.pause(failures, after, random()) })
                 }
                 Outcome::GiveUp(why) => (why, None),
             };
@@ -269,7 +272,10 @@ impl Worker {
                 handler = %self.name, topic = %event.topic, event = %event.state.id, why,
                 "handler failed, will try again in {:.1}s", pause.as_secs_f64()
             );
-            sleep(pause).await;
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = self.closing.wait_for(Option::is_some) => {}
+            }
             Counters::add(&self.counters.retried);
         }
         self.counters.queued.fetch_sub(1, Ordering::Relaxed);
@@ -340,13 +346,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn events_are_tried_again_in_order_and_given_up_at_the_end() {
         let handler = Flaky { fails: 2, ..Flaky::default() };
-        let (queue, workers) = start(&handler, QueueOptions { flush_limit: Duration::MAX / 4, ..Default::default() });
+        let (queue, workers) = start(&handler, QueueOptions::default());
         for id in ["a", "bad", "b"] {
             push(&queue, id).unwrap();
         }
+        sleep(Duration::from_secs(60)).await;
         let counters = queue.counters.clone();
         drop(queue);
-        assert!(workers.ended(Duration::from_secs(3600)).await);
+        assert!(workers.ended(Duration::from_secs(1)).await);
         assert_eq!(*handler.got.lock().unwrap(), ["a", "b"]);
         assert_eq!(counters.counts(), Counts { queued: 0, sent: 2, retried: 2, failed: 1, dropped: 0 });
     }
@@ -354,12 +361,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn retrying_has_an_end() {
         let handler = Flaky { fails: usize::MAX, ..Flaky::default() };
-        let (queue, workers) = start(&handler, QueueOptions { flush_limit: Duration::MAX / 4, ..Default::default() });
+        let (queue, _workers) = start(&handler, QueueOptions::default());
         push(&queue, "a").unwrap();
+        sleep(Duration::from_secs(3600)).await;
+        assert_eq!(queue.counts(), Counts { retried: 5, failed: 1, ..Counts::default() });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_queue_waits_for_no_retry() {
+        let handler = Flaky { fails: usize::MAX, ..Flaky::default() };
+        let (queue, workers) = start(&handler, QueueOptions::default());
+        for id in ["a", "b"] {
+            push(&queue, id).unwrap();
+        }
+        sleep(Duration::from_millis(1)).await;
         let counters = queue.counters.clone();
         drop(queue);
-        assert!(workers.ended(Duration::from_secs(3600)).await);
-        assert_eq!(counters.counts(), Counts { retried: 5, failed: 1, ..Counts::default() });
+        assert!(workers.ended(Duration::from_millis(100)).await);
+        assert_eq!(counters.counts(), Counts { retried: 1, failed: 2, ..Counts::default() });
     }
 
     #[tokio::test(start_paused = true)]

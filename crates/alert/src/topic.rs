@@ -12,6 +12,8 @@ use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Matcher, Outco
 /// A topic's state and subscribers; the lock around it is the caller's.
 #[derive(Default)]
 pub(crate) struct Topic {
+    /// Whether it is there for others. A closed one only keeps its subscribers for the next time.
+    pub(crate) open: bool,
     events: HashMap<Arc<str>, EventState>,
     /// How many events are at each level.
     at_level: [usize; 4],
@@ -45,13 +47,20 @@ pub(crate) struct Inline {
 }
 
 impl Topic {
-    /// The states of a topic that was closed or of another run.
+    /// Takes up the states of before it was closed, or of another run.
     pub(crate) fn restore(&mut self, states: Vec<EventState>) {
         self.events.clear();
         self.at_level = [0; 4];
         for state in states {
             self.update(state);
         }
+        self.open = true;
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.restore(Vec::new());
+        self.collected = 0;
+        self.open = false;
     }
 
     /// The level of the worst event.

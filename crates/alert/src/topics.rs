@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -23,13 +23,15 @@ pub enum Delivery {
 
 /// All topics. Made once, shared by all tasks and the HTTP API.
 pub struct Topics {
-    topics: RwLock<HashMap<Arc<str>, Arc<Mutex<Topic>>>>,
+    topics: RwLock<HashMap<Arc<str>, Entry>>,
     store: Arc<dyn TopicStore>,
     delivery: Delivery,
     workers: Workers,
     inhibitors: Inhibitors,
     next_handler: AtomicU64,
 }
+
+type Entry = Arc<Mutex<Topic>>;
 
 /// Names a handler of a topic, in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,9 +103,8 @@ impl Topics {
     /// # Errors
     /// If a handler's queue is full. The state is kept and the other handlers have got the event all the same.
     pub fn collect(&self, mut event: Event) -> Result<(), TopicError> {
-        let topic = self.ensure(&event.topic);
-        let (event, ways) = {
-            let mut topic = lock(&topic);
+        let topic = event.topic.clone();
+        let (event, ways) = self.with_open(&topic, |topic| {
             topic.collected += 1;
             let before = topic.update(event.state.clone());
             event.previous = before.as_ref().map_or(Level::Ok, |state| state.level);
@@ -115,11 +116,12 @@ impl Topics {
             });
             if let Delivery::Workers(..) = self.delivery {
                 // Within the lock, so that all handlers get the events of a topic in one order.
-                return deliver(&event, wanting);
+                return deliver(&event, wanting).map(|()| (event, Vec::new()));
             }
             let ways: Vec<_> = wanting.map(|(name, way)| (name.clone(), way.clone())).collect();
-            (event, ways)
-        };
+            Ok((event, ways))
+        })?;
+        // Handlers that are called at once may publish to the same topic.
         deliver(&event, ways.iter().map(|(name, way)| (name, way)))
     }
 
@@ -132,11 +134,11 @@ impl Topics {
         }
     }
 
-    /// Makes the topic with the states that the store has, or gives it those if it exists: what an alert node calls
+    /// Makes the topic with the states that the store has, or gives it those if it is there: what an alert node calls
     /// before its first event.
     pub fn open(&self, topic: &str) {
-        let states = self.stored(topic);
-        lock(&self.ensure(topic)).restore(states);
+        let entry = self.entry(topic);
+        lock(&entry).restore(self.stored(topic));
     }
 
     /// Opens all topics that the store knows: what the daemon calls at its start.
@@ -147,14 +149,21 @@ impl Topics {
         }
     }
 
-    /// Ends a topic: its handlers send what waits, and are gone. Its states stay in the store for the next `open`.
+    /// Ends a topic until it is opened again or gets an event. Its states stay in the store, its handlers stay
+    /// subscribed.
     pub fn close(&self, topic: &str) {
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(topic);
+        let mut topics = self.write();
+        let Some(entry) = topics.get(topic).cloned() else { return };
+        let mut entry = lock(&entry);
+        entry.close();
+        if entry.subscribers.is_empty() {
+            topics.remove(topic);
+        }
     }
 
-    /// Ends a topic and forgets its states.
+    /// Ends a topic and its handlers, which send what waits, and forgets its states.
     pub fn delete(&self, topic: &str) {
-        self.close(topic);
+        self.write().remove(topic);
         self.store.delete(topic);
     }
 
@@ -173,57 +182,60 @@ impl Topics {
                 Way::Queue(Arc::new(Queue::start(name.clone(), handler, *options, runtime, &self.workers)))
             }
         };
-        lock(&self.ensure(topic)).subscribers.push(Subscriber { id, name, kind, external, matcher, way });
+        let subscriber = Subscriber { id, name, kind, external, matcher, way };
+        self.with_open(topic, |topic| topic.subscribers.push(subscriber));
         id
     }
 
     /// Ends a handler of a topic: it sends what waits, and is gone. Whether there was one.
     pub fn deregister(&self, topic: &str, handler: HandlerId) -> bool {
-        let Some(topic) = self.get(topic) else { return false };
-        let mut topic = lock(&topic);
-        let before = topic.subscribers.len();
-        topic.subscribers.retain(|subscriber| subscriber.id != handler);
-        topic.subscribers.len() < before
+        let Some(entry) = self.read().get(topic).cloned() else { return false };
+        let mut entry = lock(&entry);
+        let before = entry.subscribers.len();
+        entry.subscribers.retain(|subscriber| subscriber.id != handler);
+        entry.subscribers.len() < before
     }
 
     /// The last state of an event, if the topic is open and knows it.
     pub fn event_state(&self, topic: &str, id: &str) -> Option<EventState> {
-        lock(&*self.get(topic)?).state(id).cloned()
+        self.if_open(topic, |topic| topic.state(id).cloned())?
     }
 
     /// Sets the state of an event without telling any handler.
     pub fn update_event(&self, topic: &str, state: EventState) {
-        let topic_state = self.ensure(topic);
-        let mut topic_state = lock(&topic_state);
-        self.store.save(topic, &state.id, (state.level != Level::Ok).then_some(&state));
-        topic_state.update(state);
+        self.with_open(topic, |entry| {
+            self.store.save(topic, &state.id, (state.level != Level::Ok).then_some(&state));
+            entry.update(state);
+        });
     }
 
     /// One open topic.
     pub fn topic(&self, topic: &str) -> Option<TopicStatus> {
-        let id: Arc<str> = topic.into();
-        self.get(topic).map(|topic| status(id, &topic))
+        self.if_open(topic, |entry| status(topic.into(), entry))
     }
 
     /// The open topics at this level or worse, by id. Choosing by a pattern is left to who shows them.
     pub fn list(&self, min_level: Level) -> Vec<TopicStatus> {
         let topics: Vec<_> = self.read().iter().map(|(id, topic)| (id.clone(), topic.clone())).collect();
-        let mut list: Vec<_> = topics.into_iter().map(|(id, topic)| status(id, &topic)).collect();
-        list.retain(|topic| topic.level >= min_level);
+        let open = topics.into_iter().filter_map(|(id, topic)| {
+            let topic = lock(&topic);
+            topic.open.then(|| status(id, &topic))
+        });
+        let mut list: Vec<_> = open.filter(|topic| topic.level >= min_level).collect();
         list.sort_by(|a, b| a.id.cmp(&b.id));
         list
     }
 
     /// The events of an open topic at this level or worse, worst first, then by id.
     pub fn events(&self, topic: &str, min_level: Level) -> Option<Vec<EventState>> {
-        self.get(topic).map(|topic| lock(&topic).states(min_level))
+        self.if_open(topic, |topic| topic.states(min_level))
     }
 
     /// The handlers of a topic, in the order in which they came.
     pub fn handlers(&self, topic: &str) -> Vec<HandlerStatus> {
-        let Some(topic) = self.get(topic) else { return Vec::new() };
-        let topic = lock(&topic);
-        let statuses = topic.subscribers.iter().map(|subscriber| HandlerStatus {
+        let Some(entry) = self.read().get(topic).cloned() else { return Vec::new() };
+        let entry = lock(&entry);
+        let statuses = entry.subscribers.iter().map(|subscriber| HandlerStatus {
             id: subscriber.id,
             name: subscriber.name.clone(),
             kind: subscriber.kind.clone(),
@@ -234,31 +246,41 @@ impl Topics {
 
     /// Ends all topics and waits for their handlers; whether all events were sent or given up within the limit.
     pub async fn shutdown(&self, limit: Duration) -> bool {
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.write().clear();
         self.workers.ended(limit).await
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Arc<str>, Arc<Mutex<Topic>>>> {
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<Arc<str>, Entry>> {
         self.topics.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn get(&self, topic: &str) -> Option<Arc<Mutex<Topic>>> {
-        self.read().get(topic).cloned()
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Arc<str>, Entry>> {
+        self.topics.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The topic, with what the store has of it if it is made now.
-    fn ensure(&self, topic: &str) -> Arc<Mutex<Topic>> {
-        if let Some(topic) = self.get(topic) {
-            return topic;
+    /// The topic, made now if it is new, not opened.
+    fn entry(&self, topic: &str) -> Entry {
+        if let Some(entry) = self.read().get(topic) {
+            return entry.clone();
         }
-        let states = self.stored(topic);
-        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-        let made = topics.entry(topic.into()).or_insert_with(|| {
-            let mut topic = Topic::default();
-            topic.restore(states);
-            Arc::new(Mutex::new(topic))
-        });
-        made.clone()
+        self.write().entry(topic.into()).or_default().clone()
+    }
+
+    /// Does something with a topic, which is opened before if it is not.
+    fn with_open<R>(&self, topic: &str, act: impl FnOnce(&mut Topic) -> R) -> R {
+        let entry = self.entry(topic);
+        let mut entry = lock(&entry);
+        if !entry.open {
+            entry.restore(self.stored(topic));
+        }
+        act(&mut entry)
+    }
+
+    /// Does something with a topic if it is open.
+    fn if_open<R>(&self, topic: &str, act: impl FnOnce(&Topic) -> R) -> Option<R> {
+        let entry = self.read().get(topic).cloned()?;
+        let entry = lock(&entry);
+        entry.open.then(|| act(&entry))
     }
 
     fn stored(&self, topic: &str) -> Vec<EventState> {
@@ -273,8 +295,7 @@ fn lock(topic: &Mutex<Topic>) -> MutexGuard<'_, Topic> {
     topic.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn status(id: Arc<str>, topic: &Mutex<Topic>) -> TopicStatus {
-    let topic = lock(topic);
+fn status(id: Arc<str>, topic: &Topic) -> TopicStatus {
     TopicStatus { id, level: topic.level(), collected: topic.collected }
 }
 
@@ -375,6 +396,23 @@ mod tests {
         next.delete("t");
         next.open("t");
         assert_eq!(next.topic("t").unwrap(), TopicStatus { id: "t".into(), level: Level::Ok, collected: 0 });
+    }
+
+    #[test]
+    fn a_closed_topic_keeps_its_handlers_out_of_sight() {
+        let topics = Topics::new(Delivery::Inline, Arc::new(MemoryStore::default()));
+        let collector = Collector::default();
+        topics.register("t", collector.subscription("c"));
+        topics.collect(event("t", "a", Level::Critical)).unwrap();
+        topics.close("t");
+        assert_eq!((topics.topic("t"), topics.list(Level::Ok).len()), (None, 0));
+        assert_eq!(topics.events("t", Level::Ok), None);
+        assert_eq!(topics.handlers("t").len(), 1);
+        topics.collect(event("t", "a", Level::Warning)).unwrap();
+        assert_eq!(topics.topic("t").unwrap().collected, 1);
+        assert_eq!(collector.events()[1].previous, Level::Critical);
+        topics.delete("t");
+        assert!(topics.handlers("t").is_empty());
     }
 
     #[test]
