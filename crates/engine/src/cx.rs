@@ -42,7 +42,10 @@ impl Counters {
 pub struct NodeStats {
     pub name: String,
     pub collected: AtomicU64,
-    pub emitted: AtomicU64,
+    /// What went over each edge to a child.
+    pub processed: AtomicU64,
+    /// How many children read it.
+    pub children: u32,
     pub errors: AtomicU64,
     /// -1: does not apply.
     pub cardinality: AtomicI64,
@@ -50,13 +53,19 @@ pub struct NodeStats {
 }
 
 impl NodeStats {
-    pub(crate) fn new(name: &str, stats: &[StatName]) -> NodeStats {
+    pub(crate) fn new(name: &str, stats: &[StatName], children: usize) -> NodeStats {
         NodeStats {
             name: name.to_string(),
+            children: children as u32,
             cardinality: AtomicI64::new(-1),
             extra: stats.iter().map(|&stat| (stat, AtomicI64::new(0))).collect(),
             ..NodeStats::default()
         }
+    }
+
+    /// What it handed on, to all children together.
+    pub fn emitted(&self) -> u64 {
+        self.processed.load(Ordering::Relaxed) * u64::from(self.children)
     }
 
     /// Its statistics by name, as drawings and the API show them; counters of time are texts of Go's durations.
@@ -75,7 +84,7 @@ impl NodeStats {
 
     pub(crate) fn publish(&self, counters: &Counters, cardinality: Option<usize>) {
         self.collected.store(counters.collected, Ordering::Relaxed);
-        self.emitted.store(counters.emitted, Ordering::Relaxed);
+        self.processed.store(counters.emitted, Ordering::Relaxed);
         self.errors.store(counters.errors, Ordering::Relaxed);
         self.cardinality.store(cardinality.map_or(-1, |n| n as i64), Ordering::Relaxed);
         for (stat, value) in &self.extra {

@@ -78,7 +78,7 @@ pub fn dot_with_stats(
             let _ = writeln!(out, "\n{} [{values}];", stats[node].name);
         }
         for &(_, child) in edges.iter().filter(|edge| edge.0 == node) {
-            let processed = stats[node].emitted.load(Ordering::Relaxed);
+            let processed = stats[node].processed.load(Ordering::Relaxed);
             let key = if labels { "label=\"processed=" } else { "processed=\"" };
             let _ = writeln!(out, "{} -> {} [{key}{processed}\"];", stats[node].name, stats[child].name);
         }

@@ -16,15 +16,22 @@ pub struct Diagnostic {
     pub span: Span,
     pub message: String,
     pub hint: Option<String>,
+    /// It is about the dialect of v0.2.
+    pub deprecation: bool,
 }
 
 impl Diagnostic {
     pub fn error(span: Span, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Error, span, message: message.into(), hint: None }
+        Diagnostic { severity: Severity::Error, span, message: message.into(), hint: None, deprecation: false }
     }
 
     pub fn warning(span: Span, message: impl Into<String>) -> Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(span, message) }
+    }
+
+    /// A warning that the script is of the old dialect.
+    pub fn deprecated(span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { deprecation: true, ..Diagnostic::warning(span, message) }
     }
 
     #[must_use]

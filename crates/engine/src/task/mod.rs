@@ -53,11 +53,16 @@ pub struct Task {
 impl Task {
     /// A task of these parts, parents before children.
     pub fn new(info: Arc<TaskInfo>, schema: Arc<Schema>, host: Arc<dyn Host>, parts: Vec<Part>) -> Task {
-        let chunk = if parts.iter().any(|part| part.parents.len() > 1) { 1 } else { CHUNK };
+        let chunk = if parts.iter().any(|part| part.parents.len() > 1 || part.node.one_by_one()) { 1 } else { CHUNK };
+        let mut children = vec![0; parts.len()];
+        for &parent in parts.iter().flat_map(|part| &part.parents) {
+            children[parent] += 1;
+        }
         let places: Vec<Place> = parts
             .into_iter()
-            .map(|part| Place {
-                stats: Arc::new(NodeStats::new(&part.name, part.node.stats())),
+            .zip(children)
+            .map(|(part, children)| Place {
+                stats: Arc::new(NodeStats::new(&part.name, part.node.stats(), children)),
                 node: part.node,
                 name: part.name,
                 parents: part.parents,

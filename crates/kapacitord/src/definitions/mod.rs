@@ -263,13 +263,13 @@ fn refused(error: &DefineError) -> Refused {
     Refused::bad(error.to_string())
 }
 
-/// Remarks on a script, for its author and the log.
+/// Remarks on a script: all go to the log, those on the dialect to the answer, too, where other programs expect none.
 fn warnings(task: &Task, defined: &Defined) -> Vec<String> {
-    let texts: Vec<String> = defined.warnings.iter().map(|warning| warning.render(&task.raw_script)).collect();
     for warning in &defined.warnings {
         tracing::warn!(task = task.id, "{}", warning.message);
     }
-    texts
+    let dialect = defined.warnings.iter().filter(|warning| warning.deprecation);
+    dialect.map(|warning| warning.render(&task.raw_script)).collect()
 }
 
 /// The daemon's clock, for what is stored: nanoseconds since 1970.

@@ -117,7 +117,7 @@ fn stats(running: &Running, task_type: TaskType) -> ExecutionStats {
     let node_stats = running.stats.iter().skip(first).map(|node| {
         let mut values: std::collections::BTreeMap<String, Json> = [
             ("collected", node.collected.load(Ordering::Relaxed)),
-            ("emitted", node.emitted.load(Ordering::Relaxed)),
+            ("emitted", node.emitted()),
             ("errors", node.errors.load(Ordering::Relaxed)),
             ("avg_exec_time_ns", 0),
         ]

@@ -10,11 +10,11 @@ mod write;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use engine::{Origin, Tasks};
-use model::Schema;
+use model::{Name, Row, Schema};
 
 pub use routes::router;
 
@@ -37,35 +37,69 @@ pub struct Api {
     pub log_level: crate::logging::LevelHandle,
 }
 
-/// Points received by database and retention policy.
+/// Points received by database, retention policy and measurement.
 #[derive(Default)]
 pub struct Ingress {
-    counts: Mutex<HashMap<Arc<Origin>, Arc<Count>>>,
+    origins: Mutex<HashMap<Arc<Origin>, Arc<Received>>>,
 }
 
-/// One database's count, with its name shared by all its writes.
-pub struct Count {
+/// What one database and retention policy received; its names are shared by all its writes.
+pub struct Received {
     pub origin: Arc<Origin>,
-    pub points: AtomicU64,
+    points: Mutex<HashMap<Name, u64>>,
 }
 
 impl Ingress {
-    /// The count of a database and retention policy. Beyond a bound new ones are not remembered.
-    pub fn of(&self, origin: Origin) -> Arc<Count> {
+    /// What is known of a database and retention policy. Beyond a bound new ones are not remembered.
+    pub fn of(&self, origin: Origin) -> Arc<Received> {
         const MOST: usize = 10_000;
-        let mut counts = self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(count) = counts.get(&origin) {
-            return Arc::clone(count);
+        let mut origins = lock(&self.origins);
+        if let Some(received) = origins.get(&origin) {
+            return Arc::clone(received);
         }
         let origin = Arc::new(origin);
-        let count = Arc::new(Count { origin: Arc::clone(&origin), points: AtomicU64::new(0) });
-        if counts.len() < MOST {
-            counts.insert(origin, Arc::clone(&count));
+        let received = Arc::new(Received { origin: Arc::clone(&origin), points: Mutex::default() });
+        if origins.len() < MOST {
+            origins.insert(origin, Arc::clone(&received));
         }
-        count
+        received
     }
 
-    pub fn all(&self) -> Vec<Arc<Count>> {
-        self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values().cloned().collect()
+    /// Origin, measurement and points of all that was received.
+    pub fn all(&self) -> Vec<(Arc<Origin>, Name, u64)> {
+        let origins: Vec<Arc<Received>> = lock(&self.origins).values().cloned().collect();
+        let mut all = Vec::new();
+        for received in origins {
+            let points = lock(&received.points);
+            all.extend(points.iter().map(|(name, count)| (Arc::clone(&received.origin), *name, *count)));
+        }
+        all
     }
+}
+
+impl Received {
+    /// Count the rows of a write by their measurements.
+    pub fn count(&self, schema: &Schema, rows: &[Row]) {
+        const MOST: usize = 100_000;
+        let mut points = lock(&self.points);
+        let mut add = |name: Name, run: u64| {
+            if run > 0 && (points.len() < MOST || points.contains_key(&name)) {
+                *points.entry(name).or_default() += run;
+            }
+        };
+        let (mut name, mut run) = (Name::EMPTY, 0);
+        for row in rows {
+            let next = schema.series(row.series).name();
+            if next != name {
+                add(name, run);
+                (name, run) = (next, 0);
+            }
+            run += 1;
+        }
+        add(name, run);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

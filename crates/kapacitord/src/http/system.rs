@@ -45,14 +45,14 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
         let tags = tags.into_iter().chain([host]).chain(ids).map(|(key, value)| (key.to_string(), value)).collect();
         kapacitor.insert(id, Stat { name: name.to_string(), tags, values });
     };
-    for count in api.ingress.all() {
+    for (origin, measurement, points) in api.ingress.all() {
         let tags = vec![
-            ("database", count.origin.database.clone()),
-            ("retention_policy", count.origin.retention_policy.clone()),
-            ("measurement", String::new()),
+            ("database", origin.database.clone()),
+            ("retention_policy", origin.retention_policy.clone()),
+            ("measurement", api.schema.text(measurement).to_string()),
             ("task_master", "main".to_string()),
         ];
-        let values = [("points_received".to_string(), json!(count.points.load(Ordering::Relaxed)))];
+        let values = [("points_received".to_string(), json!(points))];
         add("ingress", tags, values.into_iter().collect());
     }
     for task in api.running.names() {
@@ -65,7 +65,7 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
             ];
             let mut values = Map::new();
             values.insert("collected".into(), json!(node.collected.load(Ordering::Relaxed)));
-            values.insert("emitted".into(), json!(node.emitted.load(Ordering::Relaxed)));
+            values.insert("emitted".into(), json!(node.emitted()));
             values.insert("errors".into(), json!(node.errors.load(Ordering::Relaxed)));
             values.insert("working_cardinality".into(), json!(node.cardinality.load(Ordering::Relaxed).max(0)));
             // A text: Telegraf's plugin insists on it.

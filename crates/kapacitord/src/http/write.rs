@@ -1,9 +1,6 @@
 //! `POST /write`: line protocol in, parsed once, handed to every task that wants some of it.
 
-use std::{
-    io::Read,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{io::Read, sync::Arc};
 
 use axum::{
     body::Bytes,
@@ -62,9 +59,9 @@ pub(super) async fn write(
         policy => policy,
     };
     let origin = Origin { database: params.get("db").to_string(), retention_policy: retention_policy.to_string() };
-    let count = api.ingress.of(origin);
-    count.points.fetch_add(rows.len() as u64, Ordering::Relaxed);
-    let write = Write { origin: Arc::clone(&count.origin), rows, words: Arc::new(words) };
+    let received = api.ingress.of(origin);
+    received.count(&api.schema, &rows);
+    let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words) };
     api.running.write(&Arc::new(write), Some(Arc::new(held)));
     nothing()
 }
