@@ -16,8 +16,9 @@ mod influxdb_out;
 mod influxql;
 mod kapacitor_loopback;
 mod log;
-mod relabel;
 mod noop;
+mod query;
+mod relabel;
 mod retag;
 mod sample;
 mod shift;
@@ -32,6 +33,7 @@ mod window;
 pub(crate) use dimension::{Dimension, dimensions, grouping_of};
 pub(crate) use expression::{both, compiled};
 pub use from::From;
+pub use query::Query;
 pub use source::{Batch, Stream};
 
 use crate::define::{NodeSpec, spec};
@@ -50,12 +52,13 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<group_by::GroupBy>(),
         spec::<http_out::HttpOut>(),
         spec::<http_post::HttpPost>(),
-        spec::<noop::NoOp>(),
-        spec::<sample::Sample>(),
-        spec::<shift::Shift>(),
         spec::<influxdb_out::InfluxDbOut>(),
         spec::<kapacitor_loopback::KapacitorLoopback>(),
         spec::<log::Log>(),
+        spec::<noop::NoOp>(),
+        spec::<Query>().after(&["batch"]),
+        spec::<sample::Sample>(),
+        spec::<shift::Shift>(),
         spec::<state_count::StateCount>(),
         spec::<state_duration::StateDuration>(),
         spec::<Stream>().source(),
