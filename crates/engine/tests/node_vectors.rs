@@ -18,8 +18,6 @@ struct Vector {
     /// How many errors nodes count, by their names.
     #[serde(default)]
     node_errors: std::collections::BTreeMap<String, i64>,
-    /// Present if the task ends after the points.
-    then: Option<String>,
     /// Present if the order of the rows is free.
     order: Option<String>,
     /// Present if the task cannot be enabled.
@@ -47,9 +45,8 @@ fn play(vector: &Vector) -> Result<(), String> {
     for point in &vector.points {
         bench.write(point, Precision::Seconds);
     }
-    if vector.then.is_some() {
-        bench.finish();
-    }
+    // Every recording ends with the task.
+    bench.finish();
     let found: Vec<Value> = bench.host.seen().posts.iter().map(|post| series(&post.body)).collect::<Result<_, _>>()?;
     let (mut found, mut expected) = (found, vector.output.clone());
     if vector.order.is_some() {

@@ -2,21 +2,25 @@
 
 mod alert;
 mod change_detect;
+mod combine;
 mod default;
 mod delete;
 mod derivative;
 mod dimension;
 mod eval;
 mod expression;
+mod flatten;
 mod from;
 mod group_by;
 mod http_out;
 mod http_post;
 mod influxdb_out;
 mod influxql;
+mod join;
 mod kapacitor_loopback;
 mod log;
 mod noop;
+mod prefix;
 mod query;
 mod relabel;
 mod retag;
@@ -27,6 +31,7 @@ mod state_count;
 mod state_duration;
 mod state_tracking;
 mod trickle;
+mod union;
 mod where_;
 mod window;
 
@@ -44,15 +49,18 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<alert::Alert>().opens_handlers(),
         spec::<Batch>().source(),
         spec::<change_detect::ChangeDetect>(),
+        spec::<combine::Combine>(),
         spec::<default::Default_>(),
         spec::<delete::Delete>(),
         spec::<derivative::Derivative>(),
         spec::<eval::Eval>(),
+        spec::<flatten::Flatten>(),
         spec::<From>().after(&["stream", "from"]),
         spec::<group_by::GroupBy>(),
         spec::<http_out::HttpOut>(),
         spec::<http_post::HttpPost>(),
         spec::<influxdb_out::InfluxDbOut>(),
+        spec::<join::Join>().takes_nodes(),
         spec::<kapacitor_loopback::KapacitorLoopback>(),
         spec::<log::Log>(),
         spec::<noop::NoOp>(),
@@ -63,6 +71,7 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<state_duration::StateDuration>(),
         spec::<Stream>().source(),
         spec::<trickle::Trickle>(),
+        spec::<union::Union>().takes_nodes(),
         spec::<where_::Where>(),
         spec::<window::Window>(),
     ];

@@ -1,0 +1,143 @@
+//! `|groupBy('host')`: rows divided anew, by other tags.
+
+use std::sync::Arc;
+
+use declare::{Argument, Declaration};
+use model::{BatchHead, Edge, GroupId, Grouping, KeptRows, Row, Schema, Slab, Time, Walk};
+
+use crate::{
+    BuildError, Cx, Definition, Node, Place, Plan,
+    nodes::{Dimension, dimensions, grouping_of},
+};
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct GroupBy {
+    by: Vec<Argument>,
+    exclude: Vec<String>,
+    by_measurement: bool,
+}
+
+impl Definition for GroupBy {
+    const NAME: &'static str = "groupBy";
+    const ID: &'static str = "groupby";
+
+    fn declare(it: Declaration<Self>) -> Declaration<Self> {
+        it.about("Group rows by other tags. The rows of batches are divided when a batch of another time comes.")
+            .variadic("tag", "Tag names to group by, or * for all of them.", |g| &mut g.by)
+            .appends("exclude", "Tags that * does not stand for.", |g| &mut g.exclude)
+            .flag("byMeasurement", "Group by measurement, too.", |g| &mut g.by_measurement)
+            .example("stream |from().measurement('cpu') |groupBy('host', 'cpu')")
+    }
+
+    fn check(&self, _place: &Place<'_>) -> Result<(), String> {
+        let by = dimensions(&self.by).map_err(|error| error.to_string())?;
+        if by.contains(&Dimension::Tag(String::new())) {
+            return Err("groupBy: the name of a tag is empty".to_string());
+        }
+        if !self.exclude.is_empty() && !by.contains(&Dimension::Star) {
+            return Err("groupBy: exclude takes tags out of *, so it goes with groupBy(*)".to_string());
+        }
+        Ok(())
+    }
+
+    fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
+        let by = dimensions(&self.by).map_err(|error| BuildError::new(error.to_string()))?;
+        let grouping = |by_name| grouping_of(plan.schema, &by, &self.exclude, by_name);
+        Ok(Box::new(GroupByNode {
+            plain: grouping(self.by_measurement),
+            by_name: grouping(true),
+            last: (GroupId::NIL, false),
+            time: None,
+            held: Vec::new(),
+            places: Slab::default(),
+            rows: Vec::new(),
+        }))
+    }
+}
+
+struct GroupByNode {
+    plain: Arc<Grouping>,
+    /// For what comes grouped by measurement: it stays so.
+    by_name: Arc<Grouping>,
+    /// Whether this group was grouped by measurement.
+    last: (GroupId, bool),
+    /// The time of the batches held.
+    time: Option<Time>,
+    /// Batches of that time, divided.
+    held: Vec<(BatchHead, KeptRows)>,
+    /// Where a group is among them.
+    places: Slab<usize>,
+    rows: Vec<Row>,
+}
+
+impl GroupByNode {
+    #[inline]
+    fn grouping(&mut self, schema: &Schema, group: GroupId) -> &Grouping {
+        if self.last.0 != group {
+            self.last = (group, schema.dimensions(group).by_name);
+        }
+        if self.last.1 { &self.by_name } else { &self.plain }
+    }
+
+    fn batch(&mut self, head: BatchHead, rows: &[Row], cx: &mut Cx<'_>) {
+        self.release(head.tmax, cx);
+        for row in rows {
+            let series = cx.schema.series_renamed(row.series, head.name);
+            let group = cx.schema.group_of(self.grouping(cx.schema, head.group), series);
+            let next = self.held.len();
+            let place = *self.places.get_or_insert_with(group, || next);
+            if place == next {
+                self.held.push((BatchHead { group, ..head }, KeptRows::default()));
+            }
+            self.held[place].1.push(cx.schema, cx.frame, &Row { group, ..*row });
+        }
+    }
+
+    /// Hand on the batches held if they are of another time.
+    fn release(&mut self, time: Time, cx: &mut Cx<'_>) {
+        if self.time == Some(time) {
+            return;
+        }
+        self.time = Some(time);
+        self.places = Slab::default();
+        for (head, held) in self.held.drain(..) {
+            self.rows.clear();
+            held.load(cx.schema, cx.frame, 0..held.len(), &mut self.rows);
+            self.rows.sort_by_key(|row| row.time);
+            // A group that was deleted meanwhile holds nothing.
+            if !self.rows.is_empty() {
+                cx.emit_batch(head, &self.rows);
+            }
+        }
+    }
+}
+
+impl Node for GroupByNode {
+    fn receive(&mut self, _input: usize, edge: &Edge, cx: &mut Cx<'_>) {
+        for item in edge.walk() {
+            match item {
+                Walk::Points(rows) => {
+                    for row in rows {
+                        let group = cx.schema.group_of(self.grouping(cx.schema, row.group), row.series);
+                        cx.out.point(Row { group, ..*row });
+                    }
+                }
+                Walk::Batch(head, rows) => self.batch(head, rows, cx),
+                Walk::Barrier(group, time) => {
+                    self.release(time, cx);
+                    cx.emit_barrier(group, time);
+                }
+                Walk::DeleteGroup(group) => {
+                    if let Some(place) = self.places.remove(group) {
+                        self.held[place].1 = KeptRows::default();
+                    }
+                    cx.emit_delete_group(group);
+                }
+            }
+        }
+    }
+
+    fn cardinality(&self) -> Option<usize> {
+        Some(self.places.len())
+    }
+}

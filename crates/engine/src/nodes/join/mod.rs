@@ -1,0 +1,210 @@
+//! `|join(other)`: what several nodes give for one time and group, as one row.
+//!
+//! `group.rs` holds what waits for its partners, `on.rs` finds partners in less specific groups, `merge.rs` makes the
+//! rows.
+
+mod group;
+mod merge;
+mod on;
+
+use std::sync::Arc;
+
+use declare::{Argument, Declaration};
+use model::{BatchHead, Edge, GroupId, Kept, KeptRows, Name, Row, Slab, Time, Walk, round};
+
+use self::{
+    group::{JoinGroup, Set},
+    merge::{Fill, Merger},
+    on::Matcher,
+};
+use crate::{BuildError, Cx, Definition, Node, Place, Plan, nodes::prefix::check_prefixes};
+
+#[derive(Debug, Clone)]
+pub(super) struct Join {
+    others: Vec<Argument>,
+    names: Vec<String>,
+    delimiter: String,
+    on: Vec<String>,
+    stream_name: String,
+    tolerance: std::time::Duration,
+    fill: Option<Argument>,
+    delete_all: bool,
+}
+
+impl Default for Join {
+    fn default() -> Self {
+        Join {
+            others: Vec::new(),
+            names: Vec::new(),
+            delimiter: ".".to_string(),
+            on: Vec::new(),
+            stream_name: String::new(),
+            tolerance: std::time::Duration::ZERO,
+            fill: None,
+            delete_all: false,
+        }
+    }
+}
+
+impl Definition for Join {
+    const NAME: &'static str = "join";
+
+    fn declare(it: Declaration<Self>) -> Declaration<Self> {
+        it.about("Make one row of what this node and others give for the same time and group. A row waits for its partners until all of them have passed its time.")
+            .variadic("others", "The other nodes.", |j| &mut j.others)
+            .property("as", "The prefixes of fields: of this node first, then of the others.", |j| &mut j.names)
+            .property("on", "Tags to join by: groups with more tags join those that have these alone.", |j| &mut j.on)
+            .property("delimiter", "What stands between a prefix and a field's name.", |j| &mut j.delimiter)
+            .property("streamName", "The measurement of the result; that of the first partner if not given.", |j| {
+                &mut j.stream_name
+            })
+            .property("tolerance", "Times are rounded to a multiple of this first.", |j| &mut j.tolerance)
+            .property(
+                "fill",
+                "What stands for a missing partner: 'null', a number, or 'none' for no row at all.",
+                |j| &mut j.fill,
+            )
+            .default_text("'none'")
+            .property("deleteAll", "Forget all groups when one of them ends.", |j| &mut j.delete_all)
+            .example("var cpu = stream |from().measurement('cpu') var mem = stream |from().measurement('mem') cpu |join(mem).as('cpu', 'mem').tolerance(1s) |httpOut('both')")
+    }
+
+    fn check(&self, place: &Place<'_>) -> Result<(), String> {
+        if let Some(other) = self.others.first() {
+            return Err(format!("join: expected a node, got {}", other.describe()));
+        }
+        check_prefixes("join", &self.names, place.parents, "joined nodes", &self.delimiter)
+    }
+
+    fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
+        let fill = match &self.fill {
+            None => Fill::None,
+            Some(Argument::String(word)) if word == "none" => Fill::None,
+            Some(Argument::String(word)) if word == "null" => Fill::Null,
+            Some(Argument::Int(value)) => Fill::Int(*value),
+            Some(Argument::Float(value)) => Fill::Float(*value),
+            Some(Argument::String(word)) => return Err(BuildError::new(format!("unexpected fill option {word}"))),
+            Some(other) => return Err(BuildError::new(format!("unexpected fill option {}", other.describe()))),
+        };
+        let prefixes = self.names.iter().map(|name| format!("{name}{}", self.delimiter)).collect();
+        let stream_name = plan.schema.name(&self.stream_name);
+        let on = self.on.iter().map(|tag| plan.schema.name(tag)).collect();
+        Ok(Box::new(JoinNode {
+            parents: plan.parents,
+            tolerance: i64::try_from(self.tolerance.as_nanos()).unwrap_or(i64::MAX),
+            delete_all: self.delete_all,
+            groups: Slab::default(),
+            matcher: (!self.on.is_empty()).then(|| Matcher::new(on, plan.parents)),
+            merger: Merger::new(prefixes, stream_name, fill),
+        }))
+    }
+}
+
+/// A row or batch that waits.
+struct Waiting {
+    /// Rounded to the tolerance.
+    time: Time,
+    group: GroupId,
+    name: Name,
+    body: Body,
+}
+
+enum Body {
+    Point(Kept),
+    Batch(KeptRows),
+}
+
+struct JoinNode {
+    parents: usize,
+    tolerance: i64,
+    delete_all: bool,
+    groups: Slab<JoinGroup>,
+    matcher: Option<Matcher>,
+    merger: Merger,
+}
+
+impl JoinNode {
+    fn point(&mut self, input: usize, row: &Row, cx: &mut Cx<'_>) {
+        let waiting = Waiting {
+            time: round(row.time, self.tolerance),
+            group: row.group,
+            name: cx.schema.series(row.series).name(),
+            body: Body::Point(Kept::new(cx.schema, cx.frame, row)),
+        };
+        self.take(input, waiting, cx);
+    }
+
+    fn batch(&mut self, input: usize, head: BatchHead, rows: &[Row], cx: &mut Cx<'_>) {
+        let mut kept = KeptRows::default();
+        for row in rows {
+            kept.push(cx.schema, cx.frame, row);
+        }
+        let waiting = Waiting {
+            time: round(head.tmax, self.tolerance),
+            group: head.group,
+            name: head.name,
+            body: Body::Batch(kept),
+        };
+        self.take(input, waiting, cx);
+    }
+
+    fn take(&mut self, input: usize, waiting: Waiting, cx: &mut Cx<'_>) {
+        let waiting = Arc::new(waiting);
+        match &mut self.matcher {
+            None => self.collect(waiting.group, input, waiting, cx),
+            Some(matcher) => {
+                for (group, input, waiting) in matcher.take(input, waiting, cx.schema) {
+                    self.collect(group, input, waiting, cx);
+                }
+            }
+        }
+    }
+
+    /// Something has come for a group; hand on what is complete by it.
+    fn collect(&mut self, id: GroupId, input: usize, waiting: Arc<Waiting>, cx: &mut Cx<'_>) {
+        let group = self.groups.get_or_insert_with(id, || JoinGroup::new(self.parents));
+        group.add(input, waiting);
+        let merger = &mut self.merger;
+        group.release(|set| merger.give(&set, id, self.tolerance, cx));
+    }
+
+    fn barrier(&mut self, input: usize, id: GroupId, time: Time, cx: &mut Cx<'_>) {
+        let group = self.groups.get_or_insert_with(id, || JoinGroup::new(self.parents));
+        group.pass(input, round(time, self.tolerance));
+        let merger = &mut self.merger;
+        group.release(|set| merger.give(&set, id, self.tolerance, cx));
+        cx.emit_barrier(id, time);
+    }
+
+    fn delete(&mut self, input: usize, id: GroupId, cx: &mut Cx<'_>) {
+        self.groups.remove(id);
+        if let Some(matcher) = &mut self.matcher {
+            matcher.delete(input, id, self.delete_all);
+        }
+        cx.emit_delete_group(id);
+    }
+}
+
+impl Node for JoinNode {
+    fn receive(&mut self, input: usize, edge: &Edge, cx: &mut Cx<'_>) {
+        for item in edge.walk() {
+            match item {
+                Walk::Points(rows) => rows.iter().for_each(|row| self.point(input, row, cx)),
+                Walk::Batch(head, rows) => self.batch(input, head, rows, cx),
+                Walk::Barrier(group, time) => self.barrier(input, group, time, cx),
+                Walk::DeleteGroup(group) => self.delete(input, group, cx),
+            }
+        }
+    }
+
+    fn finish(&mut self, cx: &mut Cx<'_>) {
+        let JoinNode { groups, merger, tolerance, .. } = self;
+        for (id, group) in groups.iter_mut() {
+            group.release_all(|set: Set| merger.give(&set, id, *tolerance, cx));
+        }
+    }
+
+    fn cardinality(&self) -> Option<usize> {
+        Some(self.groups.len())
+    }
+}
