@@ -5,7 +5,8 @@
 //! - `topics.rs` is where alert nodes publish and handlers subscribe; `topic.rs` one topic's events, `inhibit.rs` what
 //!   one alert silences of others, `store.rs` what is kept over a restart.
 //! - `handler.rs` is what sends an event away, `queue.rs` and `retry.rs` stand around it, `match_.rs` chooses its
-//!   events, `kind.rs` makes it from what a user wrote. `testing.rs` collects events without any of that.
+//!   events, `kind.rs` makes it from what a user wrote, `subscribe.rs` attaches it to a topic. `testing.rs` collects
+//!   events without any of that.
 #![forbid(unsafe_code)]
 
 mod event;
@@ -17,6 +18,7 @@ mod match_;
 mod queue;
 mod retry;
 mod store;
+mod subscribe;
 mod template;
 pub mod testing;
 mod topic;
@@ -32,4 +34,5 @@ pub use match_::{MatchError, Matcher};
 pub use queue::{Counts, QueueOptions};
 pub use retry::RetryPolicy;
 pub use store::{MemoryStore, NoStore, StoreError, TopicStore};
+pub use subscribe::{HandlerSpec, Prepared, SpecError, TopicHandlers};
 pub use topics::{Delivery, HandlerId, HandlerStatus, Subscription, TopicError, TopicStatus, Topics};
