@@ -2,10 +2,9 @@
 
 use alert::Level;
 
-/// The newest change weighs this much more than the oldest.
-const WEIGHT_RATIO: f64 = 1.5;
-/// What the newest change weighs.
-const NEWEST_WEIGHT: f64 = 1.2;
+/// What the lightest change weighs, and the heaviest.
+const LIGHTEST: f64 = 0.8;
+const HEAVIEST: f64 = 1.2;
 
 /// How much change is too much.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,8 +54,8 @@ impl Flapping {
     fn share(&self) -> f64 {
         let length = self.levels.len();
         let steps = (length - 1) as f64;
-        let mut weight = NEWEST_WEIGHT / WEIGHT_RATIO;
-        let step = (NEWEST_WEIGHT - weight) / steps;
+        let mut weight = LIGHTEST;
+        let step = (HEAVIEST - LIGHTEST) / steps;
         let mut changes = 0.0;
         for i in 0..length - 1 {
             let this = (i + self.at) % length;

@@ -239,8 +239,9 @@ fn holding_back(it: Declaration<Alert>) -> Declaration<Alert> {
     it.flag("noRecoveries", "Do not tell when all is well again.", |a| &mut a.no_recoveries)
         .method_shown(
             "stateChangesOnly",
-            "maxInterval duration?",
+            "maxInterval ...duration",
             "Tell changes of level only, and with an interval also a level that has not been told for so long.",
+            // Kapacitor takes several intervals, and then none of them. Case: alert/define_errors.
             |a, args| {
                 a.state_changes_only = true;
                 a.state_changes_only_duration = match args {

@@ -264,7 +264,7 @@ fn what_is_wrong_is_said_before_anything_runs() {
         (".id('{{ .Foo')", "template: id:1: unclosed action"),
         (".flapping(2.0, 3.0)", "alert flap thresholds are percentages and should be between 0 and 1"),
         (".crit(TRUE)", "write lambda: before the expression"),
-        (".stateChangesOnly(1s, 2s)", "stateChangesOnly"),
+        (".stateChangesOnly(1)", "stateChangesOnly"),
         (".crit(lambda: 1 + 'a' > 2)", "crit"),
         (".catch().path('nowhere')", "catch: no way from main:test:alert2"),
         (".catch().path('never')", "catch: no such path"),
