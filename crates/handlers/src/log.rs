@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use alert::{BoxFuture, Event, Handler, Kind, OpenError, Outcome};
 use declare::{Declaration, Declared, Setting};
+use tokio::runtime::Handle;
 
 const NAME: &str = "log";
 
@@ -69,24 +70,24 @@ impl Handler for Log {
     /// Opens the file for each event, so that it may be moved away at any time.
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         let (path, mode) = (self.path.clone(), self.mode);
-        let mut line = event.json();
-        line.push('\n');
-        Box::pin(async move {
-            let write = move || append(&path, mode, &line).map_err(|error| (path, error));
-            match tokio::task::spawn_blocking(write).await {
-                Ok(Ok(())) => Outcome::Done,
-                Ok(Err((path, error))) => {
-                    let why = format!("cannot write to {}: {error}", path.display());
-                    match error.kind() {
-                        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::Interrupted => {
-                            Outcome::retry(why)
-                        }
-                        _ => Outcome::GiveUp(why),
-                    }
-                }
-                Err(_) => Outcome::retry("the daemon ends"),
-            }
+        let line = event.json() + "\n";
+        let write = move || outcome(&path, append(&path, mode, &line));
+        // Without a runtime the handler is called by tests, on a thread that may wait.
+        if Handle::try_current().is_err() {
+            return Box::pin(std::future::ready(write()));
+        }
+        Box::pin(async {
+            tokio::task::spawn_blocking(write).await.unwrap_or_else(|_| Outcome::retry("the daemon ends"))
         })
+    }
+}
+
+fn outcome(path: &Path, written: std::io::Result<()>) -> Outcome {
+    let Err(error) = written else { return Outcome::Done };
+    let why = format!("cannot write to {}: {error}", path.display());
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::Interrupted => Outcome::retry(why),
+        _ => Outcome::GiveUp(why),
     }
 }
 
@@ -116,6 +117,18 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, format!("{}\n{}\n", event(Level::Critical).json(), event(Level::Ok).json()));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777 & !0o640, 0);
+    }
+
+    #[test]
+    fn without_a_runtime_it_writes_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let handler = open(&crate::kinds(&host(&[])), "log", json!({"path": path})).unwrap();
+        let topics = alert::Topics::new(alert::Delivery::Inline, Arc::new(alert::NoStore));
+        let (name, kind) = ("l".into(), "log".into());
+        topics.register("t", alert::Subscription { name, kind, handler, external: true });
+        topics.collect(event(Level::Info)).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
     }
 
     #[test]
