@@ -54,7 +54,11 @@ impl Server {
         let states = Arc::new(WriteBehind::start(store.topics()).context("cannot start a thread")?);
         let delivery = Delivery::Workers(runtime.clone(), QueueOptions::default());
         let topics = Arc::new(Topics::new(delivery, states));
-        let url = format!("http://{hostname}:{}/kapacitor/v1", address.port());
+        let place = match address.ip() {
+            all if all.is_unspecified() => format!("{hostname}:{}", address.port()),
+            _ => address.to_string(),
+        };
+        let url = format!("http://{place}/kapacitor/v1");
         let alert_host = AlertHost::new(handler_configs(config), &topics, url);
         let surface = Surface::new(handlers::kinds(&alert_host));
 

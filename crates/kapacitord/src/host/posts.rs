@@ -77,9 +77,6 @@ impl Posts {
 async fn post(client: &reqwest::Client, request: HttpRequest) -> Answer {
     let timeout = u64::try_from(request.timeout).ok().filter(|&nanos| nanos > 0).map_or(TIMEOUT, Duration::from_nanos);
     let mut sending = client.post(&request.url).timeout(timeout);
-    if !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-        sending = sending.header("Content-Type", "application/json");
-    }
     for (name, value) in &request.headers {
         sending = sending.header(name, value);
     }
