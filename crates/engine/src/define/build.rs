@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use model::Schema;
 
-use super::{Pipeline, Surface};
+use super::{Pipeline, PipelineNode, Surface};
 use crate::{
     BuildError, Host, Interest, Plan, Task, TaskInfo,
     nodes::{From, Stream},
@@ -35,6 +35,7 @@ pub fn build(
     let mut parts = Vec::with_capacity(pipeline.nodes.len());
     let mut endpoints = BTreeMap::new();
     for node in &pipeline.nodes {
+        same_edges(pipeline, node)?;
         let parent_names: Vec<String> = node.parents.iter().map(|&p| pipeline.nodes[p].name.clone()).collect();
         let plan = Plan {
             schema,
@@ -57,6 +58,22 @@ pub fn build(
     }
     let task = Task::new(Arc::clone(info), Arc::clone(schema), Arc::clone(host), parts);
     Ok(Built { task, interest: interest(pipeline), edges: pipeline.edges(), endpoints })
+}
+
+/// Several parents must all give streams, or all batches.
+fn same_edges(pipeline: &Pipeline, node: &PipelineNode) -> Result<(), BuildError> {
+    let mut parents = node.parents.iter().map(|&parent| &pipeline.nodes[parent]);
+    let Some(first) = parents.next() else { return Ok(()) };
+    match parents.find(|parent| parent.gives != first.gives) {
+        None => Ok(()),
+        Some(other) => Err(BuildError::new(format!(
+            "cannot add child mismatched edges: {}:{} -> {}:{}",
+            other.name,
+            other.gives.name(),
+            node.name,
+            first.gives.name()
+        ))),
+    }
 }
 
 /// The measurements that the `from` nodes of a pipeline ask for.

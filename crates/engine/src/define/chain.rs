@@ -1,6 +1,6 @@
 //! `|name(..)`, `.name(..)` and `@name(..)`: nodes are made, properties set, handlers opened.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use alert::{HandlerOptions, Kind};
 use declare::{Argument, SetError};
@@ -16,7 +16,10 @@ use super::{
     legacy,
     surface::same_name,
 };
-use crate::EdgeKind;
+use crate::{
+    EdgeKind,
+    nodes::{Deadman, Stats},
+};
 
 impl Interpreter<'_> {
     /// A function without a left side: there is only `time`, for a query's groupBy.
@@ -226,7 +229,7 @@ impl Interpreter<'_> {
     }
 
     /// A new node below `parent`.
-    fn make(&mut self, parent: usize, name: &str, span: Span, mut args: Vec<Argument>) -> Val {
+    pub(super) fn make(&mut self, parent: usize, name: &str, span: Span, mut args: Vec<Argument>) -> Val {
         let mut parent = parent;
         let mut name = name;
         let mut measurement = None;
@@ -269,6 +272,23 @@ impl Interpreter<'_> {
         {
             self.error(span, error.to_string());
         }
+        if let Some(deadman) = object.downcast_ref::<Deadman>() {
+            return self.deadman(parent, &deadman.clone(), span);
+        }
+        let is_childless = self.pipeline.children(parent).is_empty();
+        let watches = object.is::<Stats>();
+        let made = self.push(index, object, parents, span);
+        if watches && is_childless {
+            let (index, spec) = self.surface.no_op();
+            self.push(index, spec.table.fresh(), vec![parent], span);
+        }
+        Val::Node(made)
+    }
+
+    /// Put a node into the pipeline; its number.
+    fn push(&mut self, index: usize, object: Box<dyn Any + Send>, parents: Vec<usize>, span: Span) -> usize {
+        let spec = &self.surface.nodes()[index];
+        let input = parents.first().map_or(EdgeKind::None, |&parent| self.pipeline.nodes[parent].gives);
         let number = self.pipeline.nodes.len();
         let gives = spec.gives(object.as_ref(), input);
         self.pipeline.nodes.push(PipelineNode {
@@ -281,12 +301,15 @@ impl Interpreter<'_> {
             span,
             gives,
         });
-        Val::Node(number)
+        number
     }
 }
 
 /// What is wrong with this node in this place, if anything.
 fn misplaced(spec: &super::NodeSpec, parent: &super::NodeSpec, input: EdgeKind, span: Span) -> Option<Diagnostic> {
+    if spec.after_any {
+        return None;
+    }
     if !spec.after.is_empty() {
         if spec.after.contains(&parent.name) {
             return None;

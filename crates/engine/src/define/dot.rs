@@ -8,7 +8,8 @@ use std::{
 use super::Pipeline;
 use crate::{EdgeKind, NodeStats};
 
-/// The order in which nodes are drawn: each as soon as all its parents are, the youngest first.
+/// The order in which nodes are drawn: each as soon as all its parents are, the youngest first, but beginnings in the
+/// order they were made.
 fn order(edges: &[(usize, usize)], count: usize) -> Vec<usize> {
     let mut sorted = Vec::with_capacity(count);
     let mut seen = vec![false; count];
@@ -22,7 +23,7 @@ fn order(edges: &[(usize, usize)], count: usize) -> Vec<usize> {
         }
         sorted.push(node);
     }
-    for node in 0..count {
+    for node in (0..count).rev().filter(|&node| !edges.iter().any(|edge| edge.1 == node)) {
         visit(node, edges, &mut seen, &mut sorted);
     }
     sorted.reverse();
@@ -31,9 +32,10 @@ fn order(edges: &[(usize, usize)], count: usize) -> Vec<usize> {
 
 /// The pipeline alone.
 pub fn dot(name: &str, pipeline: &Pipeline) -> String {
-    let edges = drawn(&pipeline.edges(), pipeline.nodes.first().map(|node| node.gives));
+    let all = pipeline.edges();
+    let edges = drawn(&all, pipeline.nodes.first().map(|node| node.gives));
     let mut out = format!("digraph {name} {{\n");
-    for node in order(&edges, pipeline.nodes.len()) {
+    for node in order(&all, pipeline.nodes.len()) {
         for &(_, child) in edges.iter().filter(|edge| edge.0 == node) {
             let _ = writeln!(out, "{} -> {};", pipeline.nodes[node].name, pipeline.nodes[child].name);
         }
@@ -57,6 +59,7 @@ pub fn dot_with_stats(
     labels: bool,
     rate: f64,
 ) -> String {
+    let sorted = order(edges, stats.len());
     let edges = drawn(edges, (!stream).then_some(EdgeKind::Batch));
     let unit = if stream { "points" } else { "batches" };
     let mut out = format!("digraph {name} {{\n");
@@ -65,7 +68,7 @@ pub fn dot_with_stats(
     } else {
         writeln!(out, "graph [throughput=\"{rate:.2} {unit}/s\"];")
     };
-    for node in order(&edges, stats.len()) {
+    for node in sorted {
         if node == 0 && !stream {
             continue;
         }

@@ -69,6 +69,7 @@ pub fn define(surface: &Surface, text: &str, request: &Request) -> Result<Define
     for statement in &script.statements {
         interpreter.statement(statement);
     }
+    interpreter.global_deadman();
     interpreter.finish(text, &script)
 }
 

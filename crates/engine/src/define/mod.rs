@@ -6,6 +6,7 @@
 mod build;
 mod chain;
 mod constant;
+mod deadman;
 mod dot;
 mod error;
 mod interpret;
@@ -16,6 +17,7 @@ mod spec;
 mod surface;
 
 pub use build::{Built, build};
+pub use deadman::DeadmanDefaults;
 pub use dot::{dot, dot_with_stats};
 pub use error::{DefineError, Diagnostic, Severity};
 pub use interpret::{Defined, Request, define};

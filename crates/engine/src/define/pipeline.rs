@@ -5,7 +5,7 @@ use std::any::Any;
 use alert::HandlerOptions;
 use tickscript::Span;
 
-use crate::EdgeKind;
+use crate::{EdgeKind, nodes::Stats};
 
 /// An alert handler opened by a script, with its options filled in.
 pub struct OpenedHandler {
@@ -38,9 +38,11 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Indexes of the nodes that read from this one, in the order they were made.
+    /// Indexes of the nodes that read from this one, in the order they were made. Its statistics only count: they are
+    /// a beginning of their own.
     pub fn children(&self, of: usize) -> Vec<usize> {
-        (0..self.nodes.len()).filter(|&child| self.nodes[child].parents.contains(&of)).collect()
+        let reads = |node: &PipelineNode| node.parents.contains(&of) && !node.object.is::<Stats>();
+        (0..self.nodes.len()).filter(|&child| reads(&self.nodes[child])).collect()
     }
 
     /// All edges, by the parent's and then the child's index.

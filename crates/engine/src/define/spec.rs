@@ -16,6 +16,10 @@ pub struct NodeSpec {
     pub wants: Option<EdgeKind>,
     /// The only nodes it may follow; empty for any that gives an edge.
     pub after: &'static [&'static str],
+    /// It may follow every node, also a source or one that gives nothing.
+    pub after_any: bool,
+    /// Made along with other nodes; scripts do not know it.
+    pub internal: bool,
     /// It takes other nodes as arguments, which become its parents, too.
     pub takes_nodes: bool,
     /// The beginning of a pipeline: there from the start, never chained.
@@ -35,6 +39,8 @@ pub fn spec<D: Definition>() -> NodeSpec {
         id: D::ID,
         wants: D::WANTS,
         after: &[],
+        after_any: false,
+        internal: false,
         takes_nodes: false,
         source: false,
         opens_handlers: false,
@@ -54,6 +60,18 @@ impl NodeSpec {
     #[must_use]
     pub fn after(mut self, names: &'static [&'static str]) -> NodeSpec {
         self.after = names;
+        self
+    }
+
+    #[must_use]
+    pub fn after_any(mut self) -> NodeSpec {
+        self.after_any = true;
+        self
+    }
+
+    #[must_use]
+    pub fn internal(mut self) -> NodeSpec {
+        self.internal = true;
         self
     }
 

@@ -3,18 +3,28 @@
 use alert::Kinds;
 use declare::nearest;
 
-use super::NodeSpec;
+use super::{DeadmanDefaults, NodeSpec};
 
 /// All names of one daemon.
 pub struct Surface {
     nodes: Vec<NodeSpec>,
     handlers: Kinds,
+    deadman: DeadmanDefaults,
 }
 
 impl Surface {
     /// The engine's own nodes, and these handlers.
     pub fn new(handlers: Kinds) -> Surface {
-        Surface { nodes: crate::nodes::list(), handlers }
+        Surface { nodes: crate::nodes::list(), handlers, deadman: DeadmanDefaults::default() }
+    }
+
+    /// What the configuration says of deadmans.
+    pub fn set_deadman(&mut self, deadman: DeadmanDefaults) {
+        self.deadman = deadman;
+    }
+
+    pub(crate) fn deadman(&self) -> &DeadmanDefaults {
+        &self.deadman
     }
 
     pub fn nodes(&self) -> &[NodeSpec] {
@@ -27,7 +37,13 @@ impl Surface {
 
     /// A kind of node by its name, its first letter in either case.
     pub fn node(&self, name: &str) -> Option<(usize, &NodeSpec)> {
-        self.nodes.iter().enumerate().find(|(_, spec)| same_name(spec.name, name))
+        self.nodes.iter().enumerate().find(|(_, spec)| !spec.internal && same_name(spec.name, name))
+    }
+
+    /// The kind of node that is made beside one without children, so that it has somewhere to give to.
+    pub(crate) fn no_op(&self) -> (usize, &NodeSpec) {
+        let found = self.nodes.iter().enumerate().find(|(_, spec)| spec.internal);
+        found.expect("noop is in the list of nodes")
     }
 
     /// The methods that open handlers on an alert.
@@ -37,7 +53,7 @@ impl Surface {
 
     /// Kinds of nodes with a name like this one.
     pub(crate) fn near_nodes(&self, name: &str) -> Vec<String> {
-        nearest(name, self.nodes.iter().map(|spec| spec.name))
+        nearest(name, self.nodes.iter().filter(|spec| !spec.internal).map(|spec| spec.name))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Every node, one file each.
 
 mod alert;
+mod barrier;
 mod change_detect;
 mod combine;
+mod deadman;
 mod default;
 mod delete;
 mod derivative;
@@ -30,16 +32,19 @@ mod source;
 mod state_count;
 mod state_duration;
 mod state_tracking;
+mod stats;
 mod trickle;
 mod union;
 mod where_;
 mod window;
 
+pub(crate) use deadman::Deadman;
 pub(crate) use dimension::{Dimension, dimensions, grouping_of};
 pub(crate) use expression::{both, compiled};
 pub use from::From;
 pub use query::Query;
 pub use source::{Batch, Stream};
+pub use stats::Stats;
 
 use crate::define::{NodeSpec, spec};
 
@@ -47,9 +52,11 @@ use crate::define::{NodeSpec, spec};
 pub fn list() -> Vec<NodeSpec> {
     let mut specs = vec![
         spec::<alert::Alert>().opens_handlers(),
+        spec::<barrier::Barrier>(),
         spec::<Batch>().source(),
         spec::<change_detect::ChangeDetect>(),
         spec::<combine::Combine>(),
+        spec::<Deadman>().after_any(),
         spec::<default::Default_>(),
         spec::<delete::Delete>(),
         spec::<derivative::Derivative>(),
@@ -63,12 +70,13 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<join::Join>().takes_nodes(),
         spec::<kapacitor_loopback::KapacitorLoopback>(),
         spec::<log::Log>(),
-        spec::<noop::NoOp>(),
+        spec::<noop::NoOp>().internal(),
         spec::<Query>().after(&["batch"]),
         spec::<sample::Sample>(),
         spec::<shift::Shift>(),
         spec::<state_count::StateCount>(),
         spec::<state_duration::StateDuration>(),
+        spec::<Stats>().after_any(),
         spec::<Stream>().source(),
         spec::<trickle::Trickle>(),
         spec::<union::Union>().takes_nodes(),

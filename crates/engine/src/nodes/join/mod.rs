@@ -78,13 +78,13 @@ impl Definition for Join {
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
         let fill = match &self.fill {
-            None => Fill::None,
             Some(Argument::String(word)) if word == "none" => Fill::None,
             Some(Argument::String(word)) if word == "null" => Fill::Null,
             Some(Argument::Int(value)) => Fill::Int(*value),
             Some(Argument::Float(value)) => Fill::Float(*value),
             Some(Argument::String(word)) => return Err(BuildError::new(format!("unexpected fill option {word}"))),
-            Some(other) => return Err(BuildError::new(format!("unexpected fill option {}", other.describe()))),
+            // Kapacitor takes anything else for 'none'. Case: join/define_errors.
+            _ => Fill::None,
         };
         let prefixes = self.names.iter().map(|name| format!("{name}{}", self.delimiter)).collect();
         let stream_name = plan.schema.name(&self.stream_name);
