@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,6 +17,25 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Handler: Send {
     /// Sends an event.
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome>;
+
+    /// How many events `handle_all` takes at once, if so many wait.
+    fn most_at_once(&self) -> usize {
+        1
+    }
+
+    /// Sends several events, oldest first: for handlers that are quicker with many at once. What goes wrong goes wrong
+    /// for all of them, so a retry sends all of them again.
+    fn handle_all<'a>(&'a mut self, events: &'a [Arc<Event>]) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            for event in events {
+                let outcome = self.handle(event).await;
+                if outcome != Outcome::Done {
+                    return outcome;
+                }
+            }
+            Outcome::Done
+        })
+    }
 
     /// When `flush` wants to be called, for handlers that collect events before they send them.
     fn due(&self) -> Option<Instant> {

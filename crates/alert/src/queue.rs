@@ -12,6 +12,10 @@ use tracing::{error, warn};
 use crate::retry::{RetryPolicy, random};
 use crate::{Event, Handler, Outcome};
 
+/// Tasks here raise events faster than the programs did for which users chose `topic-buffer-length`: so many times more
+/// events may wait.
+const BURST: usize = 10;
+
 /// How queues of handlers behave.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QueueOptions {
@@ -27,7 +31,7 @@ pub struct QueueOptions {
 impl Default for QueueOptions {
     fn default() -> Self {
         QueueOptions {
-            capacity: 5000,
+            capacity: 5000 * BURST,
             retry: RetryPolicy::default(),
             flush_limit: Duration::from_secs(10),
             attempt_limit: Duration::from_secs(900),
@@ -36,10 +40,10 @@ impl Default for QueueOptions {
 }
 
 impl QueueOptions {
-    /// With the capacity of the config's `topic-buffer-length`, of which less than 1000 means the default.
+    /// With the capacity that fits the config's `topic-buffer-length`, of which less than 1000 means the default.
     #[must_use]
     pub fn with_topic_buffer_length(mut self, length: usize) -> Self {
-        self.capacity = if length < 1000 { QueueOptions::default().capacity } else { length };
+        self.capacity = if length < 1000 { QueueOptions::default().capacity } else { length.saturating_mul(BURST) };
         self
     }
 }
@@ -219,13 +223,18 @@ impl Worker {
     }
 
     async fn work(&mut self, events: &mut mpsc::Receiver<Arc<Event>>) {
+        let most = self.handler.most_at_once().max(1);
+        let mut taken = Vec::new();
         loop {
             let due = self.handler.due();
             tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) => self.deliver(&event).await,
-                    None => break,
-                },
+                count = events.recv_many(&mut taken, most) => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.deliver(&taken).await;
+                    taken.clear();
+                }
                 () = until(due) => self.flush().await,
             }
         }
@@ -242,17 +251,16 @@ impl Worker {
         error!(handler = %self.name, why, "handler failed");
     }
 
-    /// Sends an event, as often as it takes or is allowed.
-    async fn deliver(&mut self, event: &Event) {
+    /// Sends events, as often as it takes or is allowed.
+    async fn deliver(&mut self, events: &[Arc<Event>]) {
+        let [first, ..] = events else { return };
+        let (topic, event, count) = (&first.topic, &first.state.id, events.len() as u64);
+        let add = |counter: &AtomicU64| counter.fetch_add(count, Ordering::Relaxed);
         let mut failures = 0;
         loop {
-            let outcome = match timeout(self.options.attempt_limit, self.handler.handle(event)).await {
-                Ok(outcome) => outcome,
-                Err(_) => Outcome::give_up("it took too long"),
-            };
-            let (why, pause) = match outcome {
+            let (why, pause) = match self.attempt(events).await {
                 Outcome::Done => {
-                    Counters::add(&self.counters.sent);
+                    add(&self.counters.sent);
                     break;
                 }
                 Outcome::Retry { why, after } => {
@@ -264,21 +272,27 @@ impl Worker {
                 Outcome::GiveUp(why) => (why, None),
             };
             let Some(pause) = pause else {
-                Counters::add(&self.counters.failed);
-                error!(handler = %self.name, topic = %event.topic, event = %event.state.id, why, "handler failed");
+                add(&self.counters.failed);
+                error!(handler = %self.name, %topic, %event, events = count, why, "handler failed");
                 break;
             };
-            warn!(
-                handler = %self.name, topic = %event.topic, event = %event.state.id, why,
-                "handler failed, will try again in {:.1}s", pause.as_secs_f64()
-            );
+            let seconds = pause.as_secs_f64();
+            warn!(handler = %self.name, %topic, %event, why, "handler failed, will try again in {seconds:.1}s");
             tokio::select! {
                 () = sleep(pause) => {}
                 _ = self.closing.wait_for(Option::is_some) => {}
             }
-            Counters::add(&self.counters.retried);
+            add(&self.counters.retried);
         }
-        self.counters.queued.fetch_sub(1, Ordering::Relaxed);
+        self.counters.queued.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    async fn attempt(&mut self, events: &[Arc<Event>]) -> Outcome {
+        let handling = match events {
+            [one] => self.handler.handle(one),
+            all => self.handler.handle_all(all),
+        };
+        timeout(self.options.attempt_limit, handling).await.unwrap_or_else(|_| Outcome::give_up("it took too long"))
     }
 }
 

@@ -11,6 +11,8 @@ use declare::{Declaration, Declared, Setting};
 use tokio::runtime::Handle;
 
 const NAME: &str = "log";
+/// So many events are written together if they wait.
+const MOST_LINES: usize = 500;
 
 /// The kind `log`.
 pub(crate) fn kind() -> Arc<Kind> {
@@ -67,11 +69,29 @@ struct Log {
 }
 
 impl Handler for Log {
-    /// Opens the file for each event, so that it may be moved away at any time.
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
+        self.append(event.json() + "\n")
+    }
+
+    fn most_at_once(&self) -> usize {
+        MOST_LINES
+    }
+
+    fn handle_all<'a>(&'a mut self, events: &'a [Arc<Event>]) -> BoxFuture<'a, Outcome> {
+        let mut lines = String::new();
+        for event in events {
+            event.write_json(&mut lines);
+            lines.push('\n');
+        }
+        self.append(lines)
+    }
+}
+
+impl Log {
+    /// Opens the file each time, so that it may be moved away at any time.
+    fn append(&self, lines: String) -> BoxFuture<'static, Outcome> {
         let (path, mode) = (self.path.clone(), self.mode);
-        let line = event.json() + "\n";
-        let write = move || outcome(&path, append(&path, mode, &line));
+        let write = move || outcome(&path, append(&path, mode, &lines));
         // Without a runtime the handler is called by tests, on a thread that may wait.
         if Handle::try_current().is_err() {
             return Box::pin(std::future::ready(write()));
@@ -91,9 +111,9 @@ fn outcome(path: &Path, written: std::io::Result<()>) -> Outcome {
     }
 }
 
-fn append(path: &Path, mode: u32, line: &str) -> std::io::Result<()> {
+fn append(path: &Path, mode: u32, lines: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).mode(mode).open(path)?;
-    file.write_all(line.as_bytes())
+    file.write_all(lines.as_bytes())
 }
 
 #[cfg(test)]
@@ -116,6 +136,11 @@ mod tests {
         }
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, format!("{}\n{}\n", event(Level::Critical).json(), event(Level::Ok).json()));
+        let mut handler = open(&crate::kinds(&host(&[])), "log", options).unwrap();
+        let events = [Arc::new(event(Level::Info)), Arc::new(event(Level::Warning))];
+        assert_eq!(crate::testing::run(handler.handle_all(&events)), Outcome::Done);
+        let more = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(more, format!("{text}{}\n{}\n", events[0].json(), events[1].json()));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777 & !0o640, 0);
     }
 

@@ -141,3 +141,36 @@ async fn collecting_handlers_are_flushed_when_due_and_at_the_end() {
     assert_eq!(flushed.recv().await.unwrap().0, ["c"]);
     assert!(workers.ended(Duration::from_secs(1)).await);
 }
+
+/// Takes many at once, and says how many.
+struct Many(mpsc::UnboundedSender<usize>);
+
+impl Handler for Many {
+    fn handle<'a>(&'a mut self, _event: &'a Event) -> BoxFuture<'a, Outcome> {
+        self.0.send(1).unwrap();
+        Box::pin(std::future::ready(Outcome::Done))
+    }
+
+    fn most_at_once(&self) -> usize {
+        3
+    }
+
+    fn handle_all<'a>(&'a mut self, events: &'a [Arc<Event>]) -> BoxFuture<'a, Outcome> {
+        self.0.send(events.len()).unwrap();
+        Box::pin(std::future::ready(Outcome::Done))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_taken_together() {
+    let (sent, mut counts) = mpsc::unbounded_channel();
+    let (options, runtime, workers) = (QueueOptions::default(), Handle::current(), Workers::default());
+    let queue = Queue::start("m".into(), Box::new(Many(sent)), options, &runtime, &workers);
+    for id in ["a", "b", "c", "d"] {
+        push(&queue, id).unwrap();
+    }
+    assert_eq!(counts.recv().await, Some(3));
+    assert_eq!(counts.recv().await, Some(1));
+    tokio::task::yield_now().await;
+    assert_eq!(queue.counts(), Counts { sent: 4, ..Counts::default() });
+}
