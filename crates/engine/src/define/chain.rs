@@ -22,27 +22,30 @@ use crate::{
 };
 
 impl Interpreter<'_> {
-    /// A function without a left side: there is only `time`, for a query's groupBy.
-    pub(super) fn global_call(&mut self, call: &Call) -> Val {
-        let args: Option<Vec<Argument>> = call.args.iter().map(|arg| self.argument(arg)).collect();
-        let Some(args) = args else { return Val::Unknown };
+    /// A function without a left side: `time` for a query's groupBy, or one of the lambdas' on values known now.
+    pub(super) fn global_call(&mut self, expr: &Expr, call: &Call) -> Val {
+        let known = lambda::function(&call.name.name).is_some();
         if call.name.name != "time" {
-            self.diagnostics.push(
-                Diagnostic::error(call.name.span, format!("no global function \"{}\" defined", call.name.name))
-                    .hint("outside of a lambda there is only time(length, offset), for the groupBy of a query"),
-            );
+            if known {
+                return self.constant(expr);
+            }
+            let mut near = declare::nearest(&call.name.name, lambda::functions().map(|function| function.name));
+            near.extend(declare::nearest(&call.name.name, ["time"]));
+            let mut diagnostic =
+                Diagnostic::error(call.name.span, format!("no global function \"{}\" defined", call.name.name));
+            diagnostic.hint = near_hint(&near);
+            self.diagnostics.push(diagnostic);
             return Val::Unknown;
         }
-        match args.as_slice() {
-            [Argument::Duration(length)] => Val::Arg(Argument::Time { length: *length, offset: 0 }),
-            [Argument::Duration(length), Argument::Duration(offset)] => {
+        let args: Option<Vec<Argument>> = call.args.iter().map(|arg| self.argument(arg)).collect();
+        match args.as_deref() {
+            None => Val::Unknown,
+            Some([Argument::Duration(length)]) => Val::Arg(Argument::Time { length: *length, offset: 0 }),
+            Some([Argument::Duration(length), Argument::Duration(offset)]) => {
                 Val::Arg(Argument::Time { length: *length, offset: *offset })
             }
-            _ => {
-                self.error(
-                    call.name.span,
-                    "time takes a duration, and an offset as a second duration if one is wanted",
-                );
+            Some(_) => {
+                self.error(call.name.span, "time takes a duration, and an offset as a second duration if one is wanted");
                 Val::Unknown
             }
         }
@@ -174,6 +177,9 @@ impl Interpreter<'_> {
         }
         if same_name("quiet", name) {
             place.quiet = true;
+            if known && !args.is_empty() {
+                self.error(call.name.span, "quiet takes no arguments: write .quiet()");
+            }
             return target;
         }
         if spec.opens_handlers
@@ -290,10 +296,13 @@ impl Interpreter<'_> {
         let spec = &self.surface.nodes()[index];
         let input = parents.first().map_or(EdgeKind::None, |&parent| self.pipeline.nodes[parent].gives);
         let number = self.pipeline.nodes.len();
+        // Kapacitor numbers a node anew with each of its parents, so one with several leaves a gap.
+        let named: usize = self.pipeline.nodes.iter().map(|node| node.parents.len().max(1)).sum();
+        let named = named + parents.len().saturating_sub(1);
         let gives = spec.gives(object.as_ref(), input);
         self.pipeline.nodes.push(PipelineNode {
             spec: index,
-            name: format!("{}{number}", spec.id),
+            name: format!("{}{named}", spec.id),
             object,
             parents,
             handlers: Vec::new(),

@@ -80,7 +80,7 @@ pub fn dot_with_stats(
             let values: String = values.iter().map(|(key, value)| format!("{key}=\"{value}\" ")).collect();
             let _ = writeln!(out, "\n{} [{values}];", stats[node].name);
         }
-        for &(_, child) in edges.iter().filter(|edge| edge.0 == node) {
+        for &(_, child) in edges.iter().rev().filter(|edge| edge.0 == node) {
             let processed = stats[node].processed.load(Ordering::Relaxed);
             let key = if labels { "label=\"processed=" } else { "processed=\"" };
             let _ = writeln!(out, "{} -> {} [{key}{processed}\"];", stats[node].name, stats[child].name);
