@@ -90,7 +90,7 @@ impl Definition for HttpPost {
         };
         let template = |what: &str, source: &str| {
             Template::text_with_json("body", source)
-                .map_err(|error| BuildError::new(format!("error in {what} templating: {error}")))
+                .map_err(|error| BuildError::new(format!("error in {what} templating: failed to parse template: {error}")))
         };
         let url = template("url", &endpoint.url)?;
         let body = endpoint.row_template.as_deref().map(|source| template("row", source)).transpose()?;
