@@ -275,3 +275,18 @@ fn what_is_wrong_is_said_before_anything_runs() {
     }
     assert_eq!(refused(".history(-1).flapping(0.1, 0.2)"), "");
 }
+
+#[test]
+fn every_property_is_declared_and_every_example_runs() {
+    let table = declare::Table::of(<super::Alert as crate::Definition>::declare);
+    assert_eq!(declare::check_table(&table), []);
+    let names = "all category crit critReset details durationField flapHigh flapLow flapping history id idField idTag \
+                 info infoReset inhibit levelField levelTag message messageField noRecoveries stateChangesOnly \
+                 stateChangesOnlyDuration topic warn warnReset";
+    for name in names.split_whitespace() {
+        assert!(table.find(name).is_some(), "{name}");
+    }
+    for example in table.examples() {
+        assert_eq!(Bench::new(example).err(), None, "{example}");
+    }
+}
