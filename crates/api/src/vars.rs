@@ -78,7 +78,8 @@ pub fn check(vars: Vars) -> Result<Vars, BadVar> {
 fn check_value(var_type: VarType, value: Value) -> Result<Value, String> {
     let expected = |words: &str, value: &Value| Err(format!("expected {words}, got {value}"));
     match (var_type, value) {
-        (_, Value::Null) => Ok(Value::Null),
+        // A star says all by its type.
+        (_, Value::Null) | (VarType::Star, _) => Ok(Value::Null),
         (VarType::Duration, Value::String(text)) => match duration::parse(&text) {
             Ok(nanos) => Ok(nanos.into()),
             Err(bad) => Err(format!("{bad} {text:?}")),
@@ -131,7 +132,7 @@ mod tests {
             "f": { "type": "float", "value": 1.0, "description": "" },
             "l": { "type": "list", "description": "", "value": [
                 { "type": "string", "value": "a", "description": "" },
-                { "type": "star", "value": "*", "description": "" },
+                { "type": "star", "value": null, "description": "" },
             ] },
             "n": { "type": "lambda", "value": null, "description": "x" },
         });

@@ -24,7 +24,7 @@ pub struct Counters {
     pub emitted: u64,
     pub errors: u64,
     pub extra: Vec<(StatName, i64)>,
-    /// `.quiet()`: errors are counted, not logged.
+    /// `.quiet()`: errors are neither counted nor logged.
     pub(crate) quiet: bool,
     /// Errors that were logged lately: no more than a few are.
     logged: u32,
@@ -141,17 +141,18 @@ impl Cx<'_> {
         self.out.delete_group(group);
     }
 
-    /// This datum cannot be used: it is counted, logged at a bounded rate, and the task goes on.
+    /// This datum cannot be used: it is counted, logged at a bounded rate (neither if the node is quiet), and the task goes on.
     #[cold]
     pub fn row_error(&mut self, what: impl Display) {
+        // A node told to be quiet does not even count, as in Kapacitor. Case: stream/eval_quiet_errors.
+        if self.counters.quiet {
+            return;
+        }
         self.counters.errors += 1;
         self.log_error(&what);
     }
 
     fn log_error(&mut self, what: &dyn Display) {
-        if self.counters.quiet {
-            return;
-        }
         const PER_TEN_SECONDS: u32 = 20;
         if self.now.saturating_sub(self.counters.logged_since) > 10_000_000_000 {
             self.counters.logged_since = self.now;

@@ -26,6 +26,11 @@ pub trait PerRow: Send + 'static {
         &[]
     }
 
+    /// Whether its statistics say how many groups it has met.
+    fn counts_groups(&self) -> bool {
+        true
+    }
+
     fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
         let _ = (reply, cx);
     }
@@ -89,6 +94,6 @@ impl<N: PerRow> Node for PerRowNode<N> {
     }
 
     fn cardinality(&self) -> Option<usize> {
-        Some(self.groups.len())
+        self.node.counts_groups().then(|| self.groups.len())
     }
 }

@@ -255,6 +255,27 @@ impl Config {
         Ok(())
     }
 
+    /// The elements of a section that is data alone; none for other names.
+    pub(crate) fn data(&self, section: &str) -> &[Values] {
+        self.others.get(section).map_or(&[], Vec::as_slice)
+    }
+
+    /// Itself, but with one section of another config. Only for sections that can be changed while the daemon runs.
+    pub(crate) fn with_section_of(&self, section: &str, other: &Config) -> Config {
+        let mut config = self.clone();
+        match section {
+            "influxdb" => config.influxdb.clone_from(&other.influxdb),
+            "httppost" => config.httppost.clone_from(&other.httppost),
+            "smtp" => config.smtp.clone_from(&other.smtp),
+            _ => {
+                if let (Some(mine), Some(theirs)) = (config.others.get_mut(section), other.others.get(section)) {
+                    mine.clone_from(theirs);
+                }
+            }
+        }
+        config
+    }
+
     /// As a config file, each key with a comment.
     pub(crate) fn to_toml(&self) -> String {
         write_sample(&mut self.clone().slots())

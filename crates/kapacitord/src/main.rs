@@ -8,6 +8,7 @@ mod definitions;
 mod demo;
 mod host;
 mod http;
+mod live_config;
 mod logging;
 mod server;
 mod topic_store;

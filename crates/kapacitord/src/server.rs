@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use alert::{Delivery, QueueOptions, Topics};
+use alert::{Delivery, NoStore, QueueOptions, TopicStore, Topics};
 use anyhow::{Context, anyhow};
 use engine::{Host, HttpEndpoint, ServerInfo, Tasks, define::Surface};
 use handlers::{AlertHost, Configs};
@@ -20,6 +20,7 @@ use crate::{
     definitions::Definitions,
     host::{Clusters, DaemonHost},
     http::{self, Api, Ingress},
+    live_config::LiveConfig,
     logging::LevelHandle,
     topic_store::WriteBehind,
 };
@@ -47,13 +48,21 @@ impl Server {
         let listener = listen(config).await?;
         let address = listener.local_addr()?;
         let store = open_store(Path::new(&config.storage.boltdb)).await?;
+        let live = Arc::new(LiveConfig::open(config.clone(), &store)?);
+        let config = &live.now();
         let identity = store.identity().clone();
         let hostname = config.top.hostname.clone();
         let schema = Schema::new();
 
-        let states = Arc::new(WriteBehind::start(store.topics()).context("cannot start a thread")?);
-        let delivery = Delivery::Workers(runtime.clone(), QueueOptions::default());
+        let states: Arc<dyn TopicStore> = if config.alert.persist_topics {
+            Arc::new(WriteBehind::start(store.topics()).context("cannot start a thread")?)
+        } else {
+            Arc::new(NoStore)
+        };
+        let waiting = usize::try_from(config.alert.topic_buffer_length).unwrap_or_default();
+        let delivery = Delivery::Workers(runtime.clone(), QueueOptions::default().with_topic_buffer_length(waiting));
         let topics = Arc::new(Topics::new(delivery, states));
+        topics.open_stored();
         let place = match address.ip() {
             all if all.is_unspecified() => format!("{hostname}:{}", address.port()),
             _ => address.to_string(),
@@ -78,6 +87,14 @@ impl Server {
             clusters,
             runtime.clone(),
         ));
+        live.on_change({
+            let (host, alert_host) = (Arc::clone(&host), Arc::clone(&alert_host));
+            move |config| {
+                host.set_endpoints(endpoints(config).map_err(|error| format!("{error:#}"))?);
+                alert_host.reconfigure(handler_configs(config));
+                Ok(())
+            }
+        });
         let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, workers).context("cannot start a thread")?);
@@ -98,6 +115,8 @@ impl Server {
             budget: Arc::new(Semaphore::new(BUDGET)),
             ingress: Ingress::default(),
             log_level: level,
+            config_can_change: config.data("config-override").iter().all(|values| values.bool("enabled")),
+            config: live,
         });
         services.push(runtime.spawn(serve(listener, api, stopping)));
         tracing::info!(address = %address, "listening on HTTP");
@@ -121,6 +140,7 @@ impl Server {
         }
         let definitions = self.definitions;
         let _ = tokio::task::spawn_blocking(move || definitions.stop_all()).await;
+        self.topics.shutdown(Duration::from_secs(10)).await;
         let store = self.store;
         let _ = tokio::task::spawn_blocking(move || store.flush()).await;
         tracing::info!("stopped");

@@ -45,7 +45,10 @@ impl Interpreter<'_> {
                 Val::Arg(Argument::Time { length: *length, offset: *offset })
             }
             Some(_) => {
-                self.error(call.name.span, "time takes a duration, and an offset as a second duration if one is wanted");
+                self.error(
+                    call.name.span,
+                    "time takes a duration, and an offset as a second duration if one is wanted",
+                );
                 Val::Unknown
             }
         }

@@ -162,6 +162,12 @@ impl Interpreter<'_> {
             }
             StatementKind::VarType { name, type_name } => self.declare_type(statement, name, type_name),
             StatementKind::Var { name, value } => self.declare(statement, name, value),
+            // A name on its own does nothing, so it need not be known: Kapacitor reads `1e3` as `1` and `e3`.
+            StatementKind::Expr(Expr { kind: ExprKind::Ident(name), .. }) => {
+                if let Some(binding) = self.bindings.get_mut(name) {
+                    binding.used = true;
+                }
+            }
             StatementKind::Expr(expr) => {
                 self.eval(expr);
             }
@@ -224,7 +230,8 @@ impl Interpreter<'_> {
     }
 
     fn bind(&mut self, name: &Ident, value: Val) {
-        if name.name == "stream" || name.name == "batch" || self.bindings.contains_key(&name.name) {
+        let source = if self.kind == EdgeKind::Stream { "stream" } else { "batch" };
+        if name.name == source || self.bindings.contains_key(&name.name) {
             return self.diagnostics.push(
                 Diagnostic::error(name.span, format!("attempted to redefine {}, vars are immutable", name.name))
                     .hint("give it another name"),
@@ -266,7 +273,7 @@ impl Interpreter<'_> {
             ExprKind::Lambda(body) => return self.lambda(body),
             ExprKind::Unary { op, operand } => return self.unary(expr, *op, operand),
             ExprKind::Binary { .. } => return self.constant(expr),
-            ExprKind::Call(call) => return self.global_call(call),
+            ExprKind::Call(call) => return self.global_call(expr, call),
             ExprKind::Chain { left, link, right } => return self.chain(left, *link, right),
         })
     }
@@ -347,7 +354,7 @@ impl Interpreter<'_> {
     }
 
     /// Arithmetic on values that are known now.
-    fn constant(&mut self, expr: &Expr) -> Val {
+    pub(super) fn constant(&mut self, expr: &Expr) -> Val {
         let Some(resolved) = self.resolved(expr) else { return Val::Unknown };
         match constant(&resolved) {
             Ok(value) => match from_value(value) {
@@ -423,7 +430,10 @@ impl Interpreter<'_> {
 }
 
 fn description(statement: &Statement) -> String {
-    let lines: Vec<&str> = statement.comments.iter().map(|comment| comment.text.trim()).collect();
+    let text = |comment: &'_ tickscript::ast::Comment| -> String {
+        if comment.is_blank_line() { comment.text.clone() } else { comment.text.trim().to_string() }
+    };
+    let lines: Vec<String> = statement.comments.iter().map(text).collect();
     lines.join("\n")
 }
 

@@ -95,6 +95,11 @@ const TAGS: StatName = "tags_defaulted";
 impl PerRow for DefaultNode {
     type Group = ();
 
+    // Kapacitor keeps nothing per group here, and shows 0.
+    fn counts_groups(&self) -> bool {
+        false
+    }
+
     fn begin_batch(&mut self, _group: &mut (), head: &mut BatchHead, cx: &mut Cx<'_>) {
         Retag::head(&self.tags, cx.schema, head);
     }

@@ -96,6 +96,11 @@ impl DeleteNode {
 impl PerRow for DeleteNode {
     type Group = ();
 
+    // Kapacitor keeps nothing per group here, and shows 0.
+    fn counts_groups(&self) -> bool {
+        false
+    }
+
     fn begin_batch(&mut self, _group: &mut (), head: &mut BatchHead, cx: &mut Cx<'_>) {
         Retag::head(&self.tags, cx.schema, head);
     }

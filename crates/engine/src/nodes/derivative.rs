@@ -1,8 +1,6 @@
 //! `|derivative('field')`: how fast a field changes from row to row.
 
-use std::time::Duration;
-
-use declare::Declaration;
+use declare::{Declaration, Nanos};
 use model::{BatchHead, Field, Put, Row, Time};
 
 use crate::{BuildError, Cx, Definition, Node, PerRow, Plan, boxed_per_row};
@@ -11,13 +9,13 @@ use crate::{BuildError, Cx, Definition, Node, PerRow, Plan, boxed_per_row};
 pub(super) struct Derivative {
     field: String,
     rename: String,
-    unit: Duration,
+    unit: Nanos,
     non_negative: bool,
 }
 
 impl Default for Derivative {
     fn default() -> Self {
-        Derivative { field: String::new(), rename: String::new(), unit: Duration::from_secs(1), non_negative: false }
+        Derivative { field: String::new(), rename: String::new(), unit: Nanos(1_000_000_000), non_negative: false }
     }
 }
 
@@ -38,7 +36,7 @@ impl Definition for Derivative {
         Ok(boxed_per_row(DerivativeNode {
             field: Field::new(plan.schema.name(&self.field)),
             put: Put::new(plan.schema.name(rename)),
-            unit: self.unit.as_nanos() as f64,
+            unit: self.unit.0 as f64,
             drops_negative: self.non_negative,
         }))
     }

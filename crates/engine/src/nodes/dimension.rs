@@ -32,9 +32,11 @@ pub(crate) fn dimensions(args: &[Argument]) -> Result<Vec<Dimension>, SetError> 
     let mut out = Vec::new();
     for arg in args {
         match arg {
+            Argument::String(tag) if tag.is_empty() => {
+                return Err(SetError::refused("groupBy", "a tag's name cannot be empty"));
+            }
             Argument::String(tag) => out.push(Dimension::Tag(tag.clone())),
             Argument::Star => out.push(Dimension::Star),
-            Argument::List(items) => out.extend(dimensions(items)?),
             other => {
                 return Err(SetError::refused(
                     "groupBy",

@@ -39,6 +39,11 @@ struct ShiftNode {
 impl PerRow for ShiftNode {
     type Group = ();
 
+    // Kapacitor keeps nothing per group here, and shows 0.
+    fn counts_groups(&self) -> bool {
+        false
+    }
+
     fn begin_batch(&mut self, _group: &mut (), head: &mut BatchHead, _cx: &mut Cx<'_>) {
         head.tmax = head.tmax.saturating_add(self.shift);
     }

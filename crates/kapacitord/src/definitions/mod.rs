@@ -72,11 +72,6 @@ impl Definitions {
         Definitions { store, surface, schema, host, running, changes: std::sync::Mutex::new(()) }
     }
 
-    /// The tasks that run.
-    pub fn running(&self) -> &Arc<Tasks> {
-        &self.running
-    }
-
     pub fn store(&self) -> &Store {
         &self.store
     }

@@ -85,7 +85,7 @@ impl Definitions {
             },
             executing: running.is_some(),
             error,
-            stats: running.as_ref().map(|running| stats(running, task.task_type)).unwrap_or_default(),
+            stats: running.as_ref().map(stats).unwrap_or_default(),
             created: Time::At(task.created),
             modified: Time::At(task.modified),
             last_enabled: Time::from(task.last_enabled),
@@ -111,10 +111,9 @@ impl Definitions {
     }
 }
 
-/// Counters by node; a batch's source is not a node of its own there.
-fn stats(running: &Running, task_type: TaskType) -> ExecutionStats {
-    let first = usize::from(task_type == TaskType::Batch);
-    let node_stats = running.stats.iter().skip(first).map(|node| {
+/// Counters by node.
+fn stats(running: &Running) -> ExecutionStats {
+    let node_stats = running.stats.iter().map(|node| {
         let mut values: std::collections::BTreeMap<String, Json> = [
             ("collected", node.collected.load(Ordering::Relaxed)),
             ("emitted", node.emitted()),

@@ -34,7 +34,7 @@ pub(super) fn from_api(vars: &shown::Vars) -> Result<Vars, Refused> {
         .map(|(name, var)| {
             let var_type = VarType::parse(var.var_type.name()).expect("both name the same types");
             let value = argument(var_type, &var.value)
-                .ok_or_else(|| Refused::bad(format!("invalid value of var {name:?}: {}", var.value)))?;
+                .map_err(|why| Refused::bad(format!("invalid TICKscript: invalid var {name}: {why}")))?;
             Ok((name.clone(), Var { var_type, value: Some(value), description: var.description.clone() }))
         })
         .collect()
@@ -67,27 +67,31 @@ fn type_shown(var_type: VarType) -> shown::VarType {
     }
 }
 
-fn argument(var_type: VarType, value: &Json) -> Option<Argument> {
-    Some(match var_type {
-        VarType::Int => Argument::Int(value.as_i64()?),
-        VarType::Float => Argument::Float(value.as_f64()?),
-        VarType::Bool => Argument::Bool(value.as_bool()?),
-        VarType::String => Argument::String(value.as_str()?.to_string()),
-        VarType::Regex => Argument::Regex(value.as_str()?.to_string()),
-        VarType::Duration => Argument::Duration(value.as_i64()?),
+fn argument(var_type: VarType, value: &Json) -> Result<Argument, String> {
+    let simple = match var_type {
+        VarType::Int => value.as_i64().map(Argument::Int),
+        VarType::Float => value.as_f64().map(Argument::Float),
+        VarType::Bool => value.as_bool().map(Argument::Bool),
+        VarType::String => value.as_str().map(|text| Argument::String(text.to_string())),
+        VarType::Regex => value.as_str().map(|text| Argument::Regex(text.to_string())),
+        VarType::Duration => value.as_i64().map(Argument::Duration),
+        VarType::Star => Some(Argument::Star),
         VarType::Lambda => {
-            let expr = tickscript::parse_lambda(value.as_str()?).ok()?;
-            Argument::Lambda(Lambda { text: tickscript::format_expr(&expr), expr: Arc::new(expr) })
+            let text = value.as_str().unwrap_or_default();
+            let expr = tickscript::parse_lambda(text).map_err(|error| format!("invalid lambda expression: {error}"))?;
+            Some(Argument::Lambda(Lambda { text: tickscript::format_expr(&expr), expr: Arc::new(expr) }))
         }
         VarType::List => {
-            let items = value.as_array()?.iter().map(|item| {
-                let item_type = VarType::parse(item.get("type")?.as_str()?)?;
+            let items = value.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(|item| {
+                let name = item.get("type").and_then(Json::as_str).unwrap_or_default();
+                let item_type =
+                    VarType::parse(name).ok_or_else(|| format!("an item is of the unknown type {name:?}"))?;
                 argument(item_type, item.get("value").unwrap_or(&Json::Null))
             });
-            Argument::List(items.collect::<Option<Vec<_>>>()?)
+            Some(Argument::List(items.collect::<Result<Vec<_>, String>>()?))
         }
-        VarType::Star => Argument::Star,
-    })
+    };
+    simple.ok_or_else(|| format!("{value} is not of type {}", var_type.name()))
 }
 
 fn json(value: &Argument) -> Json {
@@ -104,6 +108,8 @@ fn json(value: &Argument) -> Json {
                 Some(serde_json::json!({ "type": item_type.name(), "value": json(item), "description": "" }))
             })
             .collect(),
-        Argument::Star | Argument::Node(_) | Argument::Reference(_) | Argument::Time { .. } => Json::Null,
+        // As Kapacitor shows the node of its own tree.
+        Argument::Star => serde_json::json!({ "typeOf": "star" }),
+        Argument::Node(_) | Argument::Reference(_) | Argument::Time { .. } => Json::Null,
     }
 }

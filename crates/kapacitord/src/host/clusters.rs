@@ -57,10 +57,6 @@ impl Clusters {
         self.member(name).map(|member| Arc::clone(&member.cluster))
     }
 
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Cluster>> {
-        self.by_name.values().map(|member| &member.cluster)
-    }
-
     pub(super) fn write(&self, write: InfluxWrite, mail: Mail) {
         match self.member(&write.cluster) {
             Err(why) => mail.send(Answer::Failed(why)),

@@ -6,7 +6,7 @@ mod queries;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, OnceLock, PoisonError, RwLock, Weak},
 };
 
 use alert::Topics;
@@ -26,7 +26,7 @@ pub struct DaemonHost {
     server: ServerInfo,
     topics: Arc<Topics>,
     schema: Arc<Schema>,
-    endpoints: HashMap<String, HttpEndpoint>,
+    endpoints: RwLock<HashMap<String, HttpEndpoint>>,
     clusters: Clusters,
     posts: Posts,
     tasks: Arc<OnceLock<Weak<Tasks>>>,
@@ -47,7 +47,7 @@ impl DaemonHost {
             server,
             topics,
             schema,
-            endpoints,
+            endpoints: RwLock::new(endpoints),
             clusters,
             posts: Posts::new(runtime.clone()),
             tasks: Arc::default(),
@@ -60,8 +60,9 @@ impl DaemonHost {
         let _ = self.tasks.set(Arc::downgrade(tasks));
     }
 
-    pub fn clusters(&self) -> &Clusters {
-        &self.clusters
+    /// The endpoints of the config, changed; nodes go by them from their next request on.
+    pub fn set_endpoints(&self, endpoints: HashMap<String, HttpEndpoint>) {
+        *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = endpoints;
     }
 
     /// How to bring an answer back to the node that waits for it.
@@ -119,7 +120,7 @@ impl Host for DaemonHost {
     }
 
     fn endpoint(&self, name: &str) -> Option<HttpEndpoint> {
-        self.endpoints.get(name).cloned()
+        self.endpoints.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     fn check_cluster(&self, name: &str) -> Result<(), String> {

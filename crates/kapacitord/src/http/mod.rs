@@ -1,6 +1,7 @@
 //! The HTTP API: `routes.rs` shows every path, one file per resource has what answers.
 
 mod answer;
+mod config;
 mod legacy;
 mod routes;
 mod system;
@@ -35,6 +36,9 @@ pub struct Api {
     pub budget: Arc<tokio::sync::Semaphore>,
     pub ingress: Ingress,
     pub log_level: crate::logging::LevelHandle,
+    pub config: Arc<crate::live_config::LiveConfig>,
+    /// Whether users may change the config.
+    pub config_can_change: bool,
 }
 
 /// Points received by database, retention policy and measurement.

@@ -11,7 +11,7 @@ use axum::{
     routing::{any, get, post},
 };
 
-use super::{Api, VERSION, answer::percent_decoded, legacy, system, tasks, templates, write};
+use super::{Api, VERSION, answer::percent_decoded, config, legacy, system, tasks, templates, write};
 use crate::definitions::Refused;
 
 /// All routes of the daemon.
@@ -21,6 +21,9 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/write", post(write::write))
         .route("/debug/vars", get(system::vars))
         .route("/loglevel", post(system::log_level))
+        .route("/config", get(config::all))
+        .route("/config/", get(config::no_section).post(config::update_nothing))
+        .route("/config/{*path}", get(config::show).post(config::update))
         .route("/tasks", get(tasks::list).post(tasks::create))
         .route("/tasks/", get(tasks::no_id))
         .route("/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::delete))

@@ -19,12 +19,21 @@ use crate::definitions::{DotView, Refused, ScriptFormat, View};
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
-    let fields = fields(&params, shown::FIELDS)?;
+    let fields = fields(&params, shown::FIELDS, "template-id")?;
     let view = view(&params)?;
     let (offset, limit) = (params.number("offset", 0)?, params.number("limit", 100)?);
     let pattern = params.get("pattern").to_string();
     let tasks = aside(move || api.definitions.tasks(&Page { pattern: &pattern, offset, limit }, view)).await?;
-    listed("tasks", &tasks, &fields)
+    let mut items = Vec::with_capacity(tasks.len());
+    for task in &tasks {
+        let mut item = serde_json::to_value(task).map_err(|error| Refused::failed(error.to_string()))?;
+        // In lists, a task that does not run has no statistics at all.
+        if !task.executing {
+            item["stats"] = Value::Null;
+        }
+        items.push(item);
+    }
+    listed("tasks", items, &fields)
 }
 
 pub(super) async fn no_id() -> Answered {
@@ -97,8 +106,8 @@ fn options(body: &[u8]) -> Result<TaskOptions, Refused> {
     serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))
 }
 
-/// The fields that a list was asked for, checked.
-pub(super) fn fields(params: &Params, known: &[&str]) -> Result<Vec<String>, Refused> {
+/// The fields that a list was asked for, checked; without any, all but the one that must be asked for.
+pub(super) fn fields(params: &Params, known: &[&str], unless_asked: &str) -> Result<Vec<String>, Refused> {
     let mut fields: Vec<String> = params.all("fields").filter(|field| !field.is_empty()).map(str::to_string).collect();
     if let Some(unknown) = fields.iter().find(|field| !known.contains(&field.as_str())) {
         return Err(Refused::bad(format!(
@@ -106,20 +115,19 @@ pub(super) fn fields(params: &Params, known: &[&str]) -> Result<Vec<String>, Ref
             declare::did_you_mean(&declare::nearest(unknown, known.iter().copied()))
         )));
     }
-    if !fields.is_empty() {
-        fields.extend(["link".to_string(), "id".to_string()]);
+    if fields.is_empty() {
+        fields = known.iter().filter(|field| **field != unless_asked).map(|field| field.to_string()).collect();
     }
+    fields.extend(["link".to_string(), "id".to_string()]);
     Ok(fields)
 }
 
-/// A list with the fields asked for; none asked for means all.
-pub(super) fn listed(name: &str, items: &[impl serde::Serialize], fields: &[String]) -> Answered {
+/// A list with the fields asked for.
+pub(super) fn listed(name: &str, items: Vec<Value>, fields: &[String]) -> Answered {
     let mut out = Vec::with_capacity(items.len());
     for item in items {
-        let value = serde_json::to_value(item).map_err(|error| Refused::failed(error.to_string()))?;
-        let Value::Object(object) = value else { continue };
-        let mut kept: Vec<(String, Value)> =
-            object.into_iter().filter(|(key, _)| fields.is_empty() || fields.contains(key)).collect();
+        let Value::Object(object) = item else { continue };
+        let mut kept: Vec<(String, Value)> = object.into_iter().filter(|(key, _)| fields.contains(key)).collect();
         kept.sort_by(|a, b| a.0.cmp(&b.0));
         out.push(Value::Object(kept.into_iter().collect()));
     }

@@ -18,13 +18,14 @@ use crate::definitions::Refused;
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
-    let fields = fields(&params, shown::FIELDS)?;
+    let fields = fields(&params, shown::FIELDS, "vars")?;
     let format = script_format(&params)?;
     let (offset, limit) = (params.number("offset", 0)?, params.number("limit", 100)?);
     let pattern = params.get("pattern").to_string();
     let templates =
         aside(move || api.definitions.templates(&Page { pattern: &pattern, offset, limit }, format)).await?;
-    listed("templates", &templates, &fields)
+    let items = templates.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
+    listed("templates", items.map_err(|error| Refused::failed(error.to_string()))?, &fields)
 }
 
 pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answered {
