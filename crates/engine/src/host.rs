@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Row, Time, Words};
 
-use crate::Origin;
+use crate::{Origin, SideSource};
 
 /// How important a line of the log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,6 +105,13 @@ pub trait Host: Send + Sync {
 
     /// Query in the background.
     fn query(&self, query: InfluxQuery, ticket: Ticket);
+
+    /// What a sideload source holds: the files of a folder (`file:///..`), the JSON of a URL, or of the URL of an endpoint
+    /// of the configuration. It stays the same for all who ask for it, and follows what is read again.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for the script's author.
+    fn sideload(&self, source: &str) -> Result<Arc<SideSource>, String>;
 
     /// Write points back into the daemon, as if they had been received.
     fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words);

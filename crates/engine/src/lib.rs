@@ -5,7 +5,7 @@
 //! - `define/`: script to checked pipeline, and pipeline back to text.
 //! - `task/`: the loop that takes letters and sweeps the nodes.
 //! - `router.rs`, `workers.rs`, `tasks.rs`: which task gets which rows, and the threads they run on.
-//! - `host.rs`: all that a task may ask of the world.
+//! - `host.rs`: all that a task may ask of the world; `side_source.rs`: what sideload looks into.
 //!
 //! Nothing here reads a clock, opens a socket or a file: see `host.rs`.
 #![forbid(unsafe_code)]
@@ -18,6 +18,7 @@ pub mod nodes;
 mod per_group;
 mod per_row;
 mod router;
+mod side_source;
 mod task;
 mod tasks;
 pub mod testing;
@@ -29,6 +30,7 @@ pub use node::{Answer, BuildError, Definition, EdgeKind, Node, Place, Plan, Repl
 pub use per_group::{PerGroup, boxed_per_group};
 pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};
+pub use side_source::{SideSource, SideTables};
 pub use task::{Letter, Origin, Task, Write};
 pub use tasks::{Running, Tasks};
 pub use workers::Workers;

@@ -14,7 +14,7 @@ use model::{Precision, Row, Schema, Time, Words, parse_lines};
 
 use crate::{
     Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, Letter, LogRecord, Origin, Reply, Selection,
-    ServerInfo, Task, TaskInfo, Ticket, Write,
+    ServerInfo, SideSource, Task, TaskInfo, Ticket, Write,
     define::{Built, Request, Surface, build, define},
 };
 
@@ -36,6 +36,8 @@ pub struct TestHost {
     zone: Zone,
     server: ServerInfo,
     topics: Arc<Topics>,
+    /// What every sideload source holds.
+    pub side: Arc<SideSource>,
     seen: Mutex<Seen>,
 }
 
@@ -46,6 +48,7 @@ impl Default for TestHost {
             zone: Zone::default(),
             server: ServerInfo { hostname: "localhost".to_string(), ..ServerInfo::default() },
             topics: Arc::new(Topics::new(Delivery::Inline, Arc::new(NoStore))),
+            side: Arc::default(),
             seen: Mutex::default(),
         }
     }
@@ -100,6 +103,10 @@ impl Host for TestHost {
 
     fn query(&self, query: InfluxQuery, ticket: Ticket) {
         self.seen().queries.push((query, ticket));
+    }
+
+    fn sideload(&self, source: &str) -> Result<Arc<SideSource>, String> {
+        if source == "nowhere" { Err("there is nothing at nowhere".to_string()) } else { Ok(Arc::clone(&self.side)) }
     }
 
     fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words) {

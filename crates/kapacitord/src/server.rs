@@ -108,6 +108,7 @@ impl Server {
         let api = Arc::new(Api {
             definitions: Arc::clone(&definitions),
             running,
+            host,
             schema,
             identity,
             hostname,

@@ -89,8 +89,9 @@ impl Definition for HttpPost {
             (None, url) => HttpEndpoint { url: url.cloned().unwrap_or_default(), ..HttpEndpoint::default() },
         };
         let template = |what: &str, source: &str| {
-            Template::text_with_json("body", source)
-                .map_err(|error| BuildError::new(format!("error in {what} templating: failed to parse template: {error}")))
+            Template::text_with_json("body", source).map_err(|error| {
+                BuildError::new(format!("error in {what} templating: failed to parse template: {error}"))
+            })
         };
         let url = template("url", &endpoint.url)?;
         let body = endpoint.row_template.as_deref().map(|source| template("row", source)).transpose()?;

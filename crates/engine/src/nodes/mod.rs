@@ -28,6 +28,7 @@ mod relabel;
 mod retag;
 mod sample;
 mod shift;
+mod sideload;
 mod source;
 mod state_count;
 mod state_duration;
@@ -74,6 +75,7 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<Query>().after(&["batch"]),
         spec::<sample::Sample>(),
         spec::<shift::Shift>(),
+        spec::<sideload::Sideload>(),
         spec::<state_count::StateCount>(),
         spec::<state_duration::StateDuration>(),
         spec::<Stats>().after_any(),

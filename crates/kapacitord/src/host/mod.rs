@@ -3,6 +3,7 @@
 mod clusters;
 mod posts;
 mod queries;
+mod sideload;
 
 use std::{
     collections::HashMap,
@@ -12,13 +13,14 @@ use std::{
 use alert::Topics;
 use engine::{
     Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogLevel, LogRecord, Origin, Reply, ServerInfo,
-    Tasks, Ticket, Write,
+    SideSource, Tasks, Ticket, Write,
 };
 use lambda::Zone;
 use model::{Row, Schema, Time, Words};
 
 pub use clusters::Clusters;
 use posts::Posts;
+use sideload::Sideloads;
 
 /// See the module. Made before the tasks it serves, and told of them by [`DaemonHost::attach`].
 pub struct DaemonHost {
@@ -29,6 +31,7 @@ pub struct DaemonHost {
     endpoints: RwLock<HashMap<String, HttpEndpoint>>,
     clusters: Clusters,
     posts: Posts,
+    sideloads: Sideloads,
     tasks: Arc<OnceLock<Weak<Tasks>>>,
     runtime: tokio::runtime::Handle,
 }
@@ -50,6 +53,7 @@ impl DaemonHost {
             endpoints: RwLock::new(endpoints),
             clusters,
             posts: Posts::new(runtime.clone()),
+            sideloads: Sideloads::new(runtime.clone()),
             tasks: Arc::default(),
             runtime,
         }
@@ -63,6 +67,14 @@ impl DaemonHost {
     /// The endpoints of the config, changed; nodes go by them from their next request on.
     pub fn set_endpoints(&self, endpoints: HashMap<String, HttpEndpoint>) {
         *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = endpoints;
+    }
+
+    /// Read the sources of all sideload nodes again. Blocks.
+    ///
+    /// # Errors
+    /// Which could not be read; they keep what they had.
+    pub fn reload_sideloads(&self) -> Result<(), String> {
+        self.sideloads.reload()
     }
 
     /// How to bring an answer back to the node that waits for it.
@@ -143,6 +155,16 @@ impl Host for DaemonHost {
             }
             Err(why) => mail.send(Answer::Failed(why)),
         }
+    }
+
+    fn sideload(&self, source: &str) -> Result<Arc<SideSource>, String> {
+        if source.contains(':') {
+            return self.sideloads.open(&HttpEndpoint { url: source.to_string(), ..HttpEndpoint::default() });
+        }
+        let endpoint = self.endpoint(source).ok_or_else(|| {
+            format!("sideload source {source:?} is neither a URL (file:///.., http://..) nor an endpoint of [[httppost]]")
+        })?;
+        self.sideloads.open(&endpoint)
     }
 
     fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words) {

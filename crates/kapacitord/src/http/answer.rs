@@ -94,7 +94,7 @@ impl Params {
 }
 
 /// A text with its `%20`s replaced; bytes that are no UTF-8 become the replacement character.
-pub(super) fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     if !text.contains('%') {
         return text.to_string();
     }

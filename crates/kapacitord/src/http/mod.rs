@@ -17,6 +17,7 @@ use std::{
 use engine::{Origin, Tasks};
 use model::{Name, Row, Schema};
 
+pub(crate) use answer::percent_decoded;
 pub use routes::router;
 
 use crate::definitions::Definitions;
@@ -28,6 +29,7 @@ pub const VERSION: &str = "1.8.3";
 pub struct Api {
     pub definitions: Arc<Definitions>,
     pub running: Arc<Tasks>,
+    pub host: Arc<crate::host::DaemonHost>,
     pub schema: Arc<Schema>,
     pub identity: store::meta::Identity,
     pub hostname: String,

@@ -24,6 +24,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/config", get(config::all))
         .route("/config/", get(config::no_section).post(config::update_nothing))
         .route("/config/{*path}", get(config::show).post(config::update))
+        .route("/sideload/reload", post(system::reload_sideloads))
         .route("/tasks", get(tasks::list).post(tasks::create))
         .route("/tasks/", get(tasks::no_id))
         .route("/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::delete))

@@ -33,6 +33,12 @@ pub(super) async fn log_level(State(api): State<Arc<Api>>, body: Bytes) -> Answe
     Ok(nothing())
 }
 
+pub(super) async fn reload_sideloads(State(api): State<Arc<Api>>) -> Answered {
+    let host = Arc::clone(&api.host);
+    aside(move || host.reload_sideloads().map_err(Refused::failed)).await?;
+    Ok(nothing())
+}
+
 pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
     let definitions = Arc::clone(&api.definitions);
     let (tasks, enabled) = aside(move || definitions.counts()).await?;
