@@ -1,11 +1,13 @@
 //! Changes to a section that come over HTTP, and what they make of an element.
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json};
 use thiserror::Error;
 
 use crate::error::{Mismatch, SetError};
+use crate::kind::Kind;
 use crate::suggest::did_you_mean;
 use crate::table::Table;
 
@@ -60,12 +62,13 @@ impl Update {
 /// Sets options on an element, all or none: on an error the element is to be thrown away.
 pub fn apply_options(table: &Table, object: &mut dyn Any, options: &Map<String, Json>) -> Result<(), UpdateError> {
     for (key, json) in options {
-        match table.find_key(key) {
+        let json = match table.find_key(key) {
             Some(item) if !item.at_run_time => return Err(UpdateError::Fixed(key.clone())),
-            Some(_) => {}
+            Some(item) => as_forms_send_it(&item.kind, json)
+                .map_err(|mismatch| UpdateError::Value { key: key.clone(), mismatch: Box::new(mismatch) })?,
             None => return Err(UpdateError::Unknown { name: key.clone(), near: table.near_key(key) }),
-        }
-        table.set_json(object, key, json).map_err(|error| match error {
+        };
+        table.set_json(object, key, &json).map_err(|error| match error {
             SetError::Value { mismatch, .. } => UpdateError::Value { key: key.clone(), mismatch },
             _ => UpdateError::Unknown { name: key.clone(), near: Vec::new() },
         })?;
@@ -80,6 +83,20 @@ pub fn apply_created_defaults(table: &Table, object: &mut dyn Any) {
             // A default is a value of its own type; `check_table` holds that.
             let _ = item.set_json(object, default);
         }
+    }
+}
+
+/// Forms send numbers as texts. A duration must say its unit, as in a config file.
+fn as_forms_send_it<'a>(kind: &Kind, json: &'a Json) -> Result<Cow<'a, Json>, Mismatch> {
+    match (kind, json) {
+        (Kind::Int, Json::String(text)) => match text.trim().parse::<i64>() {
+            Ok(value) => Ok(Cow::Owned(Json::from(value))),
+            Err(_) => Ok(Cow::Borrowed(json)),
+        },
+        (Kind::Duration, Json::Number(number)) if number.as_f64() != Some(0.0) => {
+            Err(Mismatch::new("a duration", format!("the number {number}")).hint("write a unit, as in \"10s\""))
+        }
+        _ => Ok(Cow::Borrowed(json)),
     }
 }
 
@@ -131,6 +148,8 @@ mod tests {
         assert_eq!(text(json!({"set": 1})), "expected an object of options at \"set\"");
         assert_eq!(text(json!({"set": {"urll": "x"}})), "unknown option \"urll\", did you mean \"url\"?");
         assert_eq!(text(json!({"set": {"dir": "x"}})), "option \"dir\" can be changed in the config file only");
+        assert_eq!(text(json!({"set": {"port": "x"}})), "port: expected an integer, got the string \"x\"");
+        assert_eq!(changed(json!({"set": {"port": "27"}})).unwrap().int("port"), 27);
         assert_eq!(text(json!({"set": {"port": 1.5}})), "port: expected an integer, got the float 1.5");
     }
 

@@ -119,6 +119,16 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// A new element of an array: empty, but for the defaults of elements that are made over HTTP.
+    pub fn push(&mut self) -> Option<&mut (dyn Any + Send)> {
+        let index = self.elements.len();
+        self.elements.resize(index + 1);
+        let element = self.elements.get(index)?;
+        self.table.zero(element);
+        crate::overrides::apply_created_defaults(&self.table, element);
+        Some(element)
+    }
+
     /// Gives all elements the defaults that stand for empty values.
     pub fn refill(&mut self) {
         for index in 0..self.elements.len() {

@@ -1,5 +1,7 @@
 //! The config as it is now: the file's, with what users changed over HTTP, kept in the store and told to who goes by it.
 
+mod grouped;
+
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use declare::{Redacted, Slot, Update, apply_options, redact};
@@ -234,7 +236,9 @@ fn apply(slot: &mut Slot<'_>, key: Option<&str>, change: &Override) -> Result<()
     let Some(element) = element else {
         return Err(format!("unknown element {:?} of section {}", change.element, change.section));
     };
-    apply_options(&table, element, &change.options).map_err(|error| error.to_string())
+    let mut options = change.options.clone();
+    grouped::set(&change.section, &table, element, &mut options)?;
+    apply_options(&table, element, &options).map_err(|error| error.to_string())
 }
 
 fn id(values: &serde_json::Map<String, serde_json::Value>, key: Option<&str>) -> String {
@@ -246,8 +250,12 @@ fn show(slot: &mut Slot<'_>) -> Option<ShownSection> {
     let table = slot.table.clone();
     let mut elements: Vec<ShownElement> = (0..slot.len())
         .filter_map(|index| {
+            let name = slot.name;
             let element = slot.element(index)?;
-            Some(ShownElement { id: id(&table.json(element), key), values: redact(&table, element) })
+            let mut values = redact(&table, element);
+            let json = table.json(element);
+            grouped::show(name, &json, &mut values.options);
+            Some(ShownElement { id: id(&json, key), values })
         })
         .collect();
     elements.sort_by(|a, b| a.id.cmp(&b.id));

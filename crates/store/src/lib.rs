@@ -1,7 +1,7 @@
 //! What users defined and must survive a restart: tasks, templates, handlers, states of topics, snapshots.
 //!
 //! - [`Store`]: opens the folder and hands out one view per kind of record: [`tasks`], [`templates`], [`handlers`],
-//!   [`topics`], [`snapshots`], [`meta`].
+//!   [`topics`], [`snapshots`], [`overrides`], [`meta`].
 //! - [`db`]: keys and values on disk (sled) or in memory. `folder`: the files, and how damage is found out.
 //! - `record`: versions and encoding. [`pattern`]: globs of lists.
 //!
@@ -14,6 +14,7 @@ mod error;
 mod folder;
 pub mod handlers;
 pub mod meta;
+pub mod overrides;
 pub mod pattern;
 mod record;
 pub mod snapshots;
@@ -93,6 +94,11 @@ impl Store {
     /// The states of topics' events.
     pub fn topics(&self) -> topics::Topics {
         topics::Topics(self.clone())
+    }
+
+    /// What users changed in the config over HTTP.
+    pub fn overrides(&self) -> overrides::Overrides {
+        overrides::Overrides(self.clone())
     }
 
     /// What tasks' nodes remember.

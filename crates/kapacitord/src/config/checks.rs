@@ -50,12 +50,16 @@ pub(super) fn nothing(_all: &[Values]) -> Result<(), String> {
     Ok(())
 }
 
-/// For elements with a `workspace`: named if there are several, one of them the default, only that one global.
+/// For elements with a `workspace`: all but the default named if there are several, only the default one global.
 pub(super) fn workspaces(all: &[Values]) -> Result<(), String> {
-    for values in all {
+    for (index, values) in all.iter().enumerate() {
         let name = values.text("workspace");
-        if all.len() > 1 && name.is_empty() {
+        // The default one may stay without a name, as it is before others are added.
+        if all.len() > 1 && name.is_empty() && !values.bool("default") {
             return Err("must specify workspace, as there are several".to_string());
+        }
+        if all[..index].iter().any(|other| other.text("workspace") == name) {
+            return Err(format!("workspace {name:?} stands twice"));
         }
         if values.bool("global") && !values.bool("default") {
             return Err(format!("workspace {name:?} is global, but only the default one may be"));
