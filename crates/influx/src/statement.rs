@@ -24,13 +24,34 @@ fn quoted(text: &str, quote: char) -> String {
     out
 }
 
+/// `name` as an identifier, bare where it may stand so, as clients of InfluxDB print it.
+fn plain_identifier(name: &str) -> String {
+    let mut bytes = name.bytes();
+    let plain = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !KEYWORDS.contains(&name.to_ascii_uppercase().as_str());
+    if plain { name.to_string() } else { identifier(name) }
+}
+
+/// The words of InfluxQL that must be quoted to be names.
+/// <https://docs.influxdata.com/influxdb/v1/query_language/spec/#keywords>
+const KEYWORDS: [&str; 73] = [
+    "ALL", "ALTER", "ANALYZE", "ANY", "AS", "ASC", "BEGIN", "BY", "CREATE", "CONTINUOUS", "DATABASE", "DATABASES",
+    "DEFAULT", "DELETE", "DESC", "DESTINATIONS", "DIAGNOSTICS", "DISTINCT", "DROP", "DURATION", "END", "EVERY", "EXPLAIN",
+    "FIELD", "FOR", "FROM", "FUTURE", "GRANT", "GRANTS", "GROUP", "GROUPS", "IN", "INF", "INSERT", "INTO", "KEY", "KEYS",
+    "KILL", "LIMIT", "SHOW", "MEASUREMENT", "MEASUREMENTS", "NAME", "OFFSET", "ON", "ORDER", "PASSWORD", "PAST", "POLICY",
+    "POLICIES", "PRIVILEGES", "QUERIES", "QUERY", "READ", "REPLICATION", "RESAMPLE", "RETENTION", "REVOKE", "SELECT",
+    "SERIES", "SET", "SHARD", "SHARDS", "SLIMIT", "SOFFSET", "STATS", "SUBSCRIPTION", "SUBSCRIPTIONS", "TAG", "TO", "USER",
+    "VALUES", "WHERE",
+];
+
 /// Creates `database` unless it exists; `policy` names its default retention policy if not empty.
 pub fn create_database(database: &str, policy: &str) -> String {
-    let database = identifier(database);
+    let database = plain_identifier(database);
     if policy.is_empty() {
         return format!("CREATE DATABASE {database}");
     }
-    format!("CREATE DATABASE {database} WITH NAME {}", identifier(policy))
+    format!("CREATE DATABASE {database} WITH NAME {}", plain_identifier(policy))
 }
 
 /// Has what is written to `database`.`policy` delivered to `destination`.

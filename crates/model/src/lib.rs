@@ -36,5 +36,5 @@ pub use schema::Schema;
 pub use series::{Series, SeriesId, Tags};
 pub use shape::{Shape, ShapeId};
 pub use slab::Slab;
-pub use time::{Time, parse_rfc3339, round, truncate, write_rfc3339};
+pub use time::{Time, parse_rfc3339, round, truncate, write_go_duration, write_rfc3339};
 pub use value::{FieldType, Value};

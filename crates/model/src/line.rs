@@ -520,8 +520,14 @@ pub fn write_line(
         out.push('=');
         match field_type {
             FieldType::Float => crate::write_json_float(f64::from_bits(word), out),
-            FieldType::Int | FieldType::Duration | FieldType::Time => {
+            FieldType::Int | FieldType::Time => {
                 let _ = write!(out, "{}i", word as i64);
+            }
+            // Kapacitor's writer knows no durations and takes their text.
+            FieldType::Duration => {
+                out.push('"');
+                crate::write_go_duration(word as i64, out);
+                out.push('"');
             }
             FieldType::Bool => out.push_str(if word != 0 { "true" } else { "false" }),
             FieldType::String | FieldType::Null => {

@@ -63,6 +63,39 @@ fn digits(out: &mut String, value: u32, width: usize) {
     out.extend(buffer[from..].iter().map(|&b| char::from(b)));
 }
 
+/// Write a duration as Go does: `1h30m0s`, `1.5s`, `20ms`.
+pub fn write_go_duration(nanos: i64, out: &mut String) {
+    use std::fmt::Write;
+    if nanos < 0 {
+        out.push('-');
+    }
+    let size = nanos.unsigned_abs();
+    let fraction = |out: &mut String, whole: u64, part: u64, digits: usize, unit: &str| {
+        let _ = write!(out, "{whole}");
+        if part > 0 {
+            let text = format!("{part:0digits$}");
+            let _ = write!(out, ".{}", text.trim_end_matches('0'));
+        }
+        out.push_str(unit);
+    };
+    match size {
+        0 => out.push_str("0s"),
+        1..1_000 => fraction(out, size, 0, 0, "ns"),
+        1_000..1_000_000 => fraction(out, size / 1_000, size % 1_000, 3, "µs"),
+        1_000_000..1_000_000_000 => fraction(out, size / 1_000_000, size % 1_000_000, 6, "ms"),
+        _ => {
+            let seconds = size / 1_000_000_000;
+            if seconds >= 3600 {
+                let _ = write!(out, "{}h", seconds / 3600);
+            }
+            if seconds >= 60 {
+                let _ = write!(out, "{}m", seconds / 60 % 60);
+            }
+            fraction(out, seconds % 60, size % 1_000_000_000, 9, "s");
+        }
+    }
+}
+
 /// Days since 1970 to year, month, day (the algorithm of Howard Hinnant's `civil_from_days`).
 fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let z = days + 719_468;
@@ -153,6 +186,25 @@ mod tests {
         assert_eq!(parse_rfc3339("2015-12-17T09:49:20.5+02:00"), Some(1_450_338_560_500_000_000));
         assert_eq!(parse_rfc3339("2015-12-17 09:49:20Z"), None);
         assert_eq!(parse_rfc3339("2015-13-17T09:49:20Z"), None);
+    }
+
+    #[test]
+    fn durations_are_written_as_go_does() {
+        for (nanos, want) in [
+            (0, "0s"),
+            (14_000_000_000, "14s"),
+            (2_800_000_000, "2.8s"),
+            (90_000_000_000, "1m30s"),
+            (3_601_000_000_000, "1h0m1s"),
+            (-1_000_000_000, "-1s"),
+            (6_000_000, "6ms"),
+            (1_500, "1.5µs"),
+            (7, "7ns"),
+        ] {
+            let mut out = String::new();
+            write_go_duration(nanos, &mut out);
+            assert_eq!(out, want);
+        }
     }
 
     #[test]

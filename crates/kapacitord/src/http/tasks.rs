@@ -21,7 +21,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery)
     let params = Params::of(query.as_deref());
     let fields = fields(&params, shown::FIELDS, "template-id")?;
     let view = view(&params)?;
-    let (offset, limit) = (params.number("offset", 0)?, params.number("limit", 100)?);
+    let (offset, limit) = params.page()?;
     let pattern = params.get("pattern").to_string();
     let tasks = aside(move || api.definitions.tasks(&Page { pattern: &pattern, offset, limit }, view)).await?;
     let mut items = Vec::with_capacity(tasks.len());

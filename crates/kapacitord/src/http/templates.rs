@@ -20,7 +20,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery)
     let params = Params::of(query.as_deref());
     let fields = fields(&params, shown::FIELDS, "vars")?;
     let format = script_format(&params)?;
-    let (offset, limit) = (params.number("offset", 0)?, params.number("limit", 100)?);
+    let (offset, limit) = params.page()?;
     let pattern = params.get("pattern").to_string();
     let templates =
         aside(move || api.definitions.templates(&Page { pattern: &pattern, offset, limit }, format)).await?;
