@@ -82,32 +82,17 @@ impl Definition for HttpPost {
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
-        let endpoint = match (self.endpoints.first(), self.urls.first()) {
-            (Some(name), _) => {
+        let name = self.endpoints.first().cloned();
+        let endpoint = match &name {
+            Some(name) => {
                 plan.host.endpoint(name).ok_or_else(|| BuildError::new(format!("endpoint '{name}' does not exist")))?
             }
-            (None, url) => HttpEndpoint { url: url.cloned().unwrap_or_default(), ..HttpEndpoint::default() },
+            None => HttpEndpoint { url: self.urls.first().cloned().unwrap_or_default(), ..HttpEndpoint::default() },
         };
-        let template = |what: &str, source: &str| {
-            Template::text_with_json("body", source).map_err(|error| {
-                BuildError::new(format!("error in {what} templating: failed to parse template: {error}"))
-            })
-        };
-        let url = template("url", &endpoint.url)?;
-        let body = endpoint.row_template.as_deref().map(|source| template("row", source)).transpose()?;
-        let mut headers = endpoint.headers;
-        if body.is_none() {
-            set_header(&mut headers, "Content-Type", "application/json");
-        }
-        for (key, value) in &self.headers {
-            set_header(&mut headers, key, value);
-        }
         Ok(boxed_per_group(HttpPostNode {
-            fixed_url: url.constant(),
-            url,
-            body,
-            headers,
-            basic_auth: endpoint.basic_auth,
+            target: Target::new(endpoint, &self.headers).map_err(BuildError::new)?,
+            name,
+            headers: self.headers,
             timeout: self.timeout.0,
             skip_tls_verification: self.skip_tls_verification,
             capture_response: self.capture_response,
@@ -132,13 +117,42 @@ fn set_header(headers: &mut Vec<(String, String)>, key: &str, value: &str) {
     headers.push((key.to_string(), value.to_string()));
 }
 
-struct HttpPostNode {
+/// Where posts go to, and what they look like.
+struct Target {
+    endpoint: HttpEndpoint,
     url: Template,
     /// The URL, if it is the same for all data.
     fixed_url: Option<String>,
     body: Option<Template>,
+    /// The endpoint's headers and the node's.
     headers: Vec<(String, String)>,
-    basic_auth: Option<(String, String)>,
+}
+
+impl Target {
+    fn new(endpoint: HttpEndpoint, own: &[(String, String)]) -> Result<Target, String> {
+        let template = |what: &str, source: &str| {
+            Template::text_with_json("body", source)
+                .map_err(|error| format!("error in {what} templating: failed to parse template: {error}"))
+        };
+        let url = template("url", &endpoint.url)?;
+        let body = endpoint.row_template.as_deref().map(|source| template("row", source)).transpose()?;
+        let mut headers = endpoint.headers.clone();
+        if body.is_none() {
+            set_header(&mut headers, "Content-Type", "application/json");
+        }
+        for (key, value) in own {
+            set_header(&mut headers, key, value);
+        }
+        Ok(Target { fixed_url: url.constant(), url, body, headers, endpoint })
+    }
+}
+
+struct HttpPostNode {
+    target: Target,
+    /// The endpoint of the configuration, which may change at any time.
+    name: Option<String>,
+    /// The node's own headers.
+    headers: Vec<(String, String)>,
     /// Nanoseconds.
     timeout: i64,
     skip_tls_verification: bool,
@@ -161,7 +175,7 @@ enum Held {
 impl HttpPostNode {
     /// Send one point or batch. Its ticket, or nothing if there is nothing to send.
     fn post(&mut self, name: Name, tags: &Tags, rows: &[Row], cx: &mut Cx<'_>) -> Option<u64> {
-        match self.request(name, tags, rows, cx) {
+        match self.follow(cx).and_then(|()| self.request(name, tags, rows, cx)) {
             Ok(request) => {
                 self.posted += 1;
                 cx.host.post(request, cx.ticket(self.posted));
@@ -174,14 +188,25 @@ impl HttpPostNode {
         }
     }
 
+    /// Take up a change of the endpoint.
+    fn follow(&mut self, cx: &Cx<'_>) -> Result<(), String> {
+        let Some(name) = &self.name else { return Ok(()) };
+        let endpoint = cx.host.endpoint(name).ok_or_else(|| format!("endpoint '{name}' does not exist any more"))?;
+        if endpoint != self.target.endpoint {
+            self.target = Target::new(endpoint, &self.headers)?;
+        }
+        Ok(())
+    }
+
     fn request(&self, name: Name, tags: &Tags, rows: &[Row], cx: &Cx<'_>) -> Result<HttpRequest, String> {
-        let data = (self.body.is_some() || self.fixed_url.is_none()).then(|| template_data(name, tags, rows, cx));
+        let Target { url, fixed_url, body, headers, endpoint } = &self.target;
+        let data = (body.is_some() || fixed_url.is_none()).then(|| template_data(name, tags, rows, cx));
         let run = |template: &Template, what: &str| {
             template
                 .execute(data.as_ref().unwrap_or(&Value::Nil))
                 .map_err(|error| format!("failed to execute {what}template: {error}"))
         };
-        let body = match &self.body {
+        let body = match body {
             Some(template) => run(template, "")?,
             None => {
                 let mut body = String::with_capacity(256);
@@ -192,14 +217,14 @@ impl HttpPostNode {
                 body
             }
         };
-        let url = match &self.fixed_url {
+        let url = match fixed_url {
             Some(url) => url.clone(),
-            None => run(&self.url, "url ")?,
+            None => run(url, "url ")?,
         };
         Ok(HttpRequest {
             url,
-            headers: self.headers.clone(),
-            basic_auth: self.basic_auth.clone(),
+            headers: headers.clone(),
+            basic_auth: endpoint.basic_auth.clone(),
             body,
             timeout: self.timeout,
             skip_tls_verification: self.skip_tls_verification,

@@ -162,7 +162,9 @@ impl Host for DaemonHost {
             return self.sideloads.open(&HttpEndpoint { url: source.to_string(), ..HttpEndpoint::default() });
         }
         let endpoint = self.endpoint(source).ok_or_else(|| {
-            format!("sideload source {source:?} is neither a URL (file:///.., http://..) nor an endpoint of [[httppost]]")
+            format!(
+                "sideload source {source:?} is neither a URL (file:///.., http://..) nor an endpoint of [[httppost]]"
+            )
         })?;
         self.sideloads.open(&endpoint)
     }
