@@ -52,6 +52,9 @@ impl Definition for Combine {
     }
 
     fn check(&self, _place: &Place<'_>) -> Result<(), String> {
+        if self.delimiter.is_empty() {
+            return Err("combine: the delimiter is empty".to_string());
+        }
         check_prefixes("combine", &self.names, self.expressions.len(), "expressions", &self.delimiter)
     }
 

@@ -102,6 +102,10 @@ impl PerRow for DefaultNode {
 
     fn begin_batch(&mut self, _group: &mut (), head: &mut BatchHead, cx: &mut Cx<'_>) {
         Retag::head(&self.tags, cx.schema, head);
+        // The head of a batch has no fields, so Kapacitor counts all of them once. Case: influxql/after_other_nodes.
+        if !self.fields.is_empty() {
+            cx.stat(FIELDS, self.fields.len() as i64);
+        }
     }
 
     fn row(&mut self, _group: &mut (), mut row: Row, cx: &mut Cx<'_>) -> Option<Row> {

@@ -44,7 +44,8 @@ impl Retag {
             let series = if changed == 0 { row.series } else { schema.series_of(series.name(), &tags) };
             Known { series, changed, group: None }
         });
-        if known.changed == 0 {
+        // A group has tags that its series lack: they are empty there.
+        if known.changed == 0 && !dimensions {
             return (row, 0);
         }
         row.series = known.series;

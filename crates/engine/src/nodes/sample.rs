@@ -40,8 +40,9 @@ impl Definition for Sample {
 
     fn build(self, _plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
         let rate = match self.rate {
-            Some(Argument::Int(count)) if count > 0 => Rate::Count(count as u64),
-            Some(Argument::Duration(unit)) if unit > 0 => Rate::Time(unit),
+            Some(Argument::Int(count)) if count != 0 => Rate::Count(count.unsigned_abs()),
+            // All times are multiples of a negative duration. Case: stream/sample_node.
+            Some(Argument::Duration(unit)) if unit != 0 => Rate::Time(unit),
             _ => return Err(BuildError::new("invalid sample rate: must be positive integer or duration")),
         };
         Ok(boxed_per_row(SampleNode { rate }))

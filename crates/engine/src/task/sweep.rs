@@ -4,12 +4,15 @@ use std::{cmp::Reverse, sync::Arc};
 
 use model::{Row, Time};
 
-use super::{Letter, Place, Task, Write};
+use super::{Letter, Place, Taken, Task, Write};
 use crate::{Cx, Node, Selection};
 
 impl Task {
-    /// Take one letter, and do all that follows from it.
+    /// Take one letter, and do all that follows from it. A task that has failed does nothing more.
     pub fn step(&mut self, letter: Letter) {
+        if self.failure.is_some() && !matches!(letter, Letter::Show { .. }) {
+            return;
+        }
         match letter {
             Letter::Start => self.each_node(|node, cx| node.start(cx)),
             Letter::Write(write, selection) => self.write(&write, &selection),
@@ -89,7 +92,7 @@ impl Task {
 
     /// Let every node from `first` on take what its parents gave; then all edges are empty again.
     fn sweep(&mut self, first: usize) {
-        for child in first..self.places.len() {
+        'nodes: for child in first..self.places.len() {
             for input in 0..self.places[child].parents.len() {
                 let parent = self.places[child].parents[input];
                 if self.places[parent].edge.is_empty() {
@@ -97,8 +100,16 @@ impl Task {
                 }
                 let edge = std::mem::replace(&mut self.places[parent].edge, std::mem::take(&mut self.spare));
                 self.places[child].counters.collected += edge.message_count();
+                if let Some(tracer) = &mut self.tracer {
+                    let (parent, child) = (&self.places[parent].name, &self.places[child].name);
+                    tracer(&Taken { parent, child, edge: &edge, schema: &self.schema, frame: &self.frame });
+                }
                 self.call(child, |node, cx| node.receive(input, &edge, cx));
                 self.spare = std::mem::replace(&mut self.places[parent].edge, edge);
+                // What a node gave before it failed goes nowhere any more.
+                if self.failure.is_some() {
+                    break 'nodes;
+                }
             }
         }
         for Place { edge, counters, .. } in &mut self.places {
