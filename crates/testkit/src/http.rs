@@ -279,25 +279,58 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// What a server answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Reply {
+    /// The first header `name`, in any case of letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
 /// Sends one request to `address` (host and port) and returns status and body; the error says why there is none.
 pub fn send(address: &str, method: &str, target: &str, body: &[u8]) -> Result<(u16, String), String> {
+    send_with(address, method, target, &[], body).map(|reply| (reply.status, reply.body))
+}
+
+/// As [`send`], with more headers, and with those of the answer. A server may answer before it has read all.
+pub fn send_with(
+    address: &str,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Reply, String> {
     let exchange = || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "{method} {target} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n", body.len())?;
-        stream.write_all(body)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        write!(stream, "{method} {target} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n", body.len())?;
+        headers.iter().try_for_each(|(name, value)| write!(stream, "{name}: {value}\r\n"))?;
+        stream.write_all(b"\r\n")?;
+        let sent = stream.write_all(body);
         let mut answer = Vec::new();
         match stream.read_to_end(&mut answer) {
             // Some servers reset the connection once they have answered.
-            Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error),
-            _ => Ok(answer),
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => return Err(error),
+            _ => {}
         }
+        if answer.is_empty() { sent.map(|()| answer) } else { Ok(answer) }
     };
     let answer = exchange().map_err(|error| format!("{method} http://{address}{target}: {error}"))?;
     let mut reader = answer.as_slice();
     let status = read_line(&mut reader).and_then(|line| line.split(' ').nth(1)?.parse().ok());
     match (status, read_headers(&mut reader)) {
-        (Some(status), Some(_)) => Ok((status, String::from_utf8_lossy(reader).into_owned())),
+        (Some(status), Some(headers)) => {
+            Ok(Reply { status, headers, body: String::from_utf8_lossy(reader).into_owned() })
+        }
         _ => Err(format!("{method} http://{address}{target}: no HTTP answer")),
     }
 }

@@ -1,8 +1,11 @@
-//! The outside world of a test: a real InfluxDB, and a scripted HTTP server that remembers what it was asked.
+//! The outside world of a test: a real InfluxDB, a scripted HTTP server that remembers what it was asked, and our own
+//! daemon as users run it.
 //!
 //! Everything here runs on free loopback ports and ends when it is dropped. What fails, fails the test: nothing here
 //! returns an error.
 #![forbid(unsafe_code)]
 
+pub mod daemon;
 pub mod http;
 pub mod influxd;
+pub mod wait;
