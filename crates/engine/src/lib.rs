@@ -31,6 +31,6 @@ pub use per_group::{PerGroup, boxed_per_group};
 pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};
 pub use side_source::{SideSource, SideTables};
-pub use task::{Letter, Origin, Task, Write};
+pub use task::{Letter, Origin, Taken, Task, Tracer, Write};
 pub use tasks::{Running, Tasks};
 pub use workers::Workers;

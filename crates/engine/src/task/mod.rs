@@ -2,12 +2,14 @@
 
 mod letter;
 mod sweep;
+mod trace;
 
 use std::sync::Arc;
 
 use model::{Edge, Frame, Schema, Time};
 
 pub use letter::{Letter, Origin, Write};
+pub use trace::{Taken, Tracer};
 
 use crate::{Counters, Host, Node, NodeStats, TaskInfo, cx::Wakes};
 
@@ -48,6 +50,7 @@ pub struct Task {
     /// How many rows go through at once: one at a time where several parents meet, so that they meet in order.
     chunk: usize,
     spare: Edge,
+    tracer: Option<Tracer>,
 }
 
 impl Task {
@@ -83,6 +86,7 @@ impl Task {
             origin: Arc::default(),
             chunk,
             spare: Edge::default(),
+            tracer: None,
         }
     }
 
