@@ -52,6 +52,15 @@ impl Kept {
     }
 }
 
+/// Make room for more by a quarter: doubled queues would be half empty.
+fn grow<T>(queue: &mut VecDeque<T>, more: usize) {
+    const SMALL: usize = 64;
+    let len = queue.len();
+    if len + more > queue.capacity() && len >= SMALL {
+        queue.reserve_exact(more.max(len / 4));
+    }
+}
+
 /// A queue of rows: in at the back, out at the front, as windows hold them.
 #[derive(Debug, Default, Clone)]
 pub struct KeptRows {
@@ -89,6 +98,8 @@ impl KeptRows {
     pub fn push(&mut self, schema: &Schema, frame: &Frame, row: &Row) {
         let fields = schema.shape(row.shape).fields();
         let at = self.words_gone.wrapping_add(self.words.len() as u32);
+        grow(&mut self.rows, 1);
+        grow(&mut self.words, fields.len());
         for (word, field) in frame.words(row, fields.len()).iter().zip(fields) {
             let word = if field.1 == FieldType::String {
                 let text = frame.text(*word);
@@ -105,21 +116,24 @@ impl KeptRows {
 
     /// Drop the first `count` rows.
     pub fn drop_front(&mut self, schema: &Schema, count: usize) {
-        for _ in 0..count {
-            let Some(row) = self.rows.pop_front() else { break };
-            let fields = schema.shape(row.shape).fields();
-            self.words.drain(..fields.len());
-            self.words_gone = self.words_gone.wrapping_add(fields.len() as u32);
-        }
+        let count = count.min(self.rows.len());
+        let words = match self.rows.get(count) {
+            Some(next) => next.at.wrapping_sub(self.words_gone) as usize,
+            None => self.words.len(),
+        };
+        self.rows.drain(..count);
+        self.words.drain(..words);
+        self.words_gone = self.words_gone.wrapping_add(words as u32);
         if self.rows.is_empty() {
             self.text_gone = self.text_gone.wrapping_add(self.text.len() as u32);
             self.text.clear();
         } else if self.text.len() > 4096 {
             self.drop_text(schema);
         }
+        // By halves: what empties at once fills again soon.
         if self.rows.capacity() > 64 && self.rows.len() < self.rows.capacity() / 4 {
-            self.rows.shrink_to(self.rows.len() * 2);
-            self.words.shrink_to(self.words.len() * 2);
+            self.rows.shrink_to(self.rows.capacity() / 2);
+            self.words.shrink_to(self.words.capacity() / 2);
         }
     }
 
@@ -177,5 +191,63 @@ impl KeptRows {
     /// Bytes held.
     pub fn memory(&self) -> usize {
         self.rows.capacity() * size_of::<Row>() + self.words.capacity() * 8 + self.text.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GroupId, SeriesId, Value};
+
+    /// A row with a float, and a string if there is one.
+    fn row(schema: &Schema, frame: &mut Frame, time: i64, text: Option<&str>) -> Row {
+        let at = frame.next_at();
+        frame.push_word((time as f64).to_bits());
+        let mut fields = vec![(schema.name("v"), FieldType::Float)];
+        if let Some(text) = text {
+            let word = frame.push_text(text);
+            frame.push_word(word);
+            fields.push((schema.name("s"), FieldType::String));
+        }
+        Row { time, series: SeriesId(0), shape: schema.shape_of(&fields), at, group: GroupId::NIL }
+    }
+
+    #[test]
+    fn a_sliding_queue_gives_back_what_it_was_given() {
+        let schema = Schema::default();
+        let mut frame = Frame::default();
+        let mut held = KeptRows::default();
+        for time in 0..10_000 {
+            let text = (time % 3 == 0).then(|| format!("text {time}"));
+            let row = row(&schema, &mut frame, time, text.as_deref());
+            held.push(&schema, &frame, &row);
+            frame.clear_scratch();
+            held.drop_front(&schema, held.len().saturating_sub(100));
+        }
+        let mut rows = Vec::new();
+        held.load(&schema, &mut frame, 0..held.len(), &mut rows);
+        assert_eq!(rows.len(), 100);
+        for (row, time) in rows.iter().zip(9_900..) {
+            assert_eq!((row.time, f64::from_bits(frame.word(row, 0))), (time, time as f64));
+            if time % 3 == 0 {
+                let value = frame.value(frame.word(row, 1), FieldType::String);
+                assert_eq!(value, Value::from(format!("text {time}").as_str()));
+            }
+        }
+        assert!(held.text.len() < 10_000, "dropped texts are freed: {}", held.text.len());
+    }
+
+    #[test]
+    fn a_float_costs_forty_bytes_at_most() {
+        let schema = Schema::default();
+        let mut frame = Frame::default();
+        let mut held = KeptRows::default();
+        for time in 0..100_000 {
+            let row = row(&schema, &mut frame, time, None);
+            held.push(&schema, &frame, &row);
+            frame.clear_scratch();
+            let count = held.len();
+            assert!(count < 1000 || held.memory() <= count * 40 + 64, "{} bytes for {count}", held.memory());
+        }
     }
 }
