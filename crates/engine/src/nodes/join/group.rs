@@ -1,11 +1,8 @@
 //! What the parents of a join gave for one group, waiting for partners of the same time.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::VecDeque;
 
-use model::Time;
+use model::{GroupId, Name, SeriesId, Time};
 
 use super::Waiting;
 
@@ -15,7 +12,7 @@ const MOST_WAITING: usize = 1 << 18;
 /// Partners of one time: at most one of each parent.
 pub(super) struct Set {
     pub time: Time,
-    pub parts: Vec<Option<Arc<Waiting>>>,
+    pub parts: Vec<Option<Waiting>>,
 }
 
 impl Set {
@@ -26,32 +23,35 @@ impl Set {
 
 /// One group.
 pub(super) struct JoinGroup {
-    /// Sets by time; of several of one time each takes its parts in the order they come.
-    sets: BTreeMap<Time, VecDeque<Set>>,
+    /// By time; of several of one time each takes its parts in the order they come.
+    sets: VecDeque<Set>,
     /// The time of the last thing each parent gave, if it gave any.
     heads: Vec<Option<Time>>,
-    waiting: usize,
+    /// How the last result was called: its name, group and series.
+    pub(super) called: Option<(Name, GroupId, SeriesId)>,
+    /// Room for parts, used again.
+    spare: Vec<Vec<Option<Waiting>>>,
 }
 
 impl JoinGroup {
     pub(super) fn new(parents: usize) -> JoinGroup {
-        JoinGroup { sets: BTreeMap::new(), heads: vec![None; parents], waiting: 0 }
+        JoinGroup { sets: VecDeque::new(), heads: vec![None; parents], called: None, spare: Vec::new() }
     }
 
     /// Put something into the first set of its time that lacks a part of this parent.
-    pub(super) fn add(&mut self, input: usize, waiting: Arc<Waiting>) {
+    pub(super) fn add(&mut self, input: usize, waiting: Waiting) {
         let time = waiting.time;
         self.pass(input, time);
-        self.waiting += 1;
-        let sets = self.sets.entry(time).or_default();
-        match sets.iter_mut().find(|set| set.parts[input].is_none()) {
-            Some(set) => set.parts[input] = Some(waiting),
-            None => {
-                let mut parts = vec![None; self.heads.len()];
-                parts[input] = Some(waiting);
-                sets.push_back(Set { time, parts });
-            }
+        let first = self.sets.partition_point(|set| set.time < time);
+        let end = self.sets.partition_point(|set| set.time <= time);
+        if let Some(set) = self.sets.range_mut(first..end).find(|set| set.parts[input].is_none()) {
+            set.parts[input] = Some(waiting);
+            return;
         }
+        let mut parts = self.spare.pop().unwrap_or_default();
+        parts.resize_with(self.heads.len(), || None);
+        parts[input] = Some(waiting);
+        self.sets.insert(end, Set { time, parts });
     }
 
     /// A parent has come to this time.
@@ -59,30 +59,39 @@ impl JoinGroup {
         self.heads[input] = Some(time);
     }
 
-    /// Hand on sets of the oldest time that are complete, and all sets of times that every parent has passed.
-    pub(super) fn release(&mut self, mut give: impl FnMut(Set)) {
-        while let Some((&oldest, sets)) = self.sets.iter_mut().next() {
-            let passed = self.heads.iter().all(|head| head.is_some_and(|head| head > oldest));
-            let forced = self.waiting > MOST_WAITING;
-            while sets.front().is_some_and(|set| passed || forced || set.is_complete()) {
-                let Some(set) = sets.pop_front() else { break };
-                self.waiting -= set.parts.iter().flatten().count();
-                give(set);
+    /// The next set that is complete, or whose time every parent has passed. `None` ends a round: what follows is for
+    /// the next one, as Kapacitor has it.
+    pub(super) fn next(&mut self, round: &mut Round) -> Option<Set> {
+        let first = self.sets.front()?;
+        if round.time != Some(first.time) {
+            if round.time.is_some() && !round.passed {
+                return None;
             }
-            if sets.is_empty() {
-                self.sets.remove(&oldest);
-            }
-            if !passed {
-                return;
-            }
+            let passed = self.heads.iter().all(|head| head.is_some_and(|head| head > first.time));
+            *round = Round { time: Some(first.time), passed };
         }
+        let goes = round.passed || first.is_complete() || self.sets.len() > MOST_WAITING;
+        if goes { self.sets.pop_front() } else { None }
     }
 
-    /// No partners will come any more.
-    pub(super) fn release_all(&mut self, mut give: impl FnMut(Set)) {
-        for set in std::mem::take(&mut self.sets).into_values().flatten() {
-            give(set);
-        }
-        self.waiting = 0;
+    /// The next set though no partners will come any more.
+    pub(super) fn next_left(&mut self) -> Option<Set> {
+        self.sets.pop_front()
     }
+
+    /// A set is done with.
+    pub(super) fn recycle(&mut self, mut set: Set) {
+        const MOST_SPARE: usize = 4;
+        if self.spare.len() < MOST_SPARE {
+            set.parts.clear();
+            self.spare.push(set.parts);
+        }
+    }
+}
+
+/// How far handing on has come: the time at hand, and whether all parents have passed it.
+#[derive(Default)]
+pub(super) struct Round {
+    time: Option<Time>,
+    passed: bool,
 }

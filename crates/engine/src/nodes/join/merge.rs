@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use model::{BatchHead, FieldType, GroupId, Name, Row, Schema, ShapeId, round};
+use model::{BatchHead, FieldType, GroupId, Name, Row, Schema, SeriesId, ShapeId, round};
 
-use super::{Body, Waiting, group::Set};
+use super::{
+    Body, Waiting,
+    group::{JoinGroup, Set},
+};
 use crate::Cx;
 
 /// What stands for a missing part.
@@ -39,26 +42,45 @@ pub(super) struct Merger {
     /// Shapes of results by those of the parts and that which names missing fields.
     shapes: HashMap<Box<[ShapeId]>, ShapeId>,
     key: Vec<ShapeId>,
+    /// The last entry.
+    last: (Vec<ShapeId>, ShapeId),
     parts: Vec<Option<Row>>,
 }
 
 impl Merger {
     pub(super) fn new(prefixes: Vec<String>, stream_name: Name, fill: Fill) -> Merger {
-        Merger { prefixes, stream_name, fill, shapes: HashMap::new(), key: Vec::new(), parts: Vec::new() }
-    }
-
-    /// Hand on the row or batch of a set.
-    pub(super) fn give(&mut self, set: &Set, id: GroupId, tolerance: i64, cx: &mut Cx<'_>) {
-        let Some(first) = set.parts.iter().flatten().next() else { return };
-        let name = if self.stream_name.is_empty() { first.name } else { self.stream_name };
-        let group = named_group(cx.schema, id, name);
-        match first.body {
-            Body::Point(_) => self.give_point(set, name, group, cx),
-            Body::Batch(_) => self.give_batch(set, name, group, tolerance, cx),
+        Merger {
+            prefixes,
+            stream_name,
+            fill,
+            shapes: HashMap::new(),
+            key: Vec::new(),
+            last: (Vec::new(), ShapeId(0)),
+            parts: Vec::new(),
         }
     }
 
-    fn give_point(&mut self, set: &Set, name: Name, group: GroupId, cx: &mut Cx<'_>) {
+    /// Hand on the row or batch of a set.
+    pub(super) fn give(&mut self, set: &Set, called: &mut JoinGroup, id: GroupId, tolerance: i64, cx: &mut Cx<'_>) {
+        let Some(first) = set.parts.iter().flatten().next() else { return };
+        let name = if self.stream_name.is_empty() { first.name } else { self.stream_name };
+        let (_, group, series) = match called.called {
+            Some(called) if called.0 == name => called,
+            _ => {
+                let group = named_group(cx.schema, id, name);
+                *called.called.insert((name, group, cx.schema.series_of_group(name, group)))
+            }
+        };
+        match first.body {
+            Body::Point(_) => self.give_point(set, series, group, cx),
+            Body::Batch(_) => {
+                let head = BatchHead { name, group, tmax: set.time };
+                self.give_batch(set, series, head, tolerance, cx);
+            }
+        }
+    }
+
+    fn give_point(&mut self, set: &Set, series: SeriesId, group: GroupId, cx: &mut Cx<'_>) {
         if self.fill == Fill::None && set.parts.iter().any(Option::is_none) {
             return;
         }
@@ -70,17 +92,15 @@ impl Merger {
         }));
         if let Some(first) = parts.iter().flatten().next() {
             let like = first.shape;
-            let series = cx.schema.series_of_group(name, group);
             let row = self.merge(&parts, like, Row { time: set.time, series, group, ..*first }, cx);
             cx.emit(row);
         }
         self.parts = parts;
     }
 
-    fn give_batch(&mut self, set: &Set, name: Name, group: GroupId, tolerance: i64, cx: &mut Cx<'_>) {
+    fn give_batch(&mut self, set: &Set, series: SeriesId, head: BatchHead, tolerance: i64, cx: &mut Cx<'_>) {
         let mut left: Vec<std::vec::IntoIter<Row>> =
-            set.parts.iter().map(|part| rows_of(part.as_deref(), cx).into_iter()).collect();
-        let series = cx.schema.series_of_group(name, group);
+            set.parts.iter().map(|part| rows_of(part.as_ref(), cx).into_iter()).collect();
         // The first row of the first part that has any names the fields that are missing anywhere.
         let like = left.iter().find_map(|rows| rows.as_slice().first()).map_or(MISSING, |row| row.shape);
         let mut rows = Vec::new();
@@ -94,12 +114,12 @@ impl Merger {
                 continue;
             }
             if let Some(first) = parts.iter().flatten().next() {
-                let row = self.merge(&parts, like, Row { time, series, group, ..*first }, cx);
+                let row = self.merge(&parts, like, Row { time, series, group: head.group, ..*first }, cx);
                 rows.push(row);
             }
         }
         self.parts = parts;
-        cx.emit_batch(BatchHead { name, group, tmax: set.time }, &rows);
+        cx.emit_batch(head, &rows);
     }
 
     /// The row with the fields of all parts; a missing part has the fields of the shape `like`.
@@ -107,14 +127,19 @@ impl Merger {
         self.key.clear();
         self.key.extend(parts.iter().map(|part| part.map_or(MISSING, |row| row.shape)));
         self.key.push(like);
-        let shape = match self.shapes.get(self.key.as_slice()) {
-            Some(&shape) => shape,
-            None => {
-                let shape = self.shape(parts, like, cx.schema);
-                self.shapes.insert(self.key.as_slice().into(), shape);
-                shape
-            }
-        };
+        if self.key != self.last.0 {
+            let shape = match self.shapes.get(self.key.as_slice()) {
+                Some(&shape) => shape,
+                None => {
+                    let shape = self.shape(parts, like, cx.schema);
+                    self.shapes.insert(self.key.as_slice().into(), shape);
+                    shape
+                }
+            };
+            self.last.0.clone_from(&self.key);
+            self.last.1 = shape;
+        }
+        let shape = self.last.1;
         let at = cx.frame.next_at();
         for part in parts {
             match part {

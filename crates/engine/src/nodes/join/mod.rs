@@ -7,13 +7,11 @@ mod group;
 mod merge;
 mod on;
 
-use std::sync::Arc;
-
 use declare::{Argument, Declaration};
 use model::{BatchHead, Edge, GroupId, Kept, KeptRows, Name, Row, Slab, Time, Walk, round};
 
 use self::{
-    group::{JoinGroup, Set},
+    group::{JoinGroup, Round},
     merge::{Fill, Merger},
     on::Matcher,
 };
@@ -101,6 +99,7 @@ impl Definition for Join {
 }
 
 /// A row or batch that waits.
+#[derive(Clone)]
 struct Waiting {
     /// Rounded to the tolerance.
     time: Time,
@@ -109,9 +108,10 @@ struct Waiting {
     body: Body,
 }
 
+#[derive(Clone)]
 enum Body {
     Point(Kept),
-    Batch(KeptRows),
+    Batch(Box<KeptRows>),
 }
 
 struct JoinNode {
@@ -143,13 +143,12 @@ impl JoinNode {
             time: round(head.tmax, self.tolerance),
             group: head.group,
             name: head.name,
-            body: Body::Batch(kept),
+            body: Body::Batch(Box::new(kept)),
         };
         self.take(input, waiting, cx);
     }
 
     fn take(&mut self, input: usize, waiting: Waiting, cx: &mut Cx<'_>) {
-        let waiting = Arc::new(waiting);
         match &mut self.matcher {
             None => self.collect(waiting.group, input, waiting, cx),
             Some(matcher) => {
@@ -161,18 +160,16 @@ impl JoinNode {
     }
 
     /// Something has come for a group; hand on what is complete by it.
-    fn collect(&mut self, id: GroupId, input: usize, waiting: Arc<Waiting>, cx: &mut Cx<'_>) {
+    fn collect(&mut self, id: GroupId, input: usize, waiting: Waiting, cx: &mut Cx<'_>) {
         let group = self.groups.get_or_insert_with(id, || JoinGroup::new(self.parents));
         group.add(input, waiting);
-        let merger = &mut self.merger;
-        group.release(|set| merger.give(&set, id, self.tolerance, cx));
+        release(&mut self.merger, group, id, self.tolerance, cx);
     }
 
     fn barrier(&mut self, input: usize, id: GroupId, time: Time, cx: &mut Cx<'_>) {
         let group = self.groups.get_or_insert_with(id, || JoinGroup::new(self.parents));
         group.pass(input, round(time, self.tolerance));
-        let merger = &mut self.merger;
-        group.release(|set| merger.give(&set, id, self.tolerance, cx));
+        release(&mut self.merger, group, id, self.tolerance, cx);
         cx.emit_barrier(id, time);
     }
 
@@ -182,6 +179,15 @@ impl JoinNode {
             matcher.delete(input, id, self.delete_all);
         }
         cx.emit_delete_group(id);
+    }
+}
+
+/// Hand on what is complete, and what all parents have passed.
+fn release(merger: &mut Merger, group: &mut JoinGroup, id: GroupId, tolerance: i64, cx: &mut Cx<'_>) {
+    let mut round = Round::default();
+    while let Some(set) = group.next(&mut round) {
+        merger.give(&set, group, id, tolerance, cx);
+        group.recycle(set);
     }
 }
 
@@ -200,7 +206,9 @@ impl Node for JoinNode {
     fn finish(&mut self, cx: &mut Cx<'_>) {
         let JoinNode { groups, merger, tolerance, .. } = self;
         for (id, group) in groups.iter_mut() {
-            group.release_all(|set: Set| merger.give(&set, id, *tolerance, cx));
+            while let Some(set) = group.next_left() {
+                merger.give(&set, group, id, *tolerance, cx);
+            }
         }
     }
 

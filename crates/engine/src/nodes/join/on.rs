@@ -1,9 +1,6 @@
 //! `.on('tag')`: groups with more tags (specific ones) find their partners in groups that have the joined tags alone.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{HashMap, VecDeque};
 
 use model::{GroupId, Name, Schema, Time};
 
@@ -13,7 +10,7 @@ use super::Waiting;
 const MOST_WAITING: usize = 1 << 18;
 
 /// Something for a group, with the parent it is of.
-type Sent = (GroupId, usize, Arc<Waiting>);
+type Sent = (GroupId, usize, Waiting);
 
 pub(super) struct Matcher {
     on: Vec<Name>,
@@ -33,14 +30,14 @@ struct Place {
 
 struct General {
     input: usize,
-    waiting: Arc<Waiting>,
+    waiting: Waiting,
     /// The specific groups it was sent to.
     sent_to: Vec<GroupId>,
 }
 
 struct Specific {
     input: usize,
-    waiting: Arc<Waiting>,
+    waiting: Waiting,
     /// It was sent to its group already, and waits for partners of other parents.
     sent: bool,
 }
@@ -67,7 +64,7 @@ impl Matcher {
     }
 
     /// What can be sent to the groups now that this has come.
-    pub(super) fn take(&mut self, input: usize, waiting: Arc<Waiting>, schema: &Schema) -> Vec<Sent> {
+    pub(super) fn take(&mut self, input: usize, waiting: Waiting, schema: &Schema) -> Vec<Sent> {
         self.reported[input] = true;
         let all_reported = self.reported.iter().all(|&reported| reported);
         let parents = self.reported.len();
@@ -129,7 +126,7 @@ impl Place {
     fn take_specific(
         &mut self,
         input: usize,
-        waiting: Arc<Waiting>,
+        waiting: Waiting,
         low: Option<Time>,
         all_reported: bool,
         out: &mut Vec<Sent>,
@@ -163,7 +160,7 @@ impl Place {
         }
     }
 
-    fn take_general(&mut self, input: usize, waiting: Arc<Waiting>, out: &mut Vec<Sent>) {
+    fn take_general(&mut self, input: usize, waiting: Waiting, out: &mut Vec<Sent>) {
         let several = self.marks.len() > 2;
         let mut general = General { input, waiting, sent_to: Vec::new() };
         let mut sent = 0;
@@ -190,15 +187,15 @@ fn pair(specific: &mut Specific, general: &mut General, several: bool, out: &mut
     let group = specific.waiting.group;
     if several && (general.input == specific.input || general.sent_to.contains(&group)) {
         if !specific.sent && general.input != specific.input {
-            out.push((group, specific.input, Arc::clone(&specific.waiting)));
+            out.push((group, specific.input, specific.waiting.clone()));
             specific.sent = true;
         }
         return;
     }
     if !several || !specific.sent {
-        out.push((group, specific.input, Arc::clone(&specific.waiting)));
+        out.push((group, specific.input, specific.waiting.clone()));
     }
-    out.push((group, general.input, Arc::clone(&general.waiting)));
+    out.push((group, general.input, general.waiting.clone()));
     specific.sent = true;
     if several {
         general.sent_to.push(group);
