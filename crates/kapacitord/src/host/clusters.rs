@@ -15,7 +15,13 @@ const TRIES: u32 = 5;
 
 struct Member {
     cluster: Arc<Cluster>,
-    writes: mpsc::Sender<(InfluxWrite, Mail)>,
+    work: mpsc::Sender<Work>,
+}
+
+/// What is done for a cluster in the order in which it was asked for: a database is there before it is written to.
+enum Work {
+    Write(InfluxWrite, Mail),
+    Create { database: String, policy: String },
 }
 
 /// See the module.
@@ -23,18 +29,17 @@ struct Member {
 pub struct Clusters {
     by_name: HashMap<String, Member>,
     default: String,
-    runtime: Option<tokio::runtime::Handle>,
 }
 
 impl Clusters {
     /// `default` names the one that is meant where none is named.
     pub fn new(clusters: Vec<Arc<Cluster>>, default: String, runtime: &tokio::runtime::Handle) -> Clusters {
         let by_name = clusters.into_iter().map(|cluster| {
-            let (writes, receive) = mpsc::channel(WAITING);
-            runtime.spawn(write_all(Arc::clone(&cluster), receive));
-            (cluster.name().to_string(), Member { cluster, writes })
+            let (work, receive) = mpsc::channel(WAITING);
+            runtime.spawn(do_all(Arc::clone(&cluster), receive));
+            (cluster.name().to_string(), Member { cluster, work })
         });
-        Clusters { by_name: by_name.collect(), default, runtime: Some(runtime.clone()) }
+        Clusters { by_name: by_name.collect(), default }
     }
 
     fn member(&self, name: &str) -> Result<&Member, String> {
@@ -61,8 +66,9 @@ impl Clusters {
         match self.member(&write.cluster) {
             Err(why) => mail.send(Answer::Failed(why)),
             Ok(member) => {
-                if let Err(error) = member.writes.try_send((write, mail)) {
-                    let (_, mail) = error.into_inner();
+                if let Err(error) = member.work.try_send(Work::Write(write, mail))
+                    && let Work::Write(_, mail) = error.into_inner()
+                {
                     mail.send(Answer::Failed(format!("{WAITING} writes wait already; this one is dropped")));
                 }
             }
@@ -70,34 +76,43 @@ impl Clusters {
     }
 
     pub(super) fn create_database(&self, cluster: &str, database: &str, policy: &str) {
-        let (Ok(cluster), Some(runtime)) = (self.get(cluster), &self.runtime) else { return };
-        let (database, policy) = (database.to_string(), policy.to_string());
-        runtime.spawn(async move {
-            if let Err(error) = cluster.create_database(&database, &policy).await {
-                tracing::error!(cluster = cluster.name(), database, "cannot create the database: {error}");
+        let Ok(member) = self.member(cluster) else { return };
+        let work = Work::Create { database: database.to_string(), policy: policy.to_string() };
+        if member.work.try_send(work).is_err() {
+            tracing::error!(cluster, database, "cannot create the database: {WAITING} writes wait already");
+        }
+    }
+}
+
+async fn do_all(cluster: Arc<Cluster>, mut work: mpsc::Receiver<Work>) {
+    while let Some(work) = work.recv().await {
+        match work {
+            Work::Write(write, mail) => write_one(&cluster, write, mail).await,
+            Work::Create { database, policy } => {
+                if let Err(error) = cluster.create_database(&database, &policy).await {
+                    tracing::error!(cluster = cluster.name(), database, "cannot create the database: {error}");
+                }
             }
-        });
+        }
     }
 }
 
-async fn write_all(cluster: Arc<Cluster>, mut writes: mpsc::Receiver<(InfluxWrite, Mail)>) {
-    while let Some((write, mail)) = writes.recv().await {
-        let points = write.points;
-        let write = Write {
-            database: write.database,
-            policy: write.retention_policy,
-            precision: Precision::named(&write.precision).unwrap_or_default(),
-            consistency: write.consistency,
-            lines: write.lines.into(),
-        };
-        mail.send(match write_one(&cluster, &write).await {
-            Ok(()) => Answer::Done(points),
-            Err(why) => Answer::Failed(why),
-        });
-    }
+async fn write_one(cluster: &Cluster, write: InfluxWrite, mail: Mail) {
+    let points = write.points;
+    let write = Write {
+        database: write.database,
+        policy: write.retention_policy,
+        precision: Precision::named(&write.precision).unwrap_or_default(),
+        consistency: write.consistency,
+        lines: write.lines.into(),
+    };
+    mail.send(match try_write(cluster, &write).await {
+        Ok(()) => Answer::Done(points),
+        Err(why) => Answer::Failed(why),
+    });
 }
 
-async fn write_one(cluster: &Cluster, write: &Write) -> Result<(), String> {
+async fn try_write(cluster: &Cluster, write: &Write) -> Result<(), String> {
     let mut pause = Duration::from_millis(200);
     for attempt in 1.. {
         match cluster.write(write).await {

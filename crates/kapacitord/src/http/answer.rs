@@ -82,6 +82,12 @@ impl Params {
         self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
+    /// `offset` and `limit` of a list: none passed over and a hundred shown if not given; `limit=-1` shows all.
+    pub(super) fn page(&self) -> Result<(usize, usize), Refused> {
+        let limit = if self.get("limit") == "-1" { usize::MAX } else { self.number("limit", 100)? };
+        Ok((self.number("offset", 0)?, limit))
+    }
+
     /// A whole number of zero or more.
     pub(super) fn number(&self, key: &str, default: usize) -> Result<usize, Refused> {
         match self.get(key) {
