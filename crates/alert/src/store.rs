@@ -20,8 +20,8 @@ pub trait TopicStore: Send + Sync {
     fn save(&self, topic: &str, id: &str, state: Option<&EventState>);
     /// The states kept for a topic, also those saved a moment ago.
     fn load(&self, topic: &str) -> Result<Vec<EventState>, StoreError>;
-    /// The topics that have states.
-    fn topics(&self) -> Result<Vec<String>, StoreError>;
+    /// The topics that have states and whose names start so.
+    fn topics(&self, start: &str) -> Result<Vec<String>, StoreError>;
     /// Forgets all states of a topic.
     fn delete(&self, topic: &str);
 }
@@ -56,8 +56,8 @@ impl TopicStore for MemoryStore {
         Ok(self.states().get(topic).map_or_else(Vec::new, |events| events.values().cloned().collect()))
     }
 
-    fn topics(&self) -> Result<Vec<String>, StoreError> {
-        Ok(self.states().keys().cloned().collect())
+    fn topics(&self, start: &str) -> Result<Vec<String>, StoreError> {
+        Ok(self.states().keys().filter(|topic| topic.starts_with(start)).cloned().collect())
     }
 
     fn delete(&self, topic: &str) {
@@ -76,7 +76,7 @@ impl TopicStore for NoStore {
         Ok(Vec::new())
     }
 
-    fn topics(&self) -> Result<Vec<String>, StoreError> {
+    fn topics(&self, _start: &str) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -143,7 +143,7 @@ impl Topics {
 
     /// Opens all topics that the store knows: what the daemon calls at its start.
     pub fn open_stored(&self) {
-        match self.store.topics() {
+        match self.store.topics("") {
             Ok(topics) => topics.iter().for_each(|topic| self.open(topic)),
             Err(why) => error!(%why, "the topics of the last run are not known"),
         }
@@ -165,6 +165,22 @@ impl Topics {
     pub fn delete(&self, topic: &str) {
         self.write().remove(topic);
         self.store.delete(topic);
+    }
+
+    /// Ends a topic until it is opened again or gets an event, and forgets its states. Its handlers stay subscribed.
+    pub fn forget(&self, topic: &str) {
+        self.close(topic);
+        self.store.delete(topic);
+    }
+
+    /// Forgets all topics whose names start so, also those that are closed.
+    pub fn forget_all(&self, start: &str) {
+        let mut names: Vec<Arc<str>> = self.read().keys().filter(|name| name.starts_with(start)).cloned().collect();
+        match self.store.topics(start) {
+            Ok(stored) => names.extend(stored.into_iter().map(Arc::from)),
+            Err(why) => error!(%why, "not all states of topics are forgotten"),
+        }
+        names.iter().for_each(|name| self.forget(name));
     }
 
     /// Subscribes a handler; the topic is made if it is new.

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use alert::{EventState, Level, StoreError, TopicStore};
@@ -24,6 +25,7 @@ struct Pending {
 struct Shared {
     pending: Mutex<Pending>,
     wake: Condvar,
+    written: Condvar,
 }
 
 impl Shared {
@@ -49,6 +51,16 @@ impl WriteBehind {
             .name("topic-states".to_string())
             .spawn(move || write_all(&topics_of_writer, &shared_of_writer))?;
         Ok(WriteBehind { topics, shared, writer: Some(writer) })
+    }
+
+    /// Wait until all states are on disk, but not longer than a limit.
+    pub fn flush(&self, limit: Duration) {
+        let pending = self.shared.lock();
+        let busy = |pending: &mut Pending| !(pending.states.is_empty() && pending.writing.is_empty());
+        let waited = self.shared.written.wait_timeout_while(pending, limit, busy);
+        if waited.map_or(true, |(_, result)| result.timed_out()) {
+            tracing::error!("not all states of alerts are on disk");
+        }
     }
 }
 
@@ -86,6 +98,7 @@ fn write_all(topics: &stored::Topics, shared: &Shared) {
             report(topic, topics.put(topic, states));
         }
         shared.lock().writing.clear();
+        shared.written.notify_all();
     }
 }
 
@@ -115,13 +128,18 @@ impl TopicStore for WriteBehind {
         Ok(states.iter().map(|(id, state)| from_stored(id, state)).collect())
     }
 
-    fn topics(&self) -> Result<Vec<String>, StoreError> {
-        let stored = self.topics.all().map_err(|error| StoreError { topic: String::new(), why: error.to_string() })?;
-        Ok(stored.into_keys().collect())
+    fn topics(&self, start: &str) -> Result<Vec<String>, StoreError> {
+        self.topics.names(start).map_err(|error| StoreError { topic: start.to_string(), why: error.to_string() })
     }
 
     fn delete(&self, topic: &str) {
-        self.shared.lock().states.retain(|(of, _), _| of != topic);
+        let mut pending = self.shared.lock();
+        pending.states.retain(|(of, _), _| of != topic);
+        // What is being written now must go afterwards.
+        let late: Vec<Key> = pending.writing.keys().filter(|(of, _)| of == topic).cloned().collect();
+        pending.states.extend(late.into_iter().map(|key| (key, None)));
+        drop(pending);
+        self.shared.wake.notify_all();
         report(topic, self.topics.delete(topic));
     }
 }

@@ -1,7 +1,7 @@
 //! What users defined and must survive a restart: tasks, templates, handlers, states of topics, snapshots.
 //!
 //! - [`Store`]: opens the folder and hands out one view per kind of record: [`tasks`], [`templates`], [`handlers`],
-//!   [`topics`], [`snapshots`], [`overrides`], [`meta`].
+//!   [`loaded`], [`topics`], [`snapshots`], [`overrides`], [`meta`].
 //! - [`db`]: keys and values on disk (sled) or in memory. `folder`: the files, and how damage is found out.
 //! - `record`: versions and encoding. [`pattern`]: globs of lists.
 //!
@@ -9,10 +9,12 @@
 //! code, move a clone into `spawn_blocking`.
 #![forbid(unsafe_code)]
 
+mod backup;
 pub mod db;
 mod error;
 mod folder;
 pub mod handlers;
+pub mod loaded;
 pub mod meta;
 pub mod overrides;
 pub mod pattern;
@@ -61,6 +63,7 @@ impl Store {
     /// left as it is), [`Error::Damaged`], [`Error::TooNew`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Store, Error> {
         let path = path.as_ref();
+        backup::take_in(path)?;
         let db = SledDb::open(path)?;
         meta::check_format(&db, path)?;
         Store::with_db(Arc::new(db))
@@ -101,6 +104,11 @@ impl Store {
         overrides::Overrides(self.clone())
     }
 
+    /// What came from files of the load directory.
+    pub fn loaded(&self) -> loaded::LoadedItems {
+        loaded::LoadedItems(self.clone())
+    }
+
     /// What tasks' nodes remember.
     pub fn snapshots(&self) -> snapshots::Snapshots {
         snapshots::Snapshots(self.clone())
@@ -109,6 +117,12 @@ impl Store {
     /// Who this server is.
     pub fn identity(&self) -> &meta::Identity {
         &self.identity
+    }
+
+    /// All that is stored, as it is at one moment, as the bytes of one file. A store that is opened at the path of such
+    /// a file becomes what the file holds.
+    pub fn backup(&self) -> Result<Vec<u8>, Error> {
+        backup::write(&self.db.all()?)
     }
 
     /// Waits until all is on disk; each change does so by itself.

@@ -54,6 +54,9 @@ fn damaged<T: Record>(id: &str, why: impl ToString) -> Error {
     Error::DamagedRecord { kind: T::KIND, id: id.to_string(), why: why.to_string() }
 }
 
+/// Ends the name of an owner in a key.
+pub(crate) const OWNER_END: [u8; 2] = [0, 1];
+
 /// The start of all keys of a kind, below the given owners (a topic, for instance).
 ///
 /// An owner ends with bytes that can't occur within it, so that one owner's name may begin with another's.
@@ -67,7 +70,7 @@ pub(crate) fn prefix(kind: &str, owners: &[&str]) -> Vec<u8> {
                 key.push(0xff);
             }
         }
-        key.extend_from_slice(&[0, 1]);
+        key.extend_from_slice(&OWNER_END);
     }
     key
 }

@@ -89,6 +89,25 @@ impl Topics {
         Ok(topics)
     }
 
+    /// The topics that have events and whose names start so.
+    pub fn names(&self, start: &str) -> Result<Vec<String>, Error> {
+        let mut names: Vec<String> = Vec::new();
+        // The start of an owner's name, without the bytes that end it.
+        let mut below = record::prefix(EventState::KIND, &[start]);
+        below.truncate(below.len() - record::OWNER_END.len());
+        let kind = record::prefix(EventState::KIND, &[]).len();
+        let rest_of_prefix = below[kind..].to_vec();
+        record::each(&*self.0.db, &below, |rest, _| {
+            if let Some((topic, _)) = record::split_owner(&[&rest_of_prefix, rest].concat())
+                && names.last() != Some(&topic)
+            {
+                names.push(topic);
+            }
+            Ok(true)
+        })?;
+        Ok(names)
+    }
+
     /// Forgets an event of a topic.
     pub fn delete_event(&self, topic: &str, event: &str) -> Result<(), Error> {
         self.0.db.delete(&record::key(EventState::KIND, &[topic], event))
@@ -126,6 +145,9 @@ mod tests {
             all,
             BTreeMap::from([("main:cpu:alert2".to_string(), first), ("main:cpu".to_string(), second.clone())])
         );
+        assert_eq!(topics.names("").unwrap(), ["main:cpu", "main:cpu:alert2"]);
+        assert_eq!(topics.names("main:cpu:").unwrap(), ["main:cpu:alert2"]);
+        assert!(topics.names("main:c:").unwrap().is_empty());
         topics.delete_event("main:cpu:alert2", "host=a").unwrap();
         assert_eq!(topics.get("main:cpu:alert2").unwrap().len(), 1);
         topics.delete("main:cpu:alert2").unwrap();

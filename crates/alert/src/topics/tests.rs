@@ -140,3 +140,21 @@ async fn a_full_queue_is_told() {
     assert_eq!(error.to_string(), "failed to deliver event \"b\" of topic \"t\" to handler c: its queue is full");
     assert_eq!(topics.event_state("t", "b").unwrap().level, Level::Info);
 }
+
+#[test]
+fn what_is_forgotten_keeps_its_handlers() {
+    let topics = Topics::new(Delivery::Inline, Arc::new(MemoryStore::default()));
+    let collector = Collector::default();
+    topics.register("main:a:alert2", collector.subscription("c"));
+    for topic in ["main:a:alert2", "main:a:alert3", "main:ab:alert2"] {
+        topics.collect(event(topic, "e", Level::Critical)).unwrap();
+    }
+    topics.close("main:a:alert3");
+    topics.forget_all("main:a:");
+    topics.open_stored();
+    let open: Vec<_> = topics.list(Level::Ok).iter().map(|topic| topic.id.to_string()).collect();
+    assert_eq!(open, ["main:ab:alert2"]);
+    topics.collect(event("main:a:alert2", "e", Level::Info)).unwrap();
+    assert_eq!(collector.events().last().map(|event| event.previous), Some(Level::Ok));
+    assert_eq!(collector.events().len(), 2);
+}
