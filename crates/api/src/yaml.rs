@@ -23,7 +23,10 @@ const MOST_DEPTH: usize = 100;
 
 /// The first document of the text; null if there is none.
 pub fn parse(text: &str) -> Result<Value, BadYaml> {
-    Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), values: 0 }.document()
+    let read = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), values: 0 }.document();
+    // A text that ends too early ends where its last words are, not on the empty line after them.
+    let last = text.trim_end().lines().count().max(1);
+    read.map_err(|error| BadYaml { line: error.line.clamp(1, last), ..error })
 }
 
 struct Reader<'a> {
@@ -244,6 +247,6 @@ mod tests {
         }
         assert!(parse(&bomb).unwrap_err().why.contains("too much"));
         assert!(parse(&"[".repeat(5000)).is_err());
-        assert_eq!(parse("a: 1\nb: [\n").unwrap_err().line, 3);
+        assert_eq!(parse("a: 1\nb: [\n").unwrap_err().line, 2);
     }
 }

@@ -57,21 +57,22 @@ impl Sideloads {
         Ok(source)
     }
 
-    /// Read all sources again. One that cannot be read keeps what it had. Blocks.
+    /// Read all sources again. A file that cannot be read counts as absent, a URL keeps what it had. Blocks.
     pub(super) fn reload(&self) -> Result<(), String> {
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut failed = Vec::new();
         for (place, source) in sources {
             let Some(source) = source.upgrade() else { continue };
-            match self.read(&place) {
-                Ok(tables) => source.replace(tables),
-                Err(why) => {
-                    let name = match &place {
-                        Place::Folder(folder) => folder.display().to_string(),
-                        Place::Url { url, .. } => url.clone(),
-                    };
-                    failed.push(format!("failed to update source {name:?}: {why}"));
+            let (name, outcome) = match &place {
+                Place::Folder(folder) => {
+                    let (tables, outcome) = read_folder(folder);
+                    source.replace(tables);
+                    (folder.display().to_string(), outcome)
                 }
+                Place::Url { url, .. } => (url.clone(), self.read(&place).map(|tables| source.replace(tables))),
+            };
+            if let Err(why) = outcome {
+                failed.push(format!("failed to update source {name:?}: {why}"));
             }
         }
         if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
@@ -79,13 +80,10 @@ impl Sideloads {
 
     fn read(&self, place: &Place) -> Result<SideTables, String> {
         match place {
-            Place::Folder(folder) => {
-                let mut tables = SideTables::new();
-                read_folder(folder, folder, &mut tables).map_err(|why| {
-                    format!("failed to update sideload cache for source file {:?}: {why}", folder.display().to_string())
-                })?;
-                Ok(tables)
-            }
+            Place::Folder(folder) => match read_folder(folder) {
+                (tables, Ok(())) => Ok(tables),
+                (_, Err(why)) => Err(why),
+            },
             Place::Url { url, basic_auth } => self.runtime.block_on(fetch(&self.client, url, basic_auth.as_ref())),
         }
     }
@@ -119,33 +117,48 @@ fn place(endpoint: &HttpEndpoint) -> Result<Place, String> {
     }
 }
 
-/// All files of a folder and those below it, in the order of their names. What begins with a dot is left out: mounted
-/// folders keep their old versions there.
-fn read_folder(top: &Path, folder: &Path, tables: &mut SideTables) -> Result<(), String> {
-    let failed = |path: &Path, error: &io::Error| format!("cannot read {}: {error}", path.display());
-    if folder == top && fs::metadata(top).map_err(|error| failed(top, &error))?.is_file() {
-        return Err("it must be a folder, not a file".to_string());
+/// All files of a folder that can be read, and what is wrong with the first that cannot.
+fn read_folder(folder: &Path) -> (SideTables, Result<(), String>) {
+    let mut tables = SideTables::new();
+    let mut failed = Vec::new();
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => read_below(folder, folder, &mut tables, &mut failed),
+        Ok(_) => failed.push("it must be a folder, not a file".to_string()),
+        Err(error) => failed.push(format!("cannot read {}: {error}", folder.display())),
     }
-    let mut entries = fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>())
-        .map_err(|error| failed(folder, &error))?;
+    let source = folder.display().to_string();
+    let first = failed.into_iter().next();
+    let why = first.map(|why| format!("failed to update sideload cache for source file {source:?}: {why}"));
+    (tables, why.map_or(Ok(()), Err))
+}
+
+/// Files and folders in the order of their names. What begins with a dot is left out: mounted folders keep their old
+/// versions there.
+fn read_below(top: &Path, folder: &Path, tables: &mut SideTables, failed: &mut Vec<String>) {
+    let listed = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>());
+    let mut entries = match listed {
+        Ok(entries) => entries,
+        Err(error) => return failed.push(format!("cannot read {}: {error}", folder.display())),
+    };
     entries.sort();
     for path in entries {
         if path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.')) {
             continue;
         }
         // A link to a folder could lead back: only real folders are entered.
-        if fs::symlink_metadata(&path).map_err(|error| failed(&path, &error))?.is_dir() {
-            read_folder(top, &path, tables)?;
-            continue;
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
+            read_below(top, &path, tables, failed);
+        } else if fs::metadata(&path).is_ok_and(|found| found.is_file()) {
+            let name = path.strip_prefix(top).unwrap_or(&path).to_string_lossy().into_owned();
+            match read_file(&path) {
+                Ok(values) => {
+                    tables.insert(name, values);
+                }
+                Err(why) => failed.push(why),
+            }
         }
-        if !fs::metadata(&path).map_err(|error| failed(&path, &error))?.is_file() {
-            continue;
-        }
-        let name = path.strip_prefix(top).unwrap_or(&path).to_string_lossy().into_owned();
-        tables.insert(name, read_file(&path)?);
     }
-    Ok(())
 }
 
 /// The values of a file; none if its name ends in neither `.json` nor `.yaml` or `.yml`.
