@@ -340,6 +340,15 @@ impl PerGroup for HttpPostNode {
         }
         self.release(cx);
     }
+
+    fn finish(&mut self, _groups: &mut Slab<()>, cx: &mut Cx<'_>) {
+        let lost = self.held.iter().filter(|held| matches!(held, Held::Data { .. })).count();
+        if lost > 0 {
+            cx.row_error(format_args!(
+                "the task ended while {lost} points or batches waited for the status of their POST"
+            ));
+        }
+    }
 }
 
 /// What templates of URLs and bodies see: `.Name`, `.Tags` and `.Values`, a map for each row.
