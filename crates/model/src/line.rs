@@ -627,6 +627,36 @@ mod tests {
     }
 
     #[test]
+    fn timestamps_have_the_unit_of_the_write() {
+        let schema = Schema::default();
+        let vectors: serde_json::Value = serde_json::from_str(include_str!("../tests/data/precisions.json")).unwrap();
+        for vector in vectors.as_array().unwrap() {
+            let (mut rows, mut words) = (Vec::new(), Words::default());
+            let precision = Precision::parse(vector["precision"].as_str().unwrap());
+            let line = format!("cpu v=1 {}", vector["timestamp"]);
+            parse_lines(&schema, line.as_bytes(), precision, 0, &mut rows, &mut words).unwrap();
+            let mut time = String::new();
+            crate::write_rfc3339(rows[0].time, &mut time);
+            assert_eq!(time, vector["time"].as_str().unwrap(), "{vector}");
+        }
+    }
+
+    #[test]
+    fn values_are_shown_as_recorded() {
+        let schema = Schema::default();
+        let vectors: serde_json::Value = serde_json::from_str(include_str!("../tests/data/values.json")).unwrap();
+        for vector in vectors.as_array().unwrap() {
+            let (rows, words) = parse(&schema, vector["line"].as_str().unwrap()).unwrap();
+            let frame = Frame::new(words.into());
+            let series = schema.series(rows[0].series);
+            let mut out = String::from("{\"series\":[");
+            crate::write_series(&schema, &frame, series.name(), series.tags(), &rows, &mut out).unwrap();
+            out.push_str("]}");
+            assert_eq!(out, vector["httpOut"].as_str().unwrap());
+        }
+    }
+
+    #[test]
     fn bad_lines_are_named() {
         let schema = Schema::default();
         let vectors: serde_json::Value =
