@@ -68,7 +68,8 @@ pub struct Handler {
     pub link: Link,
     pub id: String,
     pub kind: String,
-    pub options: Map<String, Value>,
+    /// As they were given; null if none were.
+    pub options: Option<Map<String, Value>>,
     /// Which events it gets; empty for all.
     #[serde(rename = "match")]
     pub matches: String,

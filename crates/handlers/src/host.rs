@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use alert::Topics;
 
 use crate::Configs;
-use crate::http::Http;
+use crate::http::{Http, Recorder};
 
 /// What all handlers share.
 pub struct AlertHost {
@@ -18,12 +18,23 @@ pub struct AlertHost {
 
 impl AlertHost {
     pub fn new(configs: Configs, topics: &Arc<Topics>, url: impl Into<String>) -> Arc<Self> {
-        Arc::new(AlertHost {
-            configs: RwLock::new(Arc::new(configs)),
-            topics: Arc::downgrade(topics),
-            http: Http::default(),
-            url: url.into(),
-        })
+        AlertHost::with(configs, topics, url.into(), Http::default())
+    }
+
+    /// As `new`, but no request over HTTP is sent: the function gets it, and says which status it is answered with.
+    pub fn recording(
+        configs: Configs,
+        topics: &Arc<Topics>,
+        url: impl Into<String>,
+        recorder: impl Fn(&crate::Posted) -> u16 + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let recorder: Option<Recorder> = Some(Box::new(recorder));
+        AlertHost::with(configs, topics, url.into(), Http { recorder, ..Http::default() })
+    }
+
+    fn with(configs: Configs, topics: &Arc<Topics>, url: String, http: Http) -> Arc<Self> {
+        let (configs, topics) = (RwLock::new(Arc::new(configs)), Arc::downgrade(topics));
+        Arc::new(AlertHost { configs, topics, http, url })
     }
 
     /// The config changed: handlers that are open go by the new one from their next event on.

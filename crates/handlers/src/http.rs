@@ -103,12 +103,35 @@ impl Request {
 /// Connections, shared by all handlers.
 #[derive(Default)]
 pub(crate) struct Http {
-    clients: Mutex<HashMap<(Tls, Proxies), Client>>,
+    pub(crate) clients: Mutex<HashMap<(Tls, Proxies), Client>>,
+    /// Takes the requests in the place of the network.
+    pub(crate) recorder: Option<Recorder>,
+}
+
+/// Gets each request as it would have gone out, and answers with a status.
+pub type Recorder = Box<dyn Fn(&Posted) -> u16 + Send + Sync>;
+
+/// A request that was not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posted {
+    pub url: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Posted {
+    fn of(request: &reqwest::Request) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let headers = request.headers().iter().map(|(name, value)| (name.to_string(), text(value.as_bytes())));
+        let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+        Posted { url: request.url().to_string(), headers: headers.collect(), body: text(body) }
+    }
 }
 
 /// Whether a request may go by the proxies that the environment names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Proxies {
+pub(crate) enum Proxies {
     FromEnvironment,
     None,
 }
@@ -127,7 +150,14 @@ impl Http {
             Err(why) => return Outcome::give_up(why),
         };
         let (success, show_answer) = (request.success, request.show_answer);
-        match to_reqwest(&client, url, request).send().await {
+        let request = to_reqwest(&client, url, request);
+        if let Some(recorder) = &self.recorder {
+            return match request.build() {
+                Ok(request) => judge_status(recorder(&Posted::of(&request)), success, &place),
+                Err(error) => Outcome::give_up(format!("no request to {place}: {}", causes(error))),
+            };
+        }
+        match request.send().await {
             Ok(response) => judge(response, success, show_answer, &place).await,
             Err(error) if error.is_builder() => Outcome::give_up(format!("no request to {place}: {}", causes(error))),
             Err(error) => Outcome::retry(format!("no answer from {place}: {}", causes(error))),
@@ -209,6 +239,16 @@ async fn judge(response: Response, success: &[u16], show_answer: bool, place: &s
         return Outcome::Retry { why, after: after.map(Duration::from_secs) };
     }
     Outcome::GiveUp(why)
+}
+
+/// As `judge`, of an answer that has nothing but a status.
+fn judge_status(code: u16, success: &[u16], place: &str) -> Outcome {
+    let taken = if success.is_empty() { (200..300).contains(&code) } else { success.contains(&code) };
+    match code {
+        _ if taken => Outcome::Done,
+        429 | 500.. => Outcome::retry(format!("{place} answered {code}")),
+        _ => Outcome::GiveUp(format!("{place} answered {code}")),
+    }
 }
 
 /// The beginning of an answer's body.

@@ -28,6 +28,7 @@ mod publish;
 mod pushover;
 mod render;
 mod sensu;
+mod service_test;
 mod servicenow;
 mod slack;
 mod smtp;
@@ -47,6 +48,8 @@ use alert::Kinds;
 
 pub use config::{Configs, Section};
 pub use host::AlertHost;
+pub use service_test::{TestError, service_names, service_options, test_service};
+pub use http::Posted;
 
 /// THE LIST: all kinds of handlers.
 pub fn kinds(host: &Arc<AlertHost>) -> Kinds {

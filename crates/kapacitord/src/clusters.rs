@@ -59,7 +59,12 @@ pub fn subscriptions(
 }
 
 /// Keep subscriptions as they should be until the daemon stops; a server that is away is tried again and again.
-pub async fn keep(mut subscriptions: Subscriptions, interval: Duration, mut stop: watch::Receiver<bool>) {
+pub async fn keep(
+    mut subscriptions: Subscriptions,
+    interval: Duration,
+    mut relink: watch::Receiver<u64>,
+    mut stop: watch::Receiver<bool>,
+) {
     const AGAIN: Duration = Duration::from_secs(2);
     loop {
         let pause = match subscriptions.sync().await {
@@ -79,6 +84,7 @@ pub async fn keep(mut subscriptions: Subscriptions, interval: Duration, mut stop
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
+            Ok(()) = relink.changed() => {}
             _ = stop.changed() => break,
         }
     }

@@ -8,11 +8,8 @@ use std::{
     sync::Mutex,
 };
 
-use tracing::{
-    Event, Level, Subscriber,
-    field::{Field, Visit},
-    level_filters::LevelFilter,
-};
+use serde_json::{Map, Value};
+use tracing::{Event, Level, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer, Registry,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer, writer::BoxMakeWriter},
@@ -21,15 +18,25 @@ use tracing_subscriber::{
     reload,
 };
 
-/// Changes the level while the daemon runs.
+use crate::log_streams::{Collected, LogStreams};
+
+/// Changes the level while the daemon runs, and lets others read along.
 #[derive(Clone)]
-pub struct LevelHandle(reload::Handle<LevelFilter, Registry>);
+pub struct LevelHandle {
+    filter: reload::Handle<LevelFilter, Registry>,
+    streams: LogStreams,
+}
 
 impl LevelHandle {
+    /// Those who read along.
+    pub fn streams(&self) -> &LogStreams {
+        &self.streams
+    }
+
     /// DEBUG, INFO, WARN, ERROR or OFF, in either case.
     pub fn set(&self, level: &str) -> Result<(), String> {
         let level = level_of(level)?;
-        self.0.reload(level).map_err(|error| error.to_string())
+        self.filter.reload(level).map_err(|error| error.to_string())
     }
 }
 
@@ -56,9 +63,11 @@ pub fn start(file: &str, level: &str) -> Result<LevelHandle, String> {
     };
     let (filter, handle) = reload::Layer::new(level_of(level)?);
     let lines = tracing_subscriber::fmt::layer().event_format(Logfmt).with_writer(writer).with_filter(filter);
+    let streams = LogStreams::default();
+    let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![lines.boxed(), streams.layer().boxed()];
     // A second start in one process (tests) keeps the first log.
-    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
-    Ok(LevelHandle(handle))
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layers));
+    Ok(LevelHandle { filter: handle, streams })
 }
 
 fn open(path: &Path) -> io::Result<impl Write + use<>> {
@@ -77,43 +86,45 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let level = match *event.metadata().level() {
-            Level::ERROR => "error",
-            Level::WARN => "warn",
-            Level::INFO => "info",
-            Level::DEBUG | Level::TRACE => "debug",
-        };
-        let mut time = String::new();
-        model::write_rfc3339(crate::definitions::now(), &mut time);
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        writeln!(writer, "ts={time} lvl={level} msg={}{}", quoted(&fields.message), fields.rest)
+        let mut collected = Collected::default();
+        event.record(&mut collected);
+        let level = *event.metadata().level();
+        writeln!(writer, "{}", logfmt(crate::definitions::now(), level, &collected.message, &collected.fields))
     }
 }
 
-#[derive(Default)]
-struct Fields {
-    message: String,
-    rest: String,
-}
-
-impl Fields {
-    fn add(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            self.message = value.to_string();
-        } else {
-            self.rest.push_str(&format!(" {}={}", field.name(), quoted(value)));
+/// A line without its end. Objects are spread: `field={"v":1}` as `field_v=1`.
+pub fn logfmt(time: model::Time, level: Level, message: &str, fields: &Map<String, Value>) -> String {
+    let mut line = String::from("ts=");
+    model::write_rfc3339(time, &mut line);
+    line.push_str(&format!(" lvl={} msg={}", level_name(level), quoted(message)));
+    for (name, value) in fields {
+        match value {
+            Value::Object(parts) => {
+                for (part, value) in parts {
+                    line.push_str(&format!(" {name}_{part}={}", shown(value)));
+                }
+            }
+            value => line.push_str(&format!(" {name}={}", shown(value))),
         }
     }
+    line
 }
 
-impl Visit for Fields {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, value);
+/// What lines call a level.
+pub fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG | Level::TRACE => "debug",
     }
+}
 
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, &format!("{value:?}"));
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        other => quoted(&other.to_string()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `kapacitord`: the daemon. `run` serves, `config` prints a sample configuration, `demo` shows it at work.
 #![forbid(unsafe_code)]
 
+mod alert_topics;
 mod arguments;
 mod clusters;
 mod config;
@@ -9,6 +10,8 @@ mod demo;
 mod host;
 mod http;
 mod live_config;
+mod load;
+mod log_streams;
 mod logging;
 mod server;
 mod topic_store;
@@ -177,7 +180,7 @@ async fn serve(config: &Config, level: logging::LevelHandle) -> anyhow::Result<(
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => tracing::info!("SIGHUP: nothing to load again"),
+            _ = hang_up.recv() => server.load_again(),
         }
     }
     tracing::info!("stopping");

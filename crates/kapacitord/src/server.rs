@@ -1,11 +1,12 @@
 //! The daemon's services, started from top to bottom and stopped from bottom to top.
 
-use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, path::{Path, PathBuf}, sync::Arc, time::Duration};
 
 use alert::{Delivery, NoStore, QueueOptions, TopicStore, Topics};
 use anyhow::{Context, anyhow};
 use engine::{Host, HttpEndpoint, ServerInfo, Tasks, define::Surface};
 use handlers::{AlertHost, Configs};
+use lambda::Zone;
 use model::Schema;
 use store::Store;
 use tokio::{
@@ -15,12 +16,15 @@ use tokio::{
 };
 
 use crate::{
+    alert_topics::AlertTopics,
     clusters,
     config::Config,
     definitions::Definitions,
     host::{Clusters, DaemonHost},
     http::{self, Api, Ingress},
     live_config::LiveConfig,
+    load::Loader,
+    log_streams::LogStreams,
     logging::LevelHandle,
     topic_store::WriteBehind,
 };
@@ -33,8 +37,12 @@ pub struct Server {
     address: SocketAddr,
     definitions: Arc<Definitions>,
     topics: Arc<Topics>,
+    /// States of alerts on their way to the store.
+    states: Option<Arc<WriteBehind>>,
+    loader: Option<Arc<Loader>>,
     store: Store,
     stop: watch::Sender<bool>,
+    logs: LogStreams,
     services: Vec<JoinHandle<()>>,
 }
 
@@ -54,26 +62,25 @@ impl Server {
         let hostname = config.top.hostname.clone();
         let schema = Schema::new();
 
-        let states: Arc<dyn TopicStore> = if config.alert.persist_topics {
-            Arc::new(WriteBehind::start(store.topics()).context("cannot start a thread")?)
-        } else {
-            Arc::new(NoStore)
-        };
+        let start_writing = || WriteBehind::start(store.topics()).context("cannot start a thread");
+        let states = config.alert.persist_topics.then(start_writing).transpose()?.map(Arc::new);
+        let kept: Arc<dyn TopicStore> = states.clone().map_or_else(|| Arc::new(NoStore) as _, |states| states as _);
         let waiting = usize::try_from(config.alert.topic_buffer_length).unwrap_or_default();
         let delivery = Delivery::Workers(runtime.clone(), QueueOptions::default().with_topic_buffer_length(waiting));
-        let topics = Arc::new(Topics::new(delivery, states));
-        topics.open_stored();
+        let topics = Arc::new(Topics::new(delivery, kept));
         let place = match address.ip() {
             all if all.is_unspecified() => format!("{hostname}:{}", address.port()),
             _ => address.to_string(),
         };
         let url = format!("http://{place}/kapacitor/v1");
         let alert_host = AlertHost::new(handler_configs(config), &topics, url);
-        let surface = Surface::new(handlers::kinds(&alert_host));
+        let kinds = handlers::kinds(&alert_host);
+        let surface = Surface::new(kinds.clone());
 
         let (stop, stopping) = watch::channel(false);
+        let relink = watch::Sender::new(0);
         let mut services = Vec::new();
-        let clusters = open_clusters(config, &identity, address.port(), &stopping, &mut services, &runtime)?;
+        let clusters = open_clusters(config, &identity, address.port(), &stopping, &relink, &mut services, &runtime)?;
         let info = ServerInfo {
             hostname: hostname.clone(),
             cluster_id: identity.cluster_id.to_string(),
@@ -101,12 +108,23 @@ impl Server {
         host.attach(&running);
         let definitions =
             Arc::new(Definitions::new(store.clone(), surface, Arc::clone(&schema), world, Arc::clone(&running)));
+        let alert_topics = Arc::new(AlertTopics::new(store.clone(), Arc::clone(&topics), kinds, Zone::Local));
+        let opening = Arc::clone(&alert_topics);
+        tokio::task::spawn_blocking(move || opening.start_all()).await??;
         let starting = Arc::clone(&definitions);
         let (all, started) = tokio::task::spawn_blocking(move || starting.start_all()).await??;
         tracing::info!(tasks = all, started, "tasks are started");
+        let loader = config.load.enabled.then(|| {
+            let (definitions, topics) = (Arc::clone(&definitions), Arc::clone(&alert_topics));
+            Arc::new(Loader::new(PathBuf::from(&config.load.dir), store.clone(), definitions, topics))
+        });
+        if let Some(loader) = loader.clone() {
+            tokio::task::spawn_blocking(move || loader.load()).await?;
+        }
 
         let api = Arc::new(Api {
             definitions: Arc::clone(&definitions),
+            topics: alert_topics,
             running,
             host,
             schema,
@@ -115,13 +133,20 @@ impl Server {
             default_retention_policy: config.top.default_retention_policy.clone(),
             budget: Arc::new(Semaphore::new(BUDGET)),
             ingress: Ingress::default(),
-            log_level: level,
+            log_level: level.clone(),
+            log_requests: config.http.log_enabled,
+            auth: http::Auth::of(config),
+            store_name: Path::new(&config.storage.boltdb)
+                .file_name()
+                .map_or_else(|| "kapacitor.db".to_string(), |name| name.to_string_lossy().into_owned()),
+            relink,
             config_can_change: config.data("config-override").iter().all(|values| values.bool("enabled")),
             config: live,
+            alert_host,
         });
         services.push(runtime.spawn(serve(listener, api, stopping)));
         tracing::info!(address = %address, "listening on HTTP");
-        Ok(Server { address, definitions, topics, store, stop, services })
+        Ok(Server { address, definitions, topics, states, loader, store, stop, logs: level.streams().clone(), services })
     }
 
     /// Where it answers HTTP.
@@ -133,8 +158,17 @@ impl Server {
         &self.topics
     }
 
+    /// Bring in the files of the load directory again, in the background.
+    pub fn load_again(&self) {
+        match self.loader.clone() {
+            Some(loader) => drop(tokio::task::spawn_blocking(move || loader.load())),
+            None => tracing::info!("nothing to load again: [load] is not enabled"),
+        }
+    }
+
     /// Answer no more, let the tasks hand on what they hold, and put everything on disk.
     pub async fn stop(self) {
+        self.logs.close();
         let _ = self.stop.send(true);
         for service in self.services {
             let _ = tokio::time::timeout(Duration::from_secs(10), service).await;
@@ -142,8 +176,14 @@ impl Server {
         let definitions = self.definitions;
         let _ = tokio::task::spawn_blocking(move || definitions.stop_all()).await;
         self.topics.shutdown(Duration::from_secs(10)).await;
-        let store = self.store;
-        let _ = tokio::task::spawn_blocking(move || store.flush()).await;
+        let (states, store) = (self.states, self.store);
+        let _ = tokio::task::spawn_blocking(move || {
+            if let Some(states) = states {
+                states.flush(Duration::from_secs(5));
+            }
+            store.flush()
+        })
+        .await;
         tracing::info!("stopped");
     }
 }
@@ -211,6 +251,7 @@ fn open_clusters(
     identity: &store::meta::Identity,
     port: u16,
     stopping: &watch::Receiver<bool>,
+    relink: &watch::Sender<u64>,
     services: &mut Vec<JoinHandle<()>>,
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<Clusters> {
@@ -220,7 +261,7 @@ fn open_clusters(
         let cluster = clusters::cluster(section).with_context(|| format!("[[influxdb]] {:?}", section.name))?;
         if let Some(subscriptions) = clusters::subscriptions(section, &cluster, identity, &config.top.hostname, port) {
             let interval = section.subscriptions_sync_interval;
-            services.push(runtime.spawn(clusters::keep(subscriptions, interval, stopping.clone())));
+            services.push(runtime.spawn(clusters::keep(subscriptions, interval, relink.subscribe(), stopping.clone())));
         }
         opened.push(cluster);
     }

@@ -39,6 +39,8 @@ pub trait Db: Send + Sync {
     fn delete(&self, key: &[u8]) -> Result<(), Error>;
     /// Up to `limit` pairs in the order of their keys' bytes: those with the prefix, at `from` (a whole key) or after.
     fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, Error>;
+    /// All pairs, as they are at one moment.
+    fn all(&self) -> Result<Vec<Pair>, Error>;
     /// Makes all changes of the batch, or none.
     fn apply(&self, batch: Batch) -> Result<(), Error>;
     /// Waits until all is on disk.
@@ -78,6 +80,10 @@ impl Db for MemoryDb {
         let map = self.map();
         let hits = map.range(start..).take_while(|(key, _)| key.starts_with(prefix)).take(limit);
         Ok(hits.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn all(&self) -> Result<Vec<Pair>, Error> {
+        self.scan(&[], &[], usize::MAX)
     }
 
     fn apply(&self, batch: Batch) -> Result<(), Error> {
@@ -163,6 +169,12 @@ impl Db for SledDb {
             pairs.push((key.to_vec(), value.to_vec()));
         }
         Ok(pairs)
+    }
+
+    fn all(&self) -> Result<Vec<Pair>, Error> {
+        // No change is made while this is held.
+        let _last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        self.scan(&[], &[], usize::MAX)
     }
 
     fn apply(&self, batch: Batch) -> Result<(), Error> {

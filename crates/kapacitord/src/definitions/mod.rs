@@ -94,6 +94,11 @@ impl Definitions {
         self.running.stop_all();
     }
 
+    /// Whether a task was started and not stopped.
+    pub fn is_running(&self, id: &str) -> bool {
+        self.running.get(id).is_some()
+    }
+
     /// How many tasks there are, and how many are switched on.
     pub fn counts(&self) -> Result<(usize, usize), Refused> {
         let tasks = self.store.tasks().list(&store::Page::ALL)?;
@@ -217,6 +222,7 @@ impl Definitions {
         let _change = self.change();
         self.running.stop(id);
         self.store.tasks().delete(id)?;
+        self.host.topics().forget_all(&format!("main:{id}:"));
         Ok(())
     }
 

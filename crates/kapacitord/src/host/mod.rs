@@ -77,6 +77,10 @@ impl DaemonHost {
         self.sideloads.reload()
     }
 
+    pub fn clusters(&self) -> &Clusters {
+        &self.clusters
+    }
+
     /// How to bring an answer back to the node that waits for it.
     fn mail(&self, ticket: Ticket) -> Mail {
         Mail { tasks: Arc::clone(&self.tasks), ticket }

@@ -1,12 +1,20 @@
 //! The HTTP API: `routes.rs` shows every path, one file per resource has what answers.
 
 mod answer;
+mod around;
+mod auth;
 mod config;
+mod debug;
+mod json_patch;
 mod legacy;
+mod logs;
 mod routes;
+mod service_tests;
+mod storage;
 mod system;
 mod tasks;
 mod templates;
+mod topics;
 mod write;
 
 use std::{
@@ -18,6 +26,7 @@ use engine::{Origin, Tasks};
 use model::{Name, Row, Schema};
 
 pub(crate) use answer::percent_decoded;
+pub use auth::Auth;
 pub use routes::router;
 
 use crate::definitions::Definitions;
@@ -28,6 +37,8 @@ pub const VERSION: &str = "1.8.3";
 /// What all routes share.
 pub struct Api {
     pub definitions: Arc<Definitions>,
+    /// Topics of alerts and the handlers that users attached to them.
+    pub topics: Arc<crate::alert_topics::AlertTopics>,
     pub running: Arc<Tasks>,
     pub host: Arc<crate::host::DaemonHost>,
     pub schema: Arc<Schema>,
@@ -39,6 +50,14 @@ pub struct Api {
     pub ingress: Ingress,
     pub log_level: crate::logging::LevelHandle,
     pub config: Arc<crate::live_config::LiveConfig>,
+    pub alert_host: Arc<handlers::AlertHost>,
+    /// Whether each request is logged.
+    pub log_requests: bool,
+    pub auth: auth::Auth,
+    /// What the store's copy is called.
+    pub store_name: String,
+    /// Tells those who keep subscriptions to look after them now.
+    pub relink: tokio::sync::watch::Sender<u64>,
     /// Whether users may change the config.
     pub config_can_change: bool,
 }

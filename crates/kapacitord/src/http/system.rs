@@ -39,6 +39,12 @@ pub(super) async fn reload_sideloads(State(api): State<Arc<Api>>) -> Answered {
     Ok(nothing())
 }
 
+/// Look after the subscriptions of all clusters now.
+pub(super) async fn relink(State(api): State<Arc<Api>>) -> Answered {
+    api.relink.send_modify(|asked| *asked += 1);
+    Ok(nothing())
+}
+
 pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
     let definitions = Arc::clone(&api.definitions);
     let (tasks, enabled) = aside(move || definitions.counts()).await?;

@@ -127,7 +127,9 @@ pub(super) fn listed(name: &str, items: Vec<Value>, fields: &[String]) -> Answer
     let mut out = Vec::with_capacity(items.len());
     for item in items {
         let Value::Object(object) = item else { continue };
-        let mut kept: Vec<(String, Value)> = object.into_iter().filter(|(key, _)| fields.contains(key)).collect();
+        // A list says nothing of a template where there is none.
+        let wanted = |(key, value): &(String, Value)| fields.contains(key) && (key != "template-id" || value != "");
+        let mut kept: Vec<(String, Value)> = object.into_iter().filter(wanted).collect();
         kept.sort_by(|a, b| a.0.cmp(&b.0));
         out.push(Value::Object(kept.into_iter().collect()));
     }

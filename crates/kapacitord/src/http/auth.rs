@@ -1,0 +1,213 @@
+//! Who may ask: Basic credentials, `u` and `p` in the query, or a signed token, where the config wants one of them.
+
+use axum::http::{HeaderMap, Method, Uri, header};
+use serde_json::Value;
+
+use super::answer::Params;
+use crate::{config::Config, definitions::Refused};
+
+/// Whether requests must name a user, and how that is checked.
+pub struct Auth {
+    required: bool,
+    /// Users are to be looked up, but there is nothing yet to look them up in: nobody is let in.
+    closed: bool,
+    /// What tokens are signed with; empty if none are taken.
+    secret: String,
+    /// What is below `/debug` needs no user.
+    debug_open: bool,
+}
+
+/// What a request says about who sends it.
+enum Credentials {
+    User(String),
+    Token(String),
+}
+
+impl Auth {
+    pub fn of(config: &Config) -> Auth {
+        Auth {
+            required: config.http.auth_enabled,
+            closed: config.data("auth").iter().any(|values| values.bool("enabled")),
+            secret: config.http.shared_secret.clone(),
+            debug_open: config.http.pprof_enabled,
+        }
+    }
+
+    /// The user of a request, if it must name one.
+    pub(super) fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Option<String>, Refused> {
+        if !self.required || method == Method::OPTIONS || self.debug_open && is_debug(uri.path()) {
+            return Ok(None);
+        }
+        let user = match credentials(uri, headers)? {
+            Credentials::User(user) => user,
+            Credentials::Token(token) => self.user_of(&token)?,
+        };
+        if user.is_empty() {
+            return Err(unauthorized("username required"));
+        }
+        if self.closed {
+            return Err(unauthorized("authorization failed"));
+        }
+        Ok(Some(user))
+    }
+
+    /// The user that a token names.
+    fn user_of(&self, token: &str) -> Result<String, Refused> {
+        let invalid = |why: &str| unauthorized(format!("invalid token: {why}"));
+        let parts: Vec<&str> = token.split('.').collect();
+        let [head, claims, signature] = parts[..] else {
+            return Err(invalid("token contains an invalid number of segments"));
+        };
+        let json = |part: &str| decoded(part).and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let Some(head) = json(head) else { return Err(invalid("its header is not JSON in base64")) };
+        let Some(claims_json) = json(claims) else { return Err(invalid("its claims are not JSON in base64")) };
+        let algorithm = match head["alg"].as_str() {
+            Some("HS256") => ring::hmac::HMAC_SHA256,
+            Some("HS384") => ring::hmac::HMAC_SHA384,
+            Some("HS512") => ring::hmac::HMAC_SHA512,
+            other => return Err(invalid(&format!("unexpected signing method {}", other.unwrap_or("of no name")))),
+        };
+        if self.secret.is_empty() {
+            return Err(invalid("tokens are taken only with shared-secret set in [http] of the config"));
+        }
+        let key = ring::hmac::Key::new(algorithm, self.secret.as_bytes());
+        let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
+        let right = decoded(signature).is_some_and(|tag| ring::hmac::verify(&key, signed.as_bytes(), &tag).is_ok());
+        if !right {
+            return Err(invalid("signature is invalid"));
+        }
+        let now = crate::definitions::now() / 1_000_000_000;
+        match claims_json["exp"].as_f64() {
+            Some(end) if end <= now as f64 => return Err(invalid("token is expired")),
+            Some(_) => {}
+            None => return Err(unauthorized("token expiration required")),
+        }
+        if claims_json["nbf"].as_f64().is_some_and(|start| start > now as f64) {
+            return Err(invalid("token is not valid yet"));
+        }
+        match &claims_json["username"] {
+            Value::String(user) => Ok(user.clone()),
+            Value::Null => Err(unauthorized("token must contain a username")),
+            _ => Err(unauthorized("username in token must be a string")),
+        }
+    }
+}
+
+fn unauthorized(why: impl Into<String>) -> Refused {
+    Refused { status: 401, text: why.into() }
+}
+
+fn is_debug(path: &str) -> bool {
+    path.starts_with("/kapacitor/v1/debug/")
+}
+
+fn credentials(uri: &Uri, headers: &HeaderMap) -> Result<Credentials, Refused> {
+    let params = Params::of(uri.query());
+    if !params.get("u").is_empty() && !params.get("p").is_empty() {
+        return Ok(Credentials::User(params.get("u").to_string()));
+    }
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let given = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(Credentials::Token(token.to_string())),
+        Some((scheme, pair)) if scheme.eq_ignore_ascii_case("basic") => decoded(pair)
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .and_then(|pair| Some(Credentials::User(pair.split_once(':')?.0.to_string()))),
+        _ => None,
+    };
+    given.ok_or_else(|| unauthorized("unable to parse authentication credentials"))
+}
+
+/// Base64, in either alphabet, with or without padding.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=').as_bytes();
+    let mut out = Vec::with_capacity(text.len() * 3 / 4);
+    for chunk in text.chunks(4) {
+        let mut bits = 0u32;
+        for &byte in chunk {
+            let value = match byte {
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(value);
+        }
+        let bytes = match chunk.len() {
+            4 => 3,
+            3 => 2,
+            2 => 1,
+            _ => return None,
+        };
+        let aligned = bits << (6 * (4 - chunk.len()) + 8);
+        out.extend_from_slice(&aligned.to_be_bytes()[..bytes]);
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn auth(secret: &str) -> Auth {
+        Auth { required: true, closed: false, secret: secret.to_string(), debug_open: true }
+    }
+
+    fn asked(auth: &Auth, path: &str, authorization: &str) -> Result<Option<String>, String> {
+        let mut headers = HeaderMap::new();
+        if !authorization.is_empty() {
+            headers.insert(header::AUTHORIZATION, authorization.parse().unwrap());
+        }
+        auth.admit(&Method::GET, &path.parse().unwrap(), &headers).map_err(|refused| refused.text)
+    }
+
+    #[test]
+    fn without_a_store_any_name_will_do_but_no_name_will_not() {
+        let auth = auth("");
+        let none = Err("unable to parse authentication credentials".to_string());
+        assert_eq!(asked(&auth, "/kapacitor/v1/ping", "Basic Y2hyb25vOnAgdzox"), Ok(Some("chrono".to_string())));
+        assert_eq!(asked(&auth, "/write?u=a&p=b%20c", ""), Ok(Some("a".to_string())));
+        assert_eq!(asked(&auth, "/kapacitor/v1/ping", ""), none);
+        assert_eq!(asked(&auth, "/kapacitor/v1/ping", "Token a:b"), none);
+        assert_eq!(asked(&auth, "/kapacitor/v1/ping", "Basic !!!"), none);
+        assert_eq!(asked(&auth, "/kapacitor/v1/debug/vars", ""), Ok(None));
+        assert_eq!(asked(&auth, "/x", "Basic Onh4"), Err("username required".to_string()));
+    }
+
+    #[test]
+    fn tokens_are_checked() {
+        // {"alg":"HS256","typ":"JWT"} . {"username":"bob","exp":32503680000}, and one without exp; signed with "s3cret"
+        let sign = |claims: &str| {
+            let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"s3cret");
+            let signed = format!("{}.{}", base64(br#"{"alg":"HS256","typ":"JWT"}"#), base64(claims.as_bytes()));
+            format!("Bearer {signed}.{}", base64(ring::hmac::sign(&key, signed.as_bytes()).as_ref()))
+        };
+        let good = sign(r#"{"username":"bob","exp":32503680000}"#);
+        assert_eq!(asked(&auth("s3cret"), "/x", &good), Ok(Some("bob".to_string())));
+        let text = |auth: &Auth, token: &str| asked(auth, "/x", token).unwrap_err();
+        assert_eq!(text(&auth("other"), &good), "invalid token: signature is invalid");
+        assert!(text(&auth(""), &good).contains("shared-secret"));
+        let signed = auth("s3cret");
+        assert_eq!(text(&signed, &sign(r#"{"username":"bob"}"#)), "token expiration required");
+        assert_eq!(text(&signed, &sign(r#"{"username":"bob","exp":1}"#)), "invalid token: token is expired");
+        assert_eq!(text(&signed, &sign(r#"{"exp":32503680000}"#)), "token must contain a username");
+        assert_eq!(text(&signed, "Bearer abc"), "invalid token: token contains an invalid number of segments");
+        assert!(text(&signed, "Bearer abc.def.ghi").starts_with("invalid token: "));
+    }
+
+    fn base64(bytes: &[u8]) -> String {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut out = String::new();
+        for chunk in bytes.chunks(3) {
+            let mut group = [0; 4];
+            group[1..=chunk.len()].copy_from_slice(chunk);
+            let bits = u32::from_be_bytes(group);
+            for place in 0..=chunk.len() {
+                out.push(char::from(ALPHABET[(bits >> (18 - 6 * place) & 63) as usize]));
+            }
+        }
+        assert_eq!(decoded(&out).unwrap(), bytes);
+        out
+    }
+}

@@ -1,0 +1,196 @@
+//! Changes of a JSON value: a list of operations (RFC 6902), or an object that is merged in (RFC 7396).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The change is none, or does not fit the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum PatchError {
+    #[error("invalid patch json: {0}")]
+    Json(String),
+    #[error("failed to apply patch: operation {number} ({op} {path:?}): {why}")]
+    Apply { number: usize, op: String, path: String, why: String },
+}
+
+#[derive(Deserialize)]
+struct Operation {
+    op: String,
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    value: Value,
+}
+
+/// The value after the change.
+///
+/// # Errors
+/// The body is no JSON of a change, or an operation does not fit the value: which one, counted from 1.
+pub(super) fn apply(value: Value, patch: &[u8]) -> Result<Value, PatchError> {
+    let bad = |error: serde_json::Error| PatchError::Json(error.to_string());
+    let patch: Value = serde_json::from_slice(patch).map_err(bad)?;
+    if patch.is_object() {
+        let mut merged = value;
+        merge(&mut merged, patch);
+        return Ok(merged);
+    }
+    let operations: Vec<Operation> = serde_json::from_value(patch).map_err(bad)?;
+    let mut value = value;
+    for (index, operation) in operations.into_iter().enumerate() {
+        let (op, path) = (operation.op.clone(), operation.path.clone());
+        one(&mut value, operation).map_err(|why| PatchError::Apply { number: index + 1, op, path, why })?;
+    }
+    Ok(value)
+}
+
+/// What is null in the change is removed, objects are merged, all else is put in place.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(object) = target else { return };
+    for (key, change) in patch {
+        if change.is_null() {
+            object.remove(&key);
+        } else {
+            merge(object.entry(key).or_insert(Value::Null), change);
+        }
+    }
+}
+
+fn one(value: &mut Value, operation: Operation) -> Result<(), String> {
+    let Operation { op, path, from, value: new } = operation;
+    match op.as_str() {
+        "add" => add(value, &path, new),
+        "remove" => remove(value, &path).map(drop),
+        "replace" => {
+            *value.pointer_mut(&path).ok_or("there is nothing to replace")? = new;
+            Ok(())
+        }
+        "move" => {
+            if path.starts_with(&format!("{from}/")) {
+                return Err("a value cannot be moved into itself".to_string());
+            }
+            let moved = remove(value, &from)?;
+            add(value, &path, moved)
+        }
+        "copy" => {
+            let copied = value.pointer(&from).cloned().ok_or_else(|| format!("there is nothing at {from:?}"))?;
+            add(value, &path, copied)
+        }
+        "test" if value.pointer(&path) == Some(&new) => Ok(()),
+        "test" => Err("the value is another".to_string()),
+        _ => Err("the operations are add, remove, replace, move, copy and test".to_string()),
+    }
+}
+
+fn add(value: &mut Value, path: &str, new: Value) -> Result<(), String> {
+    let Some((parent, key)) = split(value, path)? else {
+        *value = new;
+        return Ok(());
+    };
+    match parent {
+        Value::Object(object) => {
+            object.insert(key, new);
+        }
+        Value::Array(array) => {
+            let at = if key == "-" { array.len() } else { index(&key, array.len())? };
+            array.insert(at, new);
+        }
+        _ => return Err("what it would be part of is neither an object nor a list".to_string()),
+    }
+    Ok(())
+}
+
+fn remove(value: &mut Value, path: &str) -> Result<Value, String> {
+    let Some((parent, key)) = split(value, path)? else {
+        return Err("the whole cannot be removed".to_string());
+    };
+    match parent {
+        Value::Object(object) => object.shift_remove(&key).ok_or_else(|| format!("there is no {key:?}")),
+        Value::Array(array) if !array.is_empty() => Ok(array.remove(index(&key, array.len() - 1)?)),
+        _ => Err(format!("there is no {key:?}")),
+    }
+}
+
+/// What a path's last part belongs to, and that part; `None` for the path of the whole.
+fn split<'a>(value: &'a mut Value, path: &str) -> Result<Option<(&'a mut Value, String)>, String> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let (parent, key) = path.rsplit_once('/').ok_or("a path begins with a slash")?;
+    let parent = value.pointer_mut(parent).ok_or_else(|| format!("there is nothing at {parent:?}"))?;
+    Ok(Some((parent, key.replace("~1", "/").replace("~0", "~"))))
+}
+
+fn index(key: &str, last: usize) -> Result<usize, String> {
+    let index: usize = key.parse().map_err(|_| format!("{key:?} is no place in a list"))?;
+    if index > last { Err(format!("the list ends before {index}")) } else { Ok(index) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn operations_change_a_value() {
+        let value = json!({ "match": "", "options": { "to": ["a", "b"], "a/b": 1 } });
+        for (patch, want) in [
+            (json!([]), value.clone()),
+            (
+                json!([{ "op": "replace", "path": "/match", "value": "x" }, { "op": "remove", "path": "/options" }]),
+                json!({ "match": "x" }),
+            ),
+            (
+                json!([
+                    { "op": "add", "path": "/options/to/-", "value": "c" },
+                    { "op": "add", "path": "/options/to/0", "value": "z" },
+                    { "op": "remove", "path": "/options/to/1" },
+                    { "op": "move", "from": "/options/a~1b", "path": "/n" },
+                    { "op": "copy", "from": "/n", "path": "/m" },
+                    { "op": "test", "path": "/m", "value": 1 },
+                ]),
+                json!({ "match": "", "options": { "to": ["z", "b", "c"] }, "n": 1, "m": 1 }),
+            ),
+            (
+                json!({ "match": null, "options": { "to": "x", "a/b": null, "new": { "y": 1 } } }),
+                json!({ "options": { "to": "x", "new": { "y": 1 } } }),
+            ),
+        ] {
+            assert_eq!(apply(value.clone(), patch.to_string().as_bytes()), Ok(want), "{patch}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told() {
+        for patch in [
+            "nope",
+            "5",
+            "[{}]",
+            r#"[{"op": "jump", "path": "/a"}]"#,
+            r#"[{"op": "remove", "path": "/none"}]"#,
+            r#"[{"op": "remove", "path": ""}]"#,
+            r#"[{"op": "remove", "path": "/l/1"}]"#,
+            r#"[{"op": "remove", "path": "/e/0"}]"#,
+            r#"[{"op": "replace", "path": "/none/x", "value": 1}]"#,
+            r#"[{"op": "add", "path": "/s/x", "value": 1}]"#,
+            r#"[{"op": "add", "path": "/l/2", "value": 1}]"#,
+            r#"[{"op": "add", "path": "x", "value": 1}]"#,
+            r#"[{"op": "move", "from": "/l", "path": "/l/0"}]"#,
+            r#"[{"op": "copy", "from": "/none", "path": "/x"}]"#,
+            r#"[{"op": "test", "path": "/s", "value": 2}]"#,
+        ] {
+            let value = json!({ "l": [1], "e": [], "s": "s" });
+            assert!(apply(value, patch.as_bytes()).is_err(), "{patch}");
+        }
+        let error = apply(json!({}), br#"[{"op": "remove", "path": "/a"}]"#).unwrap_err();
+        assert_eq!(error.to_string(), "failed to apply patch: operation 1 (remove \"/a\"): there is no \"a\"");
+    }
+}

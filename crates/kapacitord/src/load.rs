@@ -1,0 +1,237 @@
+//! The load directory: tasks, templates and handlers of topics that stand in files, brought in at the start and at
+//! SIGHUP. What a file defines replaces what has its id, and goes when the file goes.
+
+mod files;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use api::task::{Status, TaskOptions};
+use files::{Content, File, Problem};
+use store::{
+    Store,
+    handlers::Handler,
+    loaded::{Kind, Loaded},
+    tasks::{Status::Enabled, Task},
+};
+
+use crate::{
+    alert_topics::{AlertTopics, Rejected},
+    definitions::{Definitions, Refused},
+};
+
+/// Brings in the files of one directory.
+pub struct Loader {
+    folder: PathBuf,
+    store: Store,
+    definitions: Arc<Definitions>,
+    topics: Arc<AlertTopics>,
+    /// One loads at a time.
+    loading: Mutex<()>,
+}
+
+/// What became of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    pub loaded: usize,
+    pub failed: usize,
+    pub removed: usize,
+}
+
+impl Loader {
+    pub fn new(folder: PathBuf, store: Store, definitions: Arc<Definitions>, topics: Arc<AlertTopics>) -> Loader {
+        Loader { folder, store, definitions, topics, loading: Mutex::default() }
+    }
+
+    /// Bring in all files. One that is broken is told in the log, and what it defined before stays; the others are
+    /// brought in.
+    pub fn load(&self) -> Summary {
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut summary = Summary::default();
+        if !self.folder.is_dir() {
+            // Perhaps it is not mounted: that is no wish to remove all.
+            tracing::warn!(dir = %self.folder.display(), "the load directory does not exist: nothing is loaded");
+            return summary;
+        }
+        let mut seen = Seen::default();
+        for kind in [Kind::Template, Kind::Task, Kind::Handler] {
+            match files::read(&self.folder, kind) {
+                Ok(files) => files.into_iter().for_each(|file| self.bring_in(kind, file, &mut seen, &mut summary)),
+                Err(error) => {
+                    tracing::error!("cannot read {}: {error}", files::folder(&self.folder, kind).display());
+                    summary.failed += 1;
+                    seen.unreadable.insert(kind);
+                }
+            }
+        }
+        match self.remove_missing(&seen) {
+            Ok(removed) => summary.removed = removed,
+            Err(error) => tracing::error!("cannot remove what came from files that are gone: {}", error.text),
+        }
+        let Summary { loaded, failed, removed } = summary;
+        tracing::info!(dir = %self.folder.display(), loaded, failed, removed, "files are loaded");
+        summary
+    }
+
+    fn bring_in(&self, kind: Kind, file: File, seen: &mut Seen, summary: &mut Summary) {
+        let outcome = self.try_bring_in(kind, &file, seen);
+        seen.files.insert((kind, file.name));
+        match outcome {
+            Ok(()) => summary.loaded += 1,
+            Err(Problem { line, why }) => {
+                let place =
+                    line.map_or_else(|| file.path.display().to_string(), |n| format!("{}:{n}", file.path.display()));
+                tracing::error!("cannot load {place}: {why}");
+                summary.failed += 1;
+            }
+        }
+    }
+
+    fn try_bring_in(&self, kind: Kind, file: &File, seen: &mut Seen) -> Result<(), Problem> {
+        if kind != Kind::Handler {
+            // Even if the file is broken now, what it defined before is not gone.
+            seen.items.entry((kind, String::new(), file.id.clone())).or_insert_with(|| file.name.clone());
+        }
+        let content = file.content(kind)?;
+        let item = |topic: &str, id: &str| Loaded { kind, topic: topic.into(), id: id.into(), file: file.name.clone() };
+        let item = match &content {
+            Content::Handler(handler) => item(&handler.topic, &handler.id),
+            _ => item("", &file.id),
+        };
+        let place = (kind, item.topic.clone(), item.id.clone());
+        if let Some(first) = seen.items.get(&place).filter(|first| **first != file.name) {
+            return Err(Problem { line: None, why: format!("{:?} is defined by {first} already", item.id) });
+        }
+        match content {
+            Content::Handler(handler) => self.handler(&handler).map_err(|why| file.blame(&why))?,
+            Content::Template(script) => self.template(&file.id, script)?,
+            Content::Script(script) => {
+                self.task(TaskOptions { id: file.id.clone(), script, ..TaskOptions::default() })?
+            }
+            Content::Task(task) => {
+                if task.template_id.is_empty() {
+                    return Err(Problem { line: None, why: "it must name a template, \"template-id\"".to_string() });
+                }
+                let options = TaskOptions {
+                    id: file.id.clone(),
+                    template_id: task.template_id,
+                    dbrps: task.dbrps,
+                    vars: task.vars,
+                    ..TaskOptions::default()
+                };
+                // A line of the template's script is none of this file.
+                let line = file.line_of(&["template-id"]);
+                self.task(options).map_err(|problem| Problem { line, ..problem })?;
+            }
+        }
+        self.store.loaded().put(&item).map_err(|error| Problem { line: None, why: error.to_string() })?;
+        seen.items.insert(place, file.name.clone());
+        Ok(())
+    }
+
+    fn template(&self, id: &str, script: String) -> Result<(), Problem> {
+        let options = api::template::TemplateOptions { id: id.to_string(), script, ..Default::default() };
+        match self.store.templates().get(id).map_err(Refused::from)? {
+            Some(stored) if stored.raw_script == options.script => Ok(()),
+            Some(_) => Ok(self.definitions.update_template(id, &options).map(drop)?),
+            None => Ok(self.definitions.create_template(&options).map(drop)?),
+        }
+    }
+
+    /// The task as the file has it, switched on. One that runs as the file has it is left alone.
+    fn task(&self, options: TaskOptions) -> Result<(), Problem> {
+        let id = options.id.clone();
+        let Some(stored) = self.store.tasks().get(&id).map_err(Refused::from)? else {
+            let new = TaskOptions { status: Some(Status::Enabled), ..options };
+            return Ok(self.definitions.create_task(&new).map(drop)?);
+        };
+        let switch = |status| TaskOptions { status: Some(status), ..TaskOptions::default() };
+        if !is_like(&stored, &options) {
+            self.update(&stored, &options)?;
+        } else if stored.status == Enabled && self.definitions.is_running(&id) {
+            return Ok(());
+        }
+        self.definitions.update_task(&id, &switch(Status::Disabled))?;
+        self.definitions.update_task(&id, &switch(Status::Enabled))?;
+        Ok(())
+    }
+
+    /// A file says all of a task, so what it does not have (a template, variables) the task must not keep.
+    fn update(&self, stored: &Task, options: &TaskOptions) -> Result<(), Refused> {
+        let mut bare = stored.clone();
+        bare.template_id = None;
+        bare.vars = serde_json::Value::Object(serde_json::Map::new());
+        self.store.tasks().replace(&stored.id, &bare)?;
+        let outcome = self.definitions.update_task(&stored.id, options);
+        if outcome.is_err() {
+            self.store.tasks().replace(&stored.id, stored)?;
+        }
+        outcome.map(drop)
+    }
+
+    fn handler(&self, handler: &Handler) -> Result<(), Rejected> {
+        match self.topics.handler(&handler.topic, &handler.id)? {
+            // An open one holds connections and events that wait.
+            Some(stored) if stored == *handler && self.topics.is_attached(&handler.topic, &handler.id) => Ok(()),
+            Some(_) => self.topics.replace(&handler.topic, &handler.id, handler),
+            None => self.topics.create(handler),
+        }
+    }
+
+    /// Delete what came from files that are gone.
+    fn remove_missing(&self, seen: &Seen) -> Result<usize, Refused> {
+        let mut gone: Vec<Loaded> = self.store.loaded().all()?;
+        gone.retain(|item| {
+            let place = (item.kind, item.topic.clone(), item.id.clone());
+            // A file that could not be brought in keeps what it brought before.
+            !seen.unreadable.contains(&item.kind)
+                && !seen.items.contains_key(&place)
+                && !(seen.files.contains(&(item.kind, item.file.clone())) && seen.is_broken(item))
+        });
+        // Tasks before their templates.
+        gone.sort_by_key(|item| item.kind);
+        for item in &gone {
+            match item.kind {
+                Kind::Task => self.definitions.delete_task(&item.id)?,
+                Kind::Template => self.definitions.delete_template(&item.id)?,
+                Kind::Handler => self.topics.delete(&item.topic, &item.id)?,
+            }
+            self.store.loaded().delete(item)?;
+            let what = format!("{:?}", item.kind).to_lowercase();
+            tracing::info!(file = item.file, id = item.id, "{what} is removed: its file is gone");
+        }
+        Ok(gone.len())
+    }
+}
+
+/// Whether a task is as its file has it.
+fn is_like(task: &Task, options: &TaskOptions) -> bool {
+    let template = task.template_id.as_deref().unwrap_or_default();
+    let vars = serde_json::from_value::<api::vars::Vars>(task.vars.clone()).unwrap_or_default();
+    let dbrps = || task.dbrps.iter().map(|dbrp| (&dbrp.db, &dbrp.rp)).eq(options.dbrps.iter().map(|d| (&d.db, &d.rp)));
+    template == options.template_id
+        && (options.script.is_empty() || task.raw_script == options.script)
+        && vars == options.vars
+        && (options.dbrps.is_empty() || dbrps())
+}
+
+/// What one load came upon.
+#[derive(Default)]
+struct Seen {
+    /// The file of each definition, by kind, topic and id.
+    items: BTreeMap<(Kind, String, String), String>,
+    /// All files.
+    files: BTreeSet<(Kind, String)>,
+    /// Kinds whose folder could not be read.
+    unreadable: BTreeSet<Kind>,
+}
+
+impl Seen {
+    /// Whether the item's file defined nothing this time.
+    fn is_broken(&self, item: &Loaded) -> bool {
+        !self.items.iter().any(|((kind, ..), file)| *kind == item.kind && *file == item.file)
+    }
+}
