@@ -69,7 +69,7 @@ impl PerRow for SampleNode {
 
     fn row(&mut self, count: &mut u64, row: Row, _cx: &mut Cx<'_>) -> Option<Row> {
         let keep = match self.rate {
-            Rate::Count(every) => *count % every == 0,
+            Rate::Count(every) => count.is_multiple_of(every),
             Rate::Time(unit) => truncate(row.time, unit) == row.time,
         };
         *count += 1;

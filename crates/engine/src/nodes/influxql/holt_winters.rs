@@ -150,12 +150,7 @@ impl Series {
     /// The values that the parameters give for the series and `ahead` more.
     fn forecast(&self, ahead: usize, parameters: &mut [f64]) -> Vec<f64> {
         for parameter in &mut parameters[..4] {
-            if *parameter > 1.0 {
-                *parameter = 1.0;
-            }
-            if *parameter < 0.0 {
-                *parameter = 0.0;
-            }
+            *parameter = parameter.clamp(0.0, 1.0);
         }
         let (head, seasons) = parameters.split_at_mut(PARAMETERS);
         let [alpha, beta, gamma, phi, mut level, mut trend] = *head else { return Vec::new() };
