@@ -1,2 +1,28 @@
-//! The conformance cases and the runners that play them.
+//! Conformance cases, what Kapacitor was seen to do, and the player that repeats them inside this process.
+//!
+//! - `case.rs`: a case's folder, `case.toml` and `expected.json`; `step.rs`: its steps, and why one cannot be played here.
+//! - `in_process.rs` plays the steps; `tasks.rs` holds the tasks and the clock, `world.rs` what they ask of the world,
+//!   `influx.rs` the scripted InfluxDB, `answer.rs` the answers of the API as far as the engine makes them, `vars.rs`
+//!   the variables of a definition.
+//! - `blank.rs` takes out what differs from run to run, `compare.rs` finds what differs beyond that.
+//! - `lists.rs`: which cases there are, and which may fail; `walk.rs`: how each datum went, for `cargo play`.
+//!
+//! `golden.py` plays the same cases against the programs.
 #![forbid(unsafe_code)]
+
+mod answer;
+mod blank;
+mod case;
+mod compare;
+mod in_process;
+mod influx;
+mod lists;
+mod step;
+mod tasks;
+mod vars;
+mod walk;
+mod world;
+
+pub use case::{Case, CaseError};
+pub use in_process::{Played, play};
+pub use lists::{Root, names, roots};

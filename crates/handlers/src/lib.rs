@@ -48,8 +48,8 @@ use alert::Kinds;
 
 pub use config::{Configs, Section};
 pub use host::AlertHost;
-pub use service_test::{TestError, service_names, service_options, test_service};
 pub use http::Posted;
+pub use service_test::{TestError, service_names, service_options, test_service};
 
 /// THE LIST: all kinds of handlers.
 pub fn kinds(host: &Arc<AlertHost>) -> Kinds {

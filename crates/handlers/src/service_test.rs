@@ -525,7 +525,7 @@ const TESTS: &[Test] = &[
                 ("EventClassKey", given.json("eventclasskey")),
                 ("EventClass", given.json("eventclass")),
                 ("Collector", given.json("collector")),
-                ("CustomFields", given.json("custom_fields")),
+                ("customField", given.json("custom_fields")),
             ]);
             (options, given.event(given.text("alert_id"), given.text("message")))
         },

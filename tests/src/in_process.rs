@@ -1,0 +1,401 @@
+//! Plays a case in this process: no ports, no threads, no waiting; the clock is stepped.
+
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+
+use engine::{Host, Origin};
+use model::Schema;
+use regex::Regex;
+use serde_json::{Map, Value as Json, json};
+use tempfile::TempDir;
+
+use crate::{
+    answer::View,
+    blank::Blanks,
+    case::{Case, Queries},
+    compare::{differences, in_both, ordered, text_of},
+    influx::Influx,
+    step::{Define, Get, Settle, Step, Wait, Write},
+    tasks::{Tasks, Watcher},
+    vars,
+    world::World,
+};
+
+const MILLISECOND: i64 = 1_000_000;
+
+/// What came of playing a case.
+#[derive(Debug, Default)]
+pub struct Played {
+    /// Where it differs from what was recorded, a line each.
+    pub differences: Vec<String>,
+    /// What the tasks logged at level error.
+    pub errors: Vec<String>,
+}
+
+/// Play a case. `watch` is told each step of each datum.
+///
+/// # Errors
+/// The case cannot be played here, or its files are not as they should be.
+pub fn play(case: &Case, watch: Option<Arc<dyn Fn(&str) + Send + Sync>>) -> Result<Played, String> {
+    if let Some(why) = case.why_not() {
+        return Err(why);
+    }
+    let mut player = Player::new(case, watch)?;
+    let mut answers = Vec::new();
+    for (number, step) in case.steps.iter().enumerate() {
+        if let Some(answer) = player.step(step)? {
+            answers.push((number, answer));
+        }
+    }
+    player.compare(answers)
+}
+
+/// What a step answered.
+enum Answer {
+    Whole(Json),
+    /// Only what both it and the recorded one have is compared.
+    Part(Json),
+}
+
+struct Player<'a> {
+    case: &'a Case,
+    folder: TempDir,
+    blanks: Blanks,
+    tasks: Tasks,
+}
+
+impl<'a> Player<'a> {
+    fn new(case: &'a Case, watch: Option<Watcher>) -> Result<Player<'a>, String> {
+        let folder = tempfile::tempdir().map_err(|why| format!("no folder for its files: {why}"))?;
+        fs::create_dir(folder.path().join("out")).map_err(|why| format!("no folder for its files: {why}"))?;
+        let blanks = Blanks::new(case, folder.path())?;
+        let influx = case.has_influxdb().then(|| Influx::load(&case.folder)).transpose()?;
+        let schema = Schema::new();
+        let world = World::new(Arc::clone(&schema), &case.folder, influx);
+        Ok(Player { case, folder, blanks, tasks: Tasks::new(schema, world, watch) })
+    }
+
+    fn step(&mut self, step: &Step) -> Result<Option<Answer>, String> {
+        match step {
+            Step::Define(define) => self.define(define),
+            Step::Write(write) => self.write(write),
+            Step::Http(get) => self.get(get),
+            Step::Switch { id, enable } => {
+                // The answer was not recorded.
+                let _ = self.tasks.switch(id, *enable);
+                Ok(None)
+            }
+            Step::Settle(settle) => {
+                self.settle(settle);
+                Ok(None)
+            }
+            Step::Wait(wait) => {
+                self.wait(wait);
+                Ok(None)
+            }
+            Step::Sleep(sleep) => {
+                let now = self.tasks.world.now();
+                self.tasks.advance_to(now + nanos(sleep.seconds));
+                Ok(None)
+            }
+            Step::Forget => {
+                let mut seen = self.tasks.world.seen();
+                (seen.sink, seen.writes, seen.queries) = Default::default();
+                Ok(None)
+            }
+            Step::LeftOut => Ok(None),
+            Step::Impossible(why) => Err(why.clone()),
+        }
+    }
+
+    fn define(&mut self, define: &Define) -> Result<Option<Answer>, String> {
+        let script = self.blanks.fill(&define.text(&self.case.folder)?);
+        let given = define.dbrps.clone().unwrap_or_else(|| vec!["telegraf.autogen".to_string()]);
+        let dbrps: Vec<(String, String)> = given
+            .iter()
+            .map(|dbrp| dbrp.split_once('.').unwrap_or((dbrp, "")))
+            .map(|(db, rp)| (db.to_string(), rp.to_string()))
+            .collect();
+        let vars = match &define.vars {
+            None => Ok(Default::default()),
+            Some(file) => {
+                let text = fs::read_to_string(self.case.folder.join(file)).map_err(|why| format!("{file}: {why}"))?;
+                let json = serde_json::from_str(&self.blanks.fill(&text)).map_err(|why| format!("{file}: {why}"))?;
+                vars::from_json(&json)
+            }
+        };
+        let defined = vars
+            .map_err(|why| (400, why))
+            .and_then(|vars| self.tasks.define(&define.id, &script, vars, &dbrps, define.enable));
+        Ok(match defined {
+            Err((status, why)) => Some(Answer::Whole(json!({"status": status, "body": {"error": why}}))),
+            Ok(()) => {
+                let stored = self.tasks.stored.get(&define.id).filter(|_| define.save);
+                stored.map(|stored| {
+                    let mut body = View::default().task(&define.id, stored);
+                    if let (Json::Object(body), true) = (&mut body, stored.enabled) {
+                        // It is just starting: what it counts by then is chance.
+                        body.retain(|key, _| !["dot", "stats", "executing"].contains(&key.as_str()));
+                    }
+                    Answer::Part(json!({"status": 200, "body": body}))
+                })
+            }
+        })
+    }
+
+    fn write(&mut self, write: &Write) -> Result<Option<Answer>, String> {
+        let text = self.blanks.fill(&write.text(&self.case.folder)?);
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        for lines in lines.chunks(write.chunk.unwrap_or(lines.len()).max(1)) {
+            let origin = Origin { database: write.db.clone(), retention_policy: write.rp.clone() };
+            if let Err(error) = self.tasks.write(origin, &lines.concat(), &write.precision) {
+                return Ok(Some(Answer::Whole(json!({"status": 400, "body": {"error": error.to_string()}}))));
+            }
+            if write.save {
+                return Ok(Some(Answer::Whole(json!({"status": 204, "body": ""}))));
+            }
+        }
+        Ok(None)
+    }
+
+    fn get(&mut self, get: &Get) -> Result<Option<Answer>, String> {
+        let until = get.until.as_deref().map(Regex::new).transpose().map_err(|why| why.to_string())?;
+        let limit = self.tasks.world.now() + nanos(get.wait);
+        let mut answer = self.answer(&self.blanks.fill(&get.path));
+        if let Some(until) = until {
+            while !answer.as_ref().is_some_and(|(_, body, _)| until.is_match(&body.to_string())) {
+                if !self.wake_next(limit) {
+                    break;
+                }
+                answer = self.answer(&self.blanks.fill(&get.path));
+            }
+        }
+        let Some((status, mut body, whole)) = answer.filter(|_| get.save) else { return Ok(None) };
+        for task in body.get_mut("tasks").and_then(Json::as_array_mut).into_iter().flatten() {
+            if let Json::Object(task) = task {
+                task.retain(|key, _| !get.racy.contains(key));
+            }
+        }
+        if let Json::Object(body) = &mut body {
+            body.retain(|key, _| !get.racy.contains(key));
+        }
+        for list in &get.unordered {
+            if let Some(Json::Array(items)) = body.get_mut(list) {
+                items.sort_by_cached_key(text_of);
+            }
+        }
+        let kind = "application/json; charset=utf-8";
+        let answer = json!({"status": status, "type": kind, "body": body});
+        Ok(Some(if whole { Answer::Whole(answer) } else { Answer::Part(answer) }))
+    }
+
+    /// Status and body of what is at a path, and whether they are all that the daemon shows.
+    fn answer(&mut self, path: &str) -> Option<(u16, Json, bool)> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let rest = path.strip_prefix("/kapacitor/v1/tasks")?.trim_start_matches('/');
+        if let Some((id, endpoint)) = rest.split_once('/') {
+            return Some(match self.tasks.shown(id, endpoint) {
+                Some(text) => (200, parsed(&text), true),
+                None => (404, json!({"error": "Not Found", "message": "Not Found"}), true),
+            });
+        }
+        let view = View::of(query)?;
+        if rest.is_empty() {
+            let chosen = self.tasks.stored.iter().filter(|(id, _)| view.pattern.is_empty() || view.pattern == *id);
+            let tasks: Vec<Json> = chosen.map(|(id, stored)| view.task(id, stored)).collect();
+            return Some((200, json!({"tasks": tasks}), false));
+        }
+        Some(match self.tasks.stored.get(rest) {
+            Some(stored) => (200, view.task(rest, stored), false),
+            None => (404, json!({"error": "no task exists"}), true),
+        })
+    }
+
+    /// Go to the next time that a task waits for. False if that is after `limit`.
+    fn wake_next(&mut self, limit: i64) -> bool {
+        let wake = self.tasks.next_wake().filter(|&wake| wake <= limit);
+        self.tasks.advance_to(wake.unwrap_or(limit));
+        wake.is_some()
+    }
+
+    fn wait(&mut self, wait: &Wait) {
+        let limit = self.tasks.world.now() + nanos(wait.limit);
+        while !self.has(wait) && self.wake_next(limit) {}
+    }
+
+    fn has(&self, wait: &Wait) -> bool {
+        if let Some(file) = &wait.file {
+            let text = fs::read_to_string(self.folder.path().join("out").join(file));
+            return text.is_ok_and(|text| text.lines().count() >= wait.lines);
+        }
+        let seen = self.tasks.world.seen();
+        let counts =
+            [(seen.sink.len(), wait.sink), (seen.writes.len(), wait.influx), (seen.queries.len(), wait.queries)];
+        counts.iter().all(|(have, want)| want.is_none_or(|want| *have >= want))
+    }
+
+    /// Let time go by until nothing moves.
+    fn settle(&mut self, settle: &Settle) {
+        let limit = self.tasks.world.now() + nanos(settle.limit);
+        let (mut before, mut still) = (self.activity(), 0);
+        while still <= settle.still && self.tasks.world.now() < limit {
+            self.tasks.advance_to(self.tasks.world.now() + 80 * MILLISECOND);
+            let now = self.activity();
+            still = if now == before { still + 1 } else { 0 };
+            before = now;
+        }
+    }
+
+    /// Counts that change whenever anything happens.
+    fn activity(&self) -> Vec<usize> {
+        let running = self.tasks.stored.values().filter_map(|stored| stored.running.as_ref());
+        let nodes = running.flat_map(|running| running.task.stats());
+        let counted = nodes.flat_map(|node| {
+            [node.collected.load(std::sync::atomic::Ordering::Relaxed) as usize, node.emitted() as usize]
+        });
+        let seen = self.tasks.world.seen();
+        counted.chain([seen.sink.len(), seen.writes.len()]).collect()
+    }
+
+    fn compare(self, answers: Vec<(usize, Answer)>) -> Result<Played, String> {
+        let mut want = self.case.expected.clone();
+        let steps = want["steps"].take();
+        let (want_steps, got_steps) = self.steps(steps, answers);
+        want["steps"] = want_steps;
+        let mut got = self.collected()?;
+        got["steps"] = got_steps;
+        for key in ["sink", "influx_writes"] {
+            if let Some(items) = want.get_mut(key).and_then(Json::as_array_mut) {
+                ordered(self.case.spec.order, items);
+            }
+        }
+        for file in want.get_mut("files").and_then(Json::as_object_mut).into_iter().flat_map(Map::values_mut) {
+            if let Json::Array(lines) = file {
+                ordered(self.case.spec.order, lines);
+            }
+        }
+        let mut differences = differences(&want, &got);
+        differences.retain(|difference| !self.blanks.ignores(difference));
+        let errors = std::mem::take(&mut self.tasks.world.seen().errors);
+        Ok(Played { differences, errors })
+    }
+
+    /// The answers wanted and got, of the steps that are played here.
+    fn steps(&self, want: Json, answers: Vec<(usize, Answer)>) -> (Json, Json) {
+        let left_out: BTreeSet<usize> = (0..self.case.steps.len()).filter(|&i| self.is_left_out(i, &answers)).collect();
+        let number = |step: &Json| {
+            let name = step["step"].as_str().unwrap_or_default();
+            name.split(' ').next().and_then(|number| number.parse::<usize>().ok())
+        };
+        let mut wanted: Vec<Json> = match want {
+            Json::Array(steps) => steps,
+            _ => Vec::new(),
+        };
+        wanted.retain(|step| number(step).is_none_or(|number| !left_out.contains(&number)));
+        let mut got = Vec::new();
+        for (at, answer) in answers {
+            let recorded = wanted.iter_mut().find(|step| number(step) == Some(at));
+            let name = recorded.as_ref().map_or(Json::from(at), |step| step["step"].clone());
+            let (Answer::Whole(mut json) | Answer::Part(mut json)) = match (answer, recorded) {
+                (Answer::Part(part), Some(step)) => {
+                    let blank = self.blanks.blank(part);
+                    let name = step["step"].clone();
+                    let (mut want, part) = in_both(step, &blank);
+                    want["step"] = name;
+                    *step = want;
+                    Answer::Part(part)
+                }
+                (answer, _) => {
+                    let (Answer::Whole(json) | Answer::Part(json)) = answer;
+                    Answer::Whole(self.blanks.blank(json))
+                }
+            };
+            json["step"] = name;
+            got.push(json);
+        }
+        (wanted.into(), got.into())
+    }
+
+    /// A step whose recorded answer has nothing to be compared with.
+    fn is_left_out(&self, at: usize, answers: &[(usize, Answer)]) -> bool {
+        match &self.case.steps[at] {
+            Step::LeftOut => true,
+            Step::Http(_) => !answers.iter().any(|(number, _)| *number == at),
+            _ => false,
+        }
+    }
+
+    /// All that left the tasks.
+    fn collected(&self) -> Result<Json, String> {
+        let mut out = Map::new();
+        let files = self.files(&self.folder.path().join("out")).map_err(|why| why.to_string())?;
+        if !files.is_empty() {
+            out.insert("files".to_string(), files.into());
+        }
+        let seen = self.tasks.world.seen();
+        let mut put = |key: &str, items: &[Json]| {
+            if !items.is_empty() {
+                out.insert(key.to_string(), self.recorded(items.to_vec()));
+            }
+        };
+        put("sink", &seen.sink);
+        put("influx_writes", &seen.writes);
+        match &self.case.spec.queries {
+            Queries::All(true) => {
+                let queries = seen.queries.iter().map(|query| self.blanks.blank(query.clone())).collect::<Vec<_>>();
+                out.insert("influx_queries".to_string(), queries.into());
+            }
+            Queries::Shape(_) => {
+                out.insert("influx_queries".to_string(), self.shapes(&seen.queries)?);
+            }
+            Queries::All(false) => {}
+        }
+        Ok(out.into())
+    }
+
+    /// Queries without their times, each once.
+    fn shapes(&self, queries: &[Json]) -> Result<Json, String> {
+        let times = Regex::new("'[0-9T:.Z-]{10,}'").map_err(|why| why.to_string())?;
+        let mut shapes: Vec<Json> = Vec::new();
+        for query in queries {
+            let mut query = self.blanks.blank(query.clone());
+            let text = times.replace_all(query["q"].as_str().unwrap_or_default(), "'<time>'").into_owned();
+            query["q"] = text.into();
+            if !shapes.contains(&query) {
+                shapes.push(query);
+            }
+        }
+        shapes.sort_by_key(|query| query["q"].to_string());
+        Ok(shapes.into())
+    }
+
+    fn recorded(&self, items: Vec<Json>) -> Json {
+        let mut items: Vec<Json> = items.into_iter().map(|item| self.blanks.blank(item)).collect();
+        ordered(self.case.spec.order, &mut items);
+        items.into()
+    }
+
+    /// The lines of all files by name, JSON where they are.
+    fn files(&self, folder: &Path) -> std::io::Result<Map<String, Json>> {
+        let mut files = Map::new();
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                files.extend(self.files(&path)?);
+                continue;
+            }
+            let bytes = fs::read(&path)?;
+            let lines = String::from_utf8_lossy(&bytes).lines().map(parsed).collect();
+            let name = path.strip_prefix(self.folder.path().join("out")).unwrap_or(&path).display().to_string();
+            files.insert(name, self.recorded(lines));
+        }
+        Ok(files)
+    }
+}
+
+fn parsed(text: &str) -> Json {
+    serde_json::from_str(text).unwrap_or_else(|_| Json::from(text))
+}
+
+fn nanos(seconds: f64) -> i64 {
+    (seconds * 1e9) as i64
+}

@@ -1,0 +1,250 @@
+//! The steps of a case, and which of them can be played in this process.
+
+use std::{fs, path::Path};
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+/// One step.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Define(Define),
+    Write(Write),
+    Http(Get),
+    /// Switch a task on or off.
+    Switch {
+        id: String,
+        enable: bool,
+    },
+    Settle(Settle),
+    Wait(Wait),
+    Sleep(Sleep),
+    Forget,
+    /// It only looks at something that a daemon alone shows; what it saw is not compared.
+    LeftOut,
+    /// It cannot be played here, and the others lean on it.
+    Impossible(String),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Define {
+    pub(crate) id: String,
+    /// A file.
+    script: Option<String>,
+    text: Option<String>,
+    #[serde(rename = "type", default)]
+    _type: String,
+    pub(crate) dbrps: Option<Vec<String>>,
+    /// A file.
+    pub(crate) vars: Option<String>,
+    #[serde(default = "yes")]
+    pub(crate) enable: bool,
+    /// The answer is compared, too.
+    #[serde(default)]
+    pub(crate) save: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Write {
+    file: Option<String>,
+    lines: Option<String>,
+    #[serde(default = "telegraf")]
+    pub(crate) db: String,
+    #[serde(default = "autogen")]
+    pub(crate) rp: String,
+    #[serde(default)]
+    pub(crate) precision: String,
+    /// Lines in one request.
+    pub(crate) chunk: Option<usize>,
+    #[serde(default)]
+    pub(crate) save: bool,
+}
+
+/// A GET.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Get {
+    pub(crate) path: String,
+    #[serde(default, rename = "method")]
+    _method: String,
+    /// Ask until the answer matches.
+    pub(crate) until: Option<String>,
+    /// ... but no longer than so many seconds.
+    #[serde(default)]
+    pub(crate) wait: f64,
+    #[serde(default = "yes")]
+    pub(crate) save: bool,
+    /// Keys of a list's tasks that depend on the moment.
+    #[serde(default)]
+    pub(crate) racy: Vec<String>,
+    /// Lists of the answer that come in no order.
+    #[serde(default)]
+    pub(crate) unordered: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settle {
+    #[serde(default = "fifteen")]
+    pub(crate) limit: f64,
+    #[serde(default = "four")]
+    pub(crate) still: usize,
+}
+
+/// Wait for so many.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wait {
+    pub(crate) sink: Option<usize>,
+    pub(crate) influx: Option<usize>,
+    pub(crate) queries: Option<usize>,
+    /// A file below `@DIR@/out`, and its lines.
+    pub(crate) file: Option<String>,
+    #[serde(default)]
+    pub(crate) lines: usize,
+    #[serde(default = "fifteen")]
+    pub(crate) limit: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sleep {
+    pub(crate) seconds: f64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn telegraf() -> String {
+    "telegraf".to_string()
+}
+
+fn autogen() -> String {
+    "autogen".to_string()
+}
+
+fn fifteen() -> f64 {
+    15.0
+}
+
+fn four() -> usize {
+    4
+}
+
+/// The step that a table of `case.toml` means.
+pub(crate) fn parse(table: &toml::Table) -> Step {
+    let Some((verb, argument)) = table.iter().next() else {
+        return Step::Impossible("a step without a verb".to_string());
+    };
+    let parsed = match verb.as_str() {
+        "define" => typed(argument).map(Step::Define),
+        "write" => typed(argument).map(Step::Write),
+        "settle" => typed(argument).map(Step::Settle),
+        "wait" => typed(argument).map(Step::Wait),
+        "sleep" => typed(argument).map(Step::Sleep),
+        "forget" => Ok(Step::Forget),
+        "http" => request(argument),
+        "cli" if is_looking(argument) => Ok(Step::LeftOut),
+        other => Err(format!("the step {other:?} needs a daemon")),
+    };
+    parsed.unwrap_or_else(Step::Impossible)
+}
+
+fn typed<T: DeserializeOwned>(argument: &toml::Value) -> Result<T, String> {
+    argument.clone().try_into().map_err(|why: toml::de::Error| why.message().to_string())
+}
+
+/// A call of the command line that changes nothing.
+fn is_looking(argument: &toml::Value) -> bool {
+    let verb = argument.get("args").and_then(|args| args.get(0)).and_then(toml::Value::as_str);
+    verb.is_some_and(|verb| ["list", "show", "version", "help"].contains(&verb))
+}
+
+fn request(argument: &toml::Value) -> Result<Step, String> {
+    let text = |key: &str| argument.get(key).and_then(toml::Value::as_str).unwrap_or_default();
+    let has_body = ["body", "body_file", "script"].iter().any(|key| argument.get(key).is_some());
+    let method = match text("method") {
+        "" if has_body => "POST",
+        "" => "GET",
+        method => method,
+    };
+    let path = text("path");
+    if method == "GET" && argument.get("capture").is_none() {
+        return Ok(match typed(argument).map(Step::Http) {
+            Ok(step) if path.starts_with("/kapacitor/v1/tasks") => step,
+            _ => Step::LeftOut,
+        });
+    }
+    let saved = argument.get("save").and_then(toml::Value::as_bool).unwrap_or(true);
+    if let ("PATCH", Some(id), false) = (method, path.strip_prefix("/kapacitor/v1/tasks/"), saved) {
+        let status = match argument.get("body") {
+            Some(toml::Value::String(text)) => serde_json::from_str(text).ok().and_then(|body: serde_json::Value| {
+                let only = body.as_object().is_some_and(|body| body.len() == 1);
+                body["status"].as_str().filter(|_| only).map(str::to_string)
+            }),
+            Some(toml::Value::Table(body)) if body.len() == 1 => {
+                body.get("status").and_then(toml::Value::as_str).map(str::to_string)
+            }
+            _ => None,
+        };
+        if let Some(status @ ("enabled" | "disabled")) = status.as_deref() {
+            return Ok(Step::Switch { id: id.to_string(), enable: status == "enabled" });
+        }
+    }
+    Err(format!("the request {method} {path} needs a daemon"))
+}
+
+/// What scripts say when they need more of the world than is played here.
+const WORLDLY: [(&str, &str); 13] = [
+    (".exec(", "runs a program"),
+    (".tcp(", "opens a connection"),
+    (".email(", "sends mail"),
+    (".snmpTrap(", "sends a trap"),
+    (".kafka(", "asks for a broker"),
+    (".mqtt(", "asks for a broker"),
+    (".sensu(", "opens a connection"),
+    ("|sideload(", "reads files"),
+    ("|k8sAutoscale(", "asks for a cluster"),
+    ("|swarmAutoscale(", "asks for a cluster"),
+    ("|ec2Autoscale(", "asks for a cluster"),
+    ("|queryFlux(", "asks for an InfluxDB 2"),
+    ("@agent", "asks for another program"),
+];
+
+impl Step {
+    /// Why it cannot be played here.
+    pub(crate) fn why_not(&self, folder: &Path) -> Option<String> {
+        match self {
+            Step::Impossible(why) => Some(why.clone()),
+            Step::Define(define) => {
+                let text = define.text(folder).unwrap_or_default();
+                let asks = WORLDLY.iter().find(|(call, _)| text.contains(call));
+                asks.map(|(_, what)| format!("the script of {} {what}", define.id))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Define {
+    /// The script as it lies in the case.
+    pub(crate) fn text(&self, folder: &Path) -> Result<String, String> {
+        text_or_file(self.text.as_ref(), self.script.as_ref(), folder)
+    }
+}
+
+impl Write {
+    pub(crate) fn text(&self, folder: &Path) -> Result<String, String> {
+        text_or_file(self.lines.as_ref(), self.file.as_ref(), folder)
+    }
+}
+
+fn text_or_file(text: Option<&String>, file: Option<&String>, folder: &Path) -> Result<String, String> {
+    match (text, file) {
+        (Some(text), _) => Ok(text.clone()),
+        (None, Some(file)) => fs::read_to_string(folder.join(file)).map_err(|why| format!("{file}: {why}")),
+        (None, None) => Ok(String::new()),
+    }
+}

@@ -1,0 +1,239 @@
+//! The world as the tasks of a case see it: time is set by hand, all that leaves is recorded, nothing runs by itself.
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use alert::{Delivery, Kinds, MemoryStore, Topics};
+use engine::{
+    Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogLevel, LogRecord, Origin, Reply, ServerInfo,
+    SideSource, Ticket,
+};
+use handlers::{AlertHost, Configs, Posted};
+use lambda::Zone;
+use model::{Row, Schema, Time, Words};
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    blank,
+    influx::{Influx, recorded},
+};
+
+/// When every case begins.
+pub(crate) const BEGINNING: Time = 1_767_225_600_000_000_000;
+/// The headers that are recorded, besides those that begin with `x-`.
+const HEADERS: [&str; 3] = ["content-type", "authorization", "content-encoding"];
+
+/// What left the tasks, in order, as it is recorded.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) sink: Vec<Json>,
+    pub(crate) writes: Vec<Json>,
+    pub(crate) queries: Vec<Json>,
+    /// Lines of the daemon's log at level error.
+    pub(crate) errors: Vec<String>,
+    /// Answers on their way to nodes.
+    pub(crate) replies: VecDeque<(Ticket, Reply)>,
+    /// Points on their way back into the router.
+    pub(crate) loopbacks: VecDeque<(Origin, Vec<Row>, Words)>,
+}
+
+/// See the module.
+pub(crate) struct World {
+    now: AtomicI64,
+    schema: Arc<Schema>,
+    server: ServerInfo,
+    topics: Arc<Topics>,
+    influx: Option<Influx>,
+    /// The case's folder, which the sink serves files of.
+    folder: PathBuf,
+    seen: Mutex<Seen>,
+}
+
+impl World {
+    /// `influx` answers queries; there is no InfluxDB without one.
+    pub(crate) fn new(schema: Arc<Schema>, folder: &Path, influx: Option<Influx>) -> Arc<World> {
+        let id = |last: u32| format!("00000000-0000-4000-8000-{last:012}");
+        Arc::new(World {
+            now: AtomicI64::new(BEGINNING),
+            schema,
+            server: ServerInfo { hostname: "localhost".to_string(), cluster_id: id(1), server_id: id(2) },
+            topics: Arc::new(Topics::new(Delivery::Inline, Arc::new(MemoryStore::default()))),
+            influx,
+            folder: folder.to_path_buf(),
+            seen: Mutex::default(),
+        })
+    }
+
+    /// All kinds of alert handlers; what they post is recorded.
+    pub(crate) fn kinds(self: &Arc<World>) -> Kinds {
+        // The topics belong to the world, whose handlers belong to the topics: so they must not hold the world.
+        let world = Arc::downgrade(self);
+        let recorder = move |posted: &Posted| {
+            let Some(world) = world.upgrade() else { return 503 };
+            let headers = posted.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            world.take(&posted.url, headers, &posted.body).unwrap_or((503, String::new())).0
+        };
+        let url = "http://localhost:9092/kapacitor/v1";
+        handlers::kinds(&AlertHost::recording(Configs::default(), &self.topics, url, recorder))
+    }
+
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Move the clock; it never goes back.
+    pub(crate) fn set_now(&self, time: Time) {
+        self.now.fetch_max(time, Ordering::Relaxed);
+    }
+
+    /// Record a POST and answer it with status and body; `None` if nobody listens there.
+    fn take<'a>(
+        &self,
+        url: &str,
+        headers: impl Iterator<Item = (&'a str, &'a str)>,
+        body: &str,
+    ) -> Option<(u16, String)> {
+        let (place, query) = url.split_once('?').unwrap_or((url, ""));
+        let place = place.strip_prefix("http://")?;
+        let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+        let port = authority.strip_prefix("127.0.0.1:").or(authority.strip_prefix("localhost:"))?;
+        if port != blank::sink_port().to_string() {
+            return None;
+        }
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        let query: Map<String, Json> = pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(key, value)| (decoded(key), Json::from(decoded(value))))
+            .collect();
+        let mut kept = Map::new();
+        for (name, value) in headers {
+            let name = name.to_ascii_lowercase();
+            if HEADERS.contains(&name.as_str()) || name.starts_with("x-") {
+                kept.insert(name, Json::from(value));
+            }
+        }
+        let body: Json = serde_json::from_str(body).unwrap_or_else(|_| Json::from(body));
+        self.seen().sink.push(json!({"method": "POST", "path": path, "query": query, "headers": kept, "body": body}));
+        Some(self.answer(path))
+    }
+
+    fn answer(&self, path: &str) -> (u16, String) {
+        if let Some(rest) = path.strip_prefix("/status/") {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            return (digits.parse().unwrap_or(500), "{\"error\":\"as asked\"}".to_string());
+        }
+        let file = path.strip_prefix("/file/").map(|file| std::fs::read_to_string(self.folder.join(file)));
+        (200, file.and_then(Result::ok).unwrap_or_else(|| "{}".to_string()))
+    }
+
+    fn reply(&self, ticket: Ticket, answer: Answer) {
+        let reply = Reply { ticket: ticket.ticket, answer };
+        self.seen().replies.push_back((ticket, reply));
+    }
+}
+
+/// A part of a URL's query without its escapes.
+fn decoded(text: &str) -> String {
+    let (mut out, mut bytes) = (Vec::new(), text.bytes());
+    while let Some(byte) = bytes.next() {
+        let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        match byte {
+            b'+' => out.push(b' '),
+            b'%' => match (hex(bytes.next()), hex(bytes.next())) {
+                (Some(high), Some(low)) => out.push((high * 16 + low) as u8),
+                _ => out.push(b'?'),
+            },
+            other => out.push(other),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+impl Host for World {
+    fn now(&self) -> Time {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    fn zone(&self) -> &Zone {
+        &Zone::Utc
+    }
+
+    fn log(&self, record: &LogRecord<'_>) {
+        if record.level == LogLevel::Error {
+            self.seen().errors.push(format!("{} {}: {}", record.task, record.node, record.message));
+        }
+    }
+
+    fn topics(&self) -> &Arc<Topics> {
+        &self.topics
+    }
+
+    fn post(&self, request: HttpRequest, ticket: Ticket) {
+        let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let answer = match self.take(&request.url, headers, &request.body) {
+            Some((status, body)) => {
+                Answer::Http { status, body: if request.wants_body { body } else { String::new() } }
+            }
+            None => Answer::Failed("connection refused".to_string()),
+        };
+        self.reply(ticket, answer);
+    }
+
+    fn endpoint(&self, _name: &str) -> Option<HttpEndpoint> {
+        None
+    }
+
+    fn check_cluster(&self, name: &str) -> Result<(), String> {
+        match (&self.influx, name) {
+            (None, _) => Err("no InfluxDB cluster is configured".to_string()),
+            (Some(_), "" | "default") => Ok(()),
+            (Some(_), name) => Err(format!("no InfluxDB cluster is called {name:?}")),
+        }
+    }
+
+    fn write(&self, write: InfluxWrite, ticket: Ticket) {
+        let answer = match self.check_cluster(&write.cluster) {
+            Ok(()) => {
+                self.seen().writes.extend(recorded(&write));
+                Answer::Done(write.points)
+            }
+            Err(why) => Answer::Failed(why),
+        };
+        self.reply(ticket, answer);
+    }
+
+    fn create_database(&self, _cluster: &str, database: &str, retention_policy: &str) {
+        let policy = if retention_policy.is_empty() { String::new() } else { format!(" WITH NAME {retention_policy}") };
+        let query = format!("CREATE DATABASE {database}{policy}");
+        self.seen().queries.push(json!({"db": "", "q": query, "rp": null}));
+    }
+
+    fn query(&self, query: InfluxQuery, ticket: Ticket) {
+        let answer = match (self.check_cluster(&query.cluster), &self.influx) {
+            (Ok(()), Some(influx)) => {
+                self.seen().queries.push(json!({"db": "", "q": query.text, "rp": null}));
+                influx.ask(&query, &self.schema)
+            }
+            (refused, _) => Answer::Failed(refused.err().unwrap_or_default()),
+        };
+        self.reply(ticket, answer);
+    }
+
+    fn sideload(&self, source: &str) -> Result<Arc<SideSource>, String> {
+        Err(format!("{source} is not read here"))
+    }
+
+    fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words) {
+        self.seen().loopbacks.push_back((origin, rows, words));
+    }
+
+    fn server(&self) -> &ServerInfo {
+        &self.server
+    }
+}
