@@ -48,6 +48,7 @@ impl Definition for Flatten {
             names: HashMap::new(),
             rows: Vec::new(),
             words: Vec::new(),
+            places: HashMap::new(),
         }))
     }
 }
@@ -62,7 +63,9 @@ struct FlattenNode {
     /// Names of fields by prefix and original name.
     names: HashMap<(Name, Name), Name>,
     rows: Vec<Row>,
+    /// The fields of the point being made, and where each name is among them.
     words: Vec<(Name, FieldType, u64)>,
+    places: HashMap<Name, usize>,
 }
 
 /// The points of the last time.
@@ -102,6 +105,7 @@ impl FlattenNode {
     fn flat(&mut self, group: &mut Group, id: GroupId, cx: &mut Cx<'_>) -> Option<Row> {
         self.rows.clear();
         self.words.clear();
+        self.places.clear();
         group.held.load(cx.schema, cx.frame, 0..group.held.len(), &mut self.rows);
         group.held.drop_front(cx.schema, group.held.len());
         for row in std::mem::take(&mut self.rows) {
@@ -118,15 +122,19 @@ impl FlattenNode {
             for (index, field, field_type) in cx.schema.shape(row.shape).sorted() {
                 let name = self.field_name(cx.schema, prefix, field);
                 let word = cx.frame.word(&row, index);
-                match self.words.iter_mut().find(|known| known.0 == name) {
-                    Some(known) => *known = (name, field_type, word),
-                    None => self.words.push((name, field_type, word)),
+                let place = *self.places.entry(name).or_insert(self.words.len());
+                if place == self.words.len() {
+                    self.words.push((name, field_type, word));
+                } else {
+                    self.words[place] = (name, field_type, word);
                 }
             }
         }
         if self.words.is_empty() {
             return None;
         }
+        // In one order, whatever the order of the points: else there would be a shape for each.
+        self.words.sort_unstable_by_key(|field| field.0);
         let fields: Vec<(Name, FieldType)> = self.words.iter().map(|field| (field.0, field.1)).collect();
         let at = cx.frame.next_at();
         for field in &self.words {

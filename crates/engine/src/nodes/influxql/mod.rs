@@ -80,6 +80,11 @@ impl<const F: usize> Definition for InfluxQl<F> {
         };
         it.property("as", "The name of the result.", |d| &mut d.rename)
             .flag("usePointTimes", "Give a picked point its own time instead of the batch's.", |d| &mut d.point_times)
+            .method("field", "value string", "", |d, args| {
+                d.field = declare::Setting::from_argument(&args[0])?;
+                Ok(())
+            })
+            .hidden()
             .example(row.example)
     }
 
