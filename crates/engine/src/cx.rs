@@ -12,7 +12,7 @@ use std::{
 
 use model::{BatchHead, Edge, Frame, GroupId, Row, Schema, Time};
 
-use crate::{Host, LogLevel, LogRecord, Origin, TaskInfo};
+use crate::{EdgeKind, Host, LogLevel, LogRecord, Origin, TaskInfo};
 
 /// The name of a statistic of one kind of node.
 pub type StatName = &'static str;
@@ -41,6 +41,8 @@ impl Counters {
 #[derive(Debug, Default)]
 pub struct NodeStats {
     pub name: String,
+    /// What its children get.
+    pub gives: EdgeKind,
     pub collected: AtomicU64,
     /// What went over each edge to a child.
     pub processed: AtomicU64,
@@ -53,9 +55,10 @@ pub struct NodeStats {
 }
 
 impl NodeStats {
-    pub(crate) fn new(name: &str, stats: &[StatName], children: usize) -> NodeStats {
+    pub(crate) fn new(name: &str, gives: EdgeKind, stats: &[StatName], children: usize) -> NodeStats {
         NodeStats {
             name: name.to_string(),
+            gives,
             children: children as u32,
             cardinality: AtomicI64::new(-1),
             extra: stats.iter().map(|&stat| (stat, AtomicI64::new(0))).collect(),

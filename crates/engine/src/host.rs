@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::{Row, Time, Words};
+use serde_json::Value as Json;
 
 use crate::{Origin, SideSource};
 
@@ -21,8 +22,8 @@ pub struct LogRecord<'a> {
     pub task: &'a str,
     pub node: &'a str,
     pub message: &'a str,
-    /// More, by name.
-    pub fields: &'a [(&'a str, String)],
+    /// More, by name; an object's parts belong together, such as the fields of a point.
+    pub fields: &'a [(&'a str, Json)],
 }
 
 /// Which node of which task an answer is for.
@@ -81,6 +82,11 @@ pub trait Host: Send + Sync {
     fn zone(&self) -> &lambda::Zone;
 
     fn log(&self, record: &LogRecord<'_>);
+
+    /// Whether anybody reads lines of level debug: else they need not be made.
+    fn wants_debug(&self) -> bool {
+        false
+    }
 
     /// Where alerts go.
     fn topics(&self) -> &Arc<alert::Topics>;

@@ -8,11 +8,12 @@ use model::{BatchHead, Edge, Row, Schema, Time, Words};
 use crate::{Cx, Host, StatName};
 
 /// What travels along an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum EdgeKind {
     Stream,
     Batch,
     /// Nothing: the node is an end.
+    #[default]
     None,
 }
 
@@ -124,6 +125,11 @@ pub trait Node: Send {
     /// No more input will come; hand on what is still held.
     fn finish(&mut self, cx: &mut Cx<'_>) {
         let _ = cx;
+    }
+
+    /// How many rows it wants to get at once at most: few, if it gives much for each.
+    fn longest_chunk(&self) -> usize {
+        usize::MAX
     }
 
     /// Statistics it keeps besides those of every node.

@@ -1,6 +1,13 @@
 //! From `[[influxdb]]` of the config to clusters, and the upkeep of the subscriptions in them.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use influx::{
     Cluster, ClusterConfig, Compression, Credentials, HttpDestination, SubscriptionOptions, Subscriptions, Tls,
@@ -63,12 +70,17 @@ pub async fn keep(
     mut subscriptions: Subscriptions,
     interval: Duration,
     mut relink: watch::Receiver<u64>,
+    all: Arc<AtomicI64>,
     mut stop: watch::Receiver<bool>,
 ) {
     const AGAIN: Duration = Duration::from_secs(2);
+    let mut active = 0;
     loop {
         let pause = match subscriptions.sync().await {
             Ok(report) => {
+                let now = i64::try_from(report.active()).unwrap_or(i64::MAX);
+                all.fetch_add(now - active, Ordering::Relaxed);
+                active = now;
                 if !report.is_quiet() {
                     tracing::info!(active = report.active(), "subscriptions are in place");
                 }

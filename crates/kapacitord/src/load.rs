@@ -6,7 +6,10 @@ mod files;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use api::task::{Status, TaskOptions};
@@ -31,6 +34,8 @@ pub struct Loader {
     topics: Arc<AlertTopics>,
     /// One loads at a time.
     loading: Mutex<()>,
+    /// What failed since the start.
+    failed: AtomicUsize,
 }
 
 /// What became of the files.
@@ -43,7 +48,12 @@ pub struct Summary {
 
 impl Loader {
     pub fn new(folder: PathBuf, store: Store, definitions: Arc<Definitions>, topics: Arc<AlertTopics>) -> Loader {
-        Loader { folder, store, definitions, topics, loading: Mutex::default() }
+        Loader { folder, store, definitions, topics, loading: Mutex::default(), failed: AtomicUsize::new(0) }
+    }
+
+    /// How many files could not be brought in since the start, each time counted.
+    pub fn failed(&self) -> usize {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Bring in all files. One that is broken is told in the log, and what it defined before stays; the others are
@@ -72,6 +82,7 @@ impl Loader {
             Err(error) => tracing::error!("cannot remove what came from files that are gone: {}", error.text),
         }
         let Summary { loaded, failed, removed } = summary;
+        self.failed.fetch_add(failed, Ordering::Relaxed);
         tracing::info!(dir = %self.folder.display(), loaded, failed, removed, "files are loaded");
         summary
     }

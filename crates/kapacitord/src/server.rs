@@ -1,6 +1,6 @@
 //! The daemon's services, started from top to bottom and stopped from bottom to top.
 
-use std::{collections::HashMap, net::SocketAddr, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, path::{Path, PathBuf}, sync::{Arc, atomic::AtomicI64}, time::Duration};
 
 use alert::{Delivery, NoStore, QueueOptions, TopicStore, Topics};
 use anyhow::{Context, anyhow};
@@ -79,8 +79,9 @@ impl Server {
 
         let (stop, stopping) = watch::channel(false);
         let relink = watch::Sender::new(0);
+        let subscribed = Arc::new(AtomicI64::new(0));
         let mut services = Vec::new();
-        let clusters = open_clusters(config, &identity, address.port(), &stopping, &relink, &mut services, &runtime)?;
+        let clusters = open_clusters(config, &identity, address.port(), &stopping, (&relink, &subscribed), &mut services, &runtime)?;
         let info = ServerInfo {
             hostname: hostname.clone(),
             cluster_id: identity.cluster_id.to_string(),
@@ -140,6 +141,8 @@ impl Server {
                 .file_name()
                 .map_or_else(|| "kapacitor.db".to_string(), |name| name.to_string_lossy().into_owned()),
             relink,
+            loader: loader.clone(),
+            subscriptions: Arc::clone(&subscribed),
             config_can_change: config.data("config-override").iter().all(|values| values.bool("enabled")),
             config: live,
             alert_host,
@@ -251,7 +254,7 @@ fn open_clusters(
     identity: &store::meta::Identity,
     port: u16,
     stopping: &watch::Receiver<bool>,
-    relink: &watch::Sender<u64>,
+    (relink, subscribed): (&watch::Sender<u64>, &Arc<AtomicI64>),
     services: &mut Vec<JoinHandle<()>>,
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<Clusters> {
@@ -261,7 +264,13 @@ fn open_clusters(
         let cluster = clusters::cluster(section).with_context(|| format!("[[influxdb]] {:?}", section.name))?;
         if let Some(subscriptions) = clusters::subscriptions(section, &cluster, identity, &config.top.hostname, port) {
             let interval = section.subscriptions_sync_interval;
-            services.push(runtime.spawn(clusters::keep(subscriptions, interval, relink.subscribe(), stopping.clone())));
+            services.push(runtime.spawn(clusters::keep(
+                subscriptions,
+                interval,
+                relink.subscribe(),
+                Arc::clone(subscribed),
+                stopping.clone(),
+            )));
         }
         opened.push(cluster);
     }

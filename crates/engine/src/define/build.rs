@@ -54,7 +54,8 @@ pub fn build(
         {
             return Err(BuildError::new(format!("{}: the endpoint {endpoint} is used twice", node.name)));
         }
-        parts.push(Part { node: built, name: node.name.clone(), parents: node.parents.clone(), quiet: node.quiet });
+        let (name, parents) = (node.name.clone(), node.parents.clone());
+        parts.push(Part { node: built, name, parents, gives: node.gives, quiet: node.quiet });
     }
     let task = Task::new(Arc::clone(info), Arc::clone(schema), Arc::clone(host), parts);
     Ok(Built { task, interest: interest(pipeline), edges: pipeline.edges(), endpoints })

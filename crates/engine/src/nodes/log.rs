@@ -1,6 +1,7 @@
 //! `|log()`: every point and batch, written to the daemon's log.
 
 use declare::Declaration;
+use serde_json::{Map, Value as Json};
 use model::{BatchHead, Edge, Row, SeriesId, Tags, Time, Walk, write_rfc3339};
 
 use crate::{BuildError, Cx, Definition, LogLevel, LogRecord, Node, Plan};
@@ -45,30 +46,34 @@ struct LogNode {
     prefix: String,
 }
 
-type Fields = Vec<(String, String)>;
+type Fields = Vec<(&'static str, Json)>;
 
 impl LogNode {
     fn write(&self, message: &str, fields: &Fields, cx: &Cx<'_>) {
-        let fields: Vec<(&str, String)> = fields.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
-        cx.host.log(&LogRecord { level: self.level, task: &cx.task.id, node: cx.name, message, fields: &fields });
+        cx.host.log(&LogRecord { level: self.level, task: &cx.task.id, node: cx.name, message, fields });
     }
 
     fn begin(&self, name: &str, group: String) -> Fields {
         vec![
-            ("prefix".to_string(), self.prefix.clone()),
-            ("name".to_string(), name.to_string()),
-            ("group".to_string(), group),
+            ("task_master", Json::from("main")),
+            ("prefix", Json::from(self.prefix.as_str())),
+            ("name", Json::from(name)),
+            ("group", Json::from(group)),
         ]
     }
 
     fn point(&self, row: &Row, cx: &Cx<'_>) {
         let name = cx.schema.text(cx.schema.series(row.series).name());
         let mut fields = self.begin(name, cx.schema.group_text(row.group));
-        fields.insert(2, ("db".to_string(), cx.origin.database.clone()));
-        fields.insert(3, ("rp".to_string(), cx.origin.retention_policy.clone()));
-        for (index, dimension) in cx.schema.dimensions(row.group).names.iter().enumerate() {
-            fields.push((format!("dimension_{index}"), cx.schema.text(*dimension).to_string()));
+        fields.push(("db", Json::from(cx.origin.database.as_str())));
+        fields.push(("rp", Json::from(cx.origin.retention_policy.as_str())));
+        let dimensions = &cx.schema.dimensions(row.group).names;
+        let mut names = Map::new();
+        for (index, dimension) in dimensions.iter().enumerate() {
+            names.insert(index.to_string(), Json::from(cx.schema.text(*dimension)));
         }
+        // The word that Kapacitor has for none.
+        fields.push(("dimension", if names.is_empty() { Json::from("nil") } else { Json::Object(names) }));
         push_row(&mut fields, row.series, row, cx);
         self.write("point", &fields, cx);
     }
@@ -77,7 +82,7 @@ impl LogNode {
         let begin = self.begin(cx.schema.text(head.name), cx.schema.group_text(head.group));
         let mut fields = begin.clone();
         push_tags(&mut fields, cx.schema.group(head.group).tags(), cx);
-        push_time(&mut fields, head.tmax);
+        fields.push(("time", time_json(head.tmax)));
         self.write("begin batch", &fields, cx);
         for row in rows {
             let mut fields = begin.clone();
@@ -90,35 +95,32 @@ impl LogNode {
 
 fn push_row(fields: &mut Fields, series: SeriesId, row: &Row, cx: &Cx<'_>) {
     push_tags(fields, cx.schema.series(series).tags(), cx);
+    let mut values = Map::new();
     for (index, name, field_type) in cx.schema.shape(row.shape).sorted() {
         let value = match cx.frame.value(cx.frame.word(row, index), field_type) {
-            model::Value::Float(value) => value.to_string(),
-            model::Value::Int(value) => value.to_string(),
-            model::Value::Bool(value) => value.to_string(),
-            model::Value::String(value) => value.to_string(),
-            model::Value::Duration(value) => declare::format_go_duration(value),
-            model::Value::Time(value) => time_text(value),
-            model::Value::Null => String::new(),
+            model::Value::Float(value) => Json::from(value),
+            model::Value::Int(value) => Json::from(value),
+            model::Value::Bool(value) => Json::from(value),
+            model::Value::String(value) => Json::from(&*value),
+            model::Value::Duration(value) => Json::from(declare::format_go_duration(value)),
+            model::Value::Time(value) => time_json(value),
+            model::Value::Null => Json::Null,
         };
-        fields.push((format!("field_{}", cx.schema.text(name)), value));
+        values.insert(cx.schema.text(name).to_string(), value);
     }
-    push_time(fields, row.time);
+    fields.push(("field", Json::Object(values)));
+    fields.push(("time", time_json(row.time)));
 }
 
 fn push_tags(fields: &mut Fields, tags: &Tags, cx: &Cx<'_>) {
-    fields.extend(
-        tags.iter().map(|(key, value)| (format!("tag_{}", cx.schema.text(*key)), cx.schema.text(*value).to_string())),
-    );
+    let tags = tags.iter().map(|(key, value)| (cx.schema.text(*key).to_string(), Json::from(cx.schema.text(*value))));
+    fields.push(("tag", Json::Object(tags.collect())));
 }
 
-fn push_time(fields: &mut Fields, time: Time) {
-    fields.push(("time".to_string(), time_text(time)));
-}
-
-fn time_text(time: Time) -> String {
+fn time_json(time: Time) -> Json {
     let mut text = String::new();
     write_rfc3339(time, &mut text);
-    text
+    Json::from(text)
 }
 
 impl Node for LogNode {

@@ -11,7 +11,7 @@ use model::{Edge, Frame, Schema, Time};
 pub use letter::{Letter, Origin, Write};
 pub use trace::{Taken, Tracer};
 
-use crate::{Counters, Host, Node, NodeStats, TaskInfo, cx::Wakes};
+use crate::{Counters, EdgeKind, Host, Node, NodeStats, TaskInfo, cx::Wakes};
 
 /// Rows of a write go through the pipeline in runs of this length.
 const CHUNK: usize = 512;
@@ -32,6 +32,8 @@ pub struct Part {
     pub name: String,
     /// Indexes of earlier parts.
     pub parents: Vec<usize>,
+    /// What its children get.
+    pub gives: EdgeKind,
     /// Its errors are counted, not logged.
     pub quiet: bool,
 }
@@ -56,7 +58,9 @@ pub struct Task {
 impl Task {
     /// A task of these parts, parents before children.
     pub fn new(info: Arc<TaskInfo>, schema: Arc<Schema>, host: Arc<dyn Host>, parts: Vec<Part>) -> Task {
-        let chunk = if parts.iter().any(|part| part.parents.len() > 1 || part.node.one_by_one()) { 1 } else { CHUNK };
+        let longest = parts.iter().map(|part| part.node.longest_chunk()).min().unwrap_or(CHUNK).clamp(1, CHUNK);
+        let singly = parts.iter().any(|part| part.parents.len() > 1 || part.node.one_by_one());
+        let chunk = if singly { 1 } else { longest };
         let mut children = vec![0; parts.len()];
         for &parent in parts.iter().flat_map(|part| &part.parents) {
             children[parent] += 1;
@@ -65,7 +69,7 @@ impl Task {
             .into_iter()
             .zip(children)
             .map(|(part, children)| Place {
-                stats: Arc::new(NodeStats::new(&part.name, part.node.stats(), children)),
+                stats: Arc::new(NodeStats::new(&part.name, part.gives, part.node.stats(), children)),
                 node: part.node,
                 name: part.name,
                 parents: part.parents,

@@ -17,6 +17,7 @@ use engine::{
 };
 use lambda::Zone;
 use model::{Row, Schema, Time, Words};
+use serde_json::Value as Json;
 
 pub use clusters::Clusters;
 use posts::Posts;
@@ -117,14 +118,29 @@ impl Host for DaemonHost {
     }
 
     fn log(&self, record: &LogRecord<'_>) {
-        let (task, node, message) = (record.task, record.node, record.message);
-        let fields = record.fields.iter().map(|(key, value)| format!(" {key}={value}")).collect::<String>();
+        let (task, node) = (record.task, record.node);
+        // What is wrong is told apart from what was being done, for those who look for either.
+        let split = if record.level == LogLevel::Error && record.message.starts_with("error ") {
+            record.message.split_once(": ")
+        } else {
+            None
+        };
+        let (message, why) = split.map_or((record.message, None), |(message, why)| (message, Some(why)));
+        let more = || {
+            let fields = record.fields.iter().map(|(name, value)| (name.to_string(), value.clone()));
+            let why = why.map(|why| ("err".to_string(), Json::from(why)));
+            Json::Object(fields.chain(why).collect()).to_string()
+        };
         match record.level {
-            LogLevel::Debug => tracing::debug!(task, node, "{message}{fields}"),
-            LogLevel::Info => tracing::info!(task, node, "{message}{fields}"),
-            LogLevel::Warn => tracing::warn!(task, node, "{message}{fields}"),
-            LogLevel::Error => tracing::error!(task, node, "{message}{fields}"),
+            LogLevel::Debug => tracing::debug!(task, node, more = more(), "{message}"),
+            LogLevel::Info => tracing::info!(task, node, more = more(), "{message}"),
+            LogLevel::Warn => tracing::warn!(task, node, more = more(), "{message}"),
+            LogLevel::Error => tracing::error!(task, node, more = more(), "{message}"),
         }
+    }
+
+    fn wants_debug(&self) -> bool {
+        tracing::enabled!(tracing::Level::DEBUG)
     }
 
     fn topics(&self) -> &Arc<Topics> {

@@ -87,10 +87,12 @@ impl Params {
         self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    /// `offset` and `limit` of a list: none passed over and a hundred shown if not given; `limit=-1` shows all.
+    /// `offset` and `limit` of a list: none passed over and a hundred shown if not given; `limit=-1` shows all, a
+    /// negative offset passes over none.
     pub(super) fn page(&self) -> Result<(usize, usize), Refused> {
         let limit = if self.get("limit") == "-1" { usize::MAX } else { self.number("limit", 100)? };
-        Ok((self.number("offset", 0)?, limit))
+        let is_negative = self.get("offset").parse().is_ok_and(|offset: i64| offset < 0);
+        Ok((if is_negative { 0 } else { self.number("offset", 0)? }, limit))
     }
 
     /// A whole number of zero or more.

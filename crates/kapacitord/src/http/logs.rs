@@ -42,7 +42,7 @@ pub(super) async fn stream(
         text.push_str(&write(&line));
         Some((Ok::<Bytes, Infallible>(Bytes::from(text)), reading))
     });
-    let kind = if as_json { "application/json; charset=utf-8" } else { "application/logfmt; charset=utf-8" };
+    let kind = if as_json { "application/json" } else { "application/logfmt" };
     let mut response = (StatusCode::OK, Body::from_stream(lines)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.extensions_mut().insert(Streamed);
@@ -81,7 +81,8 @@ fn json_line(line: &Line) -> String {
     object.insert("lvl".to_string(), Value::from(level_name(line.level)));
     object.insert("msg".to_string(), Value::from(line.message.as_str()));
     object.extend(line.fields.clone());
-    format!("{}\n", Value::Object(object))
+    // A map with texts as keys can always be written.
+    format!("{}\n", api::json::compact(&object).unwrap_or_default())
 }
 
 fn logfmt_line(line: &Line) -> String {

@@ -15,6 +15,7 @@ mod system;
 mod tasks;
 mod templates;
 mod topics;
+mod vars;
 mod write;
 
 use std::{
@@ -56,6 +57,10 @@ pub struct Api {
     pub auth: auth::Auth,
     /// What the store's copy is called.
     pub store_name: String,
+    /// What brings in the files of `[load]`, if that is on.
+    pub loader: Option<Arc<crate::load::Loader>>,
+    /// How many subscriptions at InfluxDB are in place.
+    pub subscriptions: Arc<std::sync::atomic::AtomicI64>,
     /// Tells those who keep subscriptions to look after them now.
     pub relink: tokio::sync::watch::Sender<u64>,
     /// Whether users may change the config.

@@ -12,7 +12,7 @@ use axum::{
 use super::{
     Api,
     around::{around, not_found},
-    config, debug, legacy, logs, service_tests, storage, system, tasks, templates, topics, write,
+    config, debug, legacy, logs, service_tests, storage, system, tasks, templates, topics, vars, write,
 };
 
 /// Bytes of a request as it comes; what is larger is refused.
@@ -23,7 +23,7 @@ pub fn router(api: Arc<Api>) -> Router {
     let v1 = Router::new()
         .route("/ping", any(system::ping))
         .route("/write", post(write::write))
-        .route("/debug/vars", get(system::vars))
+        .route("/debug/vars", get(vars::vars))
         .route("/debug/pprof/", get(debug::index))
         .route("/debug/pprof/{profile}", get(debug::profile).post(debug::profile))
         .route("/loglevel", post(system::log_level))

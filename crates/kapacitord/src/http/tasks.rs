@@ -19,7 +19,7 @@ use crate::definitions::{DotView, Refused, ScriptFormat, View};
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
-    let fields = fields(&params, shown::FIELDS, "template-id")?;
+    let fields = fields(&params, shown::FIELDS, None)?;
     let view = view(&params)?;
     let (offset, limit) = params.page()?;
     let pattern = params.get("pattern").to_string();
@@ -106,8 +106,8 @@ fn options(body: &[u8]) -> Result<TaskOptions, Refused> {
     serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))
 }
 
-/// The fields that a list was asked for, checked; without any, all but the one that must be asked for.
-pub(super) fn fields(params: &Params, known: &[&str], unless_asked: &str) -> Result<Vec<String>, Refused> {
+/// The fields that a list was asked for, checked; without any, all but one that must be asked for.
+pub(super) fn fields(params: &Params, known: &[&str], unless_asked: Option<&str>) -> Result<Vec<String>, Refused> {
     let mut fields: Vec<String> = params.all("fields").filter(|field| !field.is_empty()).map(str::to_string).collect();
     if let Some(unknown) = fields.iter().find(|field| !known.contains(&field.as_str())) {
         return Err(Refused::bad(format!(
@@ -116,7 +116,7 @@ pub(super) fn fields(params: &Params, known: &[&str], unless_asked: &str) -> Res
         )));
     }
     if fields.is_empty() {
-        fields = known.iter().filter(|field| **field != unless_asked).map(|field| field.to_string()).collect();
+        fields = known.iter().filter(|field| Some(**field) != unless_asked).map(|field| field.to_string()).collect();
     }
     fields.extend(["link".to_string(), "id".to_string()]);
     Ok(fields)

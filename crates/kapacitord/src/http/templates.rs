@@ -18,7 +18,7 @@ use crate::definitions::Refused;
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
-    let fields = fields(&params, shown::FIELDS, "vars")?;
+    let fields = fields(&params, shown::FIELDS, Some("vars"))?;
     let format = script_format(&params)?;
     let (offset, limit) = params.page()?;
     let pattern = params.get("pattern").to_string();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alert::{EventData, EventState, Inhibitor, Level};
 use model::{BatchHead, GroupId, Name, Row, Slab, Time, write_series_lossy};
+use serde_json::Value as Json;
 
 use super::{
     augment::{Augment, Said},
@@ -13,7 +14,7 @@ use super::{
     message::{Happening, Messages, Subject, Texts},
     publish::Publisher,
 };
-use crate::{Cx, LogLevel, PerGroup, StatName};
+use crate::{Cx, LogLevel, LogRecord, PerGroup, StatName};
 
 const TRIGGERED: StatName = "alerts_triggered";
 const INHIBITED: StatName = "alerts_inhibited";
@@ -53,6 +54,20 @@ struct Occasion<'a> {
     subject: Subject<'a>,
     what: Happening<'a>,
     rows: &'a [Row],
+}
+
+/// Tell those who read the log of everything.
+#[cold]
+fn log(state: &EventState, data: &EventData, cx: &Cx<'_>) {
+    let fields = [
+        ("task_master", Json::from("main")),
+        ("level", Json::from(state.level.name())),
+        ("id", Json::from(&*state.id)),
+        ("event_message", Json::from(&*state.message)),
+        ("data", Json::from(&*data.series)),
+    ];
+    let (task, node) = (&*cx.task.id, cx.name);
+    cx.host.log(&LogRecord { level: LogLevel::Debug, task, node, message: "alert triggered", fields: &fields });
 }
 
 impl Watch {
@@ -132,16 +147,18 @@ impl Watch {
         let inhibited = inhibitors.is_active() && inhibitors.is_inhibited(&self.category, &subject.texts(cx.schema));
         // Nobody reads what nobody is told, so it is not written.
         let told = !inhibited && self.publisher.has_readers();
-        let tags = if told { subject.texts(cx.schema) } else { Texts::new() };
+        let logged = !inhibited && cx.host.wants_debug();
+        let written = told || logged;
+        let tags = if written { subject.texts(cx.schema) } else { Texts::new() };
         let empty: Arc<str> = Arc::default();
         let (mut id, mut message, mut details) = (empty.clone(), empty.clone(), empty);
-        if told || self.augment.wants_id() || self.augment.wants_message() {
-            let mut draft = self.messages.draft(subject, told.then_some(&tags), cx.schema);
+        if written || self.augment.wants_id() || self.augment.wants_message() {
+            let mut draft = self.messages.draft(subject, written.then_some(&tags), cx.schema);
             id = draft.id()?;
-            if told || self.augment.wants_message() {
+            if written || self.augment.wants_message() {
                 message = draft.message(&id, what, cx)?;
             }
-            if told {
+            if written {
                 details = draft.details(&id, &message, what, cx)?;
             }
         }
@@ -152,7 +169,7 @@ impl Watch {
         }
         cx.stat(TRIGGERED, 1);
         cx.stat(TRIGGERED_AT[what.level as usize], 1);
-        if told {
+        if written {
             let state = EventState {
                 id: Arc::clone(&said.id),
                 message: Arc::clone(&said.message),
@@ -162,7 +179,12 @@ impl Watch {
                 level: what.level,
             };
             let data = self.data(occasion, tags, cx);
-            self.publisher.publish(state, data, cx);
+            if logged {
+                log(&state, &data, cx);
+            }
+            if told {
+                self.publisher.publish(state, data, cx);
+            }
         }
         Ok(said)
     }
