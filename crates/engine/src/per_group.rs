@@ -51,6 +51,11 @@ pub trait PerGroup: Send + 'static {
         false
     }
 
+    /// How many rows it wants to get at once at most: few, if it gives much for each.
+    fn longest_chunk(&self) -> usize {
+        usize::MAX
+    }
+
     fn stats(&self) -> &'static [StatName] {
         &[]
     }
@@ -140,6 +145,10 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
 
     fn stats(&self) -> &'static [StatName] {
         self.node.stats()
+    }
+
+    fn longest_chunk(&self) -> usize {
+        self.node.longest_chunk()
     }
 
     fn cardinality(&self) -> Option<usize> {

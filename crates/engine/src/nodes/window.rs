@@ -76,6 +76,9 @@ impl Definition for Window {
     }
 }
 
+/// How many rows a window takes at once if each of them may make a batch: all those batches are held together.
+const FEW: usize = 16;
+
 /// Windows of a length of time.
 struct TimeWindow {
     period: i64,
@@ -168,6 +171,10 @@ impl PerGroup for TimeWindow {
 
     fn batch(&mut self, _group: &mut TimeGroup, _head: BatchHead, _rows: &[Row], _cx: &mut Cx<'_>) {}
 
+    fn longest_chunk(&self) -> usize {
+        if self.every == 0 { FEW } else { usize::MAX }
+    }
+
     // A barrier is the end of a window like a point, and goes no further.
     fn barrier(&mut self, group: &mut TimeGroup, id: GroupId, time: Time, cx: &mut Cx<'_>) {
         if group.started.is_none() {
@@ -219,6 +226,10 @@ impl PerGroup for CountWindow {
             group.held.load(cx.schema, cx.frame, 0..group.held.len(), &mut self.rows);
             cx.emit_batch(BatchHead { name: group.name, group: row.group, tmax: row.time }, &self.rows);
         }
+    }
+
+    fn longest_chunk(&self) -> usize {
+        if self.every < FEW as u64 { FEW } else { usize::MAX }
     }
 
     fn batch(&mut self, _group: &mut CountGroup, _head: BatchHead, _rows: &[Row], _cx: &mut Cx<'_>) {}
