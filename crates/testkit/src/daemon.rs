@@ -69,6 +69,12 @@ impl Setup {
         daemon
     }
 
+    /// Starts it with another config file altogether.
+    pub fn start_with(mut self, config: &str) -> Daemon {
+        self.config = config.to_string();
+        self.start()
+    }
+
     /// Runs it to its end, which it is expected to come to by itself.
     pub fn fail(&self) -> Output {
         fs::write(self.config_file(), &self.config).expect("a file in the temporary directory");
@@ -110,6 +116,11 @@ impl Drop for Ends {
     }
 }
 
+fn send_signal(name: &str, process: &Ends) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", process.0.id())]).status();
+    assert!(sent.expect("a shell").success(), "the daemon could not be signalled");
+}
+
 /// A daemon that runs, or did.
 pub struct Daemon {
     setup: Setup,
@@ -143,9 +154,13 @@ impl Daemon {
     /// SIGTERM, and waits for its end.
     pub fn stop(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("the daemon runs");
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", process.0.id())]).status();
-        assert!(sent.expect("a shell").success(), "the daemon could not be signalled");
+        send_signal("TERM", &process);
         wait::until("the daemon's end", || process.0.try_wait().expect("a child can be asked for its end"))
+    }
+
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        send_signal("HUP", self.process.as_ref().expect("the daemon runs"));
     }
 
     /// SIGKILL.

@@ -23,7 +23,7 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
         return Err(Stop::usage(&command(), "Must specify both topic and handler IDs"));
     };
     let handler: Handler = cx.wait(cx.client.get(&topic::handler_path(topic, id), &[]))?;
-    let options: BTreeMap<_, _> = handler.options.iter().collect();
+    let options: Option<BTreeMap<_, _>> = handler.options.as_ref().map(|options| options.iter().collect());
     cx.print(&format!(
         "ID: {}\nTopic: {topic}\nKind: {}\nMatch: {}\nOptions: {}\n",
         handler.id,

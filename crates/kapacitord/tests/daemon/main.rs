@@ -6,8 +6,10 @@ mod bad_start;
 mod commands;
 mod influx;
 mod legacy;
+mod load;
 mod restart;
 mod stream;
+mod topics;
 
 use serde_json::{Value, json};
 use testkit::{
