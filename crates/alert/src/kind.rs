@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use declare::{Argument, Declaration, SetError, Shown, Table};
 use serde_json::{Map, Value as Json};
@@ -20,6 +21,8 @@ pub struct Kind {
     pub options: Table,
     /// It reaches other programs, so events of replays are not for it.
     pub external: bool,
+    /// Who runs the daemon does not want it to be used.
+    off: AtomicBool,
     copy: fn(&dyn Any) -> Box<dyn Any + Send + Sync>,
     fresh: fn() -> Box<dyn Any + Send + Sync>,
     check: Box<Check>,
@@ -50,6 +53,8 @@ pub struct Global {
 pub enum OpenError {
     #[error("{kind}: {why}")]
     Invalid { kind: &'static str, why: String },
+    #[error("{kind}: this handler is disabled on the daemon's command line")]
+    Off { kind: &'static str },
     #[error("{kind}: this handler cannot send yet")]
     CannotSend { kind: &'static str },
     #[error("unsupported handler kind \"{kind}\"{}", declare::did_you_mean(.near))]
@@ -80,6 +85,7 @@ impl Kind {
             method: None,
             options: Table::of(declare),
             external: true,
+            off: AtomicBool::new(false),
             copy: |options| {
                 let options: &D = options.downcast_ref().expect("options are made by their own kind");
                 Box::new(options.clone())
@@ -186,6 +192,9 @@ impl HandlerOptions {
     /// # Errors
     /// [`OpenError::Invalid`]
     pub fn check(&self) -> Result<(), OpenError> {
+        if self.kind.off.load(Ordering::Relaxed) {
+            return Err(OpenError::Off { kind: self.kind.name });
+        }
         (self.kind.check)(&*self.values).map_err(|why| OpenError::Invalid { kind: self.kind.name, why })
     }
 
@@ -234,6 +243,21 @@ impl Kinds {
                     && name.get(1..) == method.get(1..))
         };
         self.0.iter().find(|kind| kind.method.is_some_and(same))
+    }
+
+    /// Nobody may open handlers of these kinds from now on.
+    ///
+    /// # Errors
+    /// [`OpenError::Unknown`] for the first name that is none; the others are switched off all the same.
+    pub fn switch_off<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), OpenError> {
+        let mut outcome = Ok(());
+        for name in names {
+            match self.by_name(name) {
+                Ok(kind) => kind.off.store(true, Ordering::Relaxed),
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome
     }
 
     /// The kind of a topic's handler.
@@ -292,6 +316,9 @@ mod tests {
         assert_eq!(error.to_string(), "log: path: expected a string, got the integer 1; no property \"zzzzzz\"");
         let error = kinds.by_name("logg").unwrap_err();
         assert_eq!(error.to_string(), "unsupported handler kind \"logg\", did you mean \"log\"?");
+        assert!(kinds.switch_off(["log", "pigeon"]).is_err());
+        let error = copy.open(&Place::default()).err().unwrap();
+        assert_eq!(error.to_string(), "log: this handler is disabled on the daemon's command line");
         assert!(kinds.by_method("slack").is_none());
         assert!(kinds.by_method("").is_none());
     }

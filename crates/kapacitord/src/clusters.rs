@@ -74,10 +74,14 @@ pub async fn keep(
     mut stop: watch::Receiver<bool>,
 ) {
     const AGAIN: Duration = Duration::from_secs(2);
+    const AT_MOST: Duration = Duration::from_secs(60);
     let mut active = 0;
+    // A server that stays away is asked less and less often, and told of once.
+    let (mut again, mut told) = (AGAIN, String::new());
     loop {
         let pause = match subscriptions.sync().await {
             Ok(report) => {
+                (again, told) = (AGAIN, String::new());
                 let now = i64::try_from(report.active()).unwrap_or(i64::MAX);
                 all.fetch_add(now - active, Ordering::Relaxed);
                 active = now;
@@ -90,8 +94,14 @@ pub async fn keep(
                 if report.failed.is_empty() { interval.max(Duration::from_secs(1)) } else { AGAIN }
             }
             Err(error) => {
-                tracing::error!("cannot subscribe, will try again: {error}");
-                AGAIN
+                let text = error.to_string();
+                if text != told {
+                    tracing::error!("cannot subscribe, will try again: {text}");
+                    told = text;
+                }
+                let pause = again;
+                again = (again * 2).min(AT_MOST);
+                pause
             }
         };
         tokio::select! {

@@ -82,7 +82,7 @@ impl LiveConfig {
     /// message.
     pub fn open(file: Config, store: &Store) -> Result<LiveConfig, store::Error> {
         let overrides = store.overrides();
-        let stored = if file.top.skip_config_overrides { Vec::new() } else { overrides.list()? };
+        let stored = overrides.list()?;
         let mut now = file.clone();
         for &(section, key) in SECTIONS {
             let mine: Vec<&Override> = stored.iter().filter(|change| change.section == section).collect();
@@ -101,6 +101,12 @@ impl LiveConfig {
 
     pub fn now(&self) -> Config {
         self.lock().clone()
+    }
+
+    /// What the daemon starts with: the file's alone if that says so. What users changed is shown all the same, so that
+    /// a change that hinders the start can be taken back.
+    pub fn at_start(&self) -> Config {
+        if self.file.top.skip_config_overrides { self.file.clone() } else { self.now() }
     }
 
     /// The sections that have elements, with their secrets hidden, by name.

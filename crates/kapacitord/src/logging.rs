@@ -40,6 +40,11 @@ impl LevelHandle {
     }
 }
 
+/// Whether there is such a level.
+pub fn is_level(level: &str) -> bool {
+    level_of(level).is_ok()
+}
+
 fn level_of(level: &str) -> Result<LevelFilter, String> {
     Ok(match level.to_ascii_uppercase().as_str() {
         "DEBUG" => LevelFilter::DEBUG,

@@ -46,7 +46,9 @@ usage: run [flags]
     -hostname <name>    instead of hostname in the configuration
     -pidfile <path>     write the process id to a file
     -log-file <path>    instead of file in [logging]
-    -log-level <level>  instead of level in [logging]: DEBUG, INFO, WARN, ERROR, OFF";
+    -log-level <level>  instead of level in [logging]: DEBUG, INFO, WARN, ERROR, OFF
+    -disable-handlers <kinds>
+                        refuse handlers of these kinds, separated by commas: exec,log";
 
 const CONFIG_USAGE: &str = "\
 usage: config [flags]
@@ -82,10 +84,24 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{command}: {error:#}");
+            eprintln!("{command}: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes, none of them said twice.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 fn help(command: Option<&str>) {
@@ -101,6 +117,11 @@ fn help(command: Option<&str>) {
     );
 }
 
+/// A line for those who start the daemon, before there is a log.
+fn announce(text: &str) {
+    eprintln!("{} {text}", chrono::Local::now().format("%Y/%m/%d %H:%M:%S"));
+}
+
 fn print_config(args: &[String]) -> anyhow::Result<()> {
     let args = Arguments::parse(args, &["config", "hostname"]).map_err(anyhow::Error::msg)?;
     if args.help {
@@ -108,6 +129,9 @@ fn print_config(args: &[String]) -> anyhow::Result<()> {
         return Ok(());
     }
     let file = Config::find(args.get("config").map(Path::new), |name| std::env::var(name).ok());
+    if let Some(path) = &file {
+        announce(&format!("Merging with configuration at: {}", path.display()));
+    }
     let (mut config, warnings) = Config::load_over_home(file.as_deref(), std::env::vars())?;
     for warning in warnings {
         eprintln!("warning: {warning}");
@@ -128,6 +152,10 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         return Ok(());
     }
     let file = Config::find(args.get("config").map(Path::new), |name| std::env::var(name).ok());
+    match &file {
+        Some(path) => announce(&format!("Using configuration at: {}", path.display())),
+        None => announce("No configuration provided, using default settings"),
+    }
     let (mut config, warnings) = Config::load(file.as_deref(), std::env::vars())?;
     for (flag, target) in [
         ("hostname", &mut config.top.hostname),
@@ -139,22 +167,32 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         }
     }
     config.check()?;
+    if args.get("log-level").is_none() && !logging::is_level(&config.logging.level) {
+        // The warning for it is among the others.
+        config.logging.level = "INFO".to_string();
+    }
     let level = logging::start(&config.logging.file, &config.logging.level).map_err(anyhow::Error::msg)?;
     for warning in &warnings {
         tracing::warn!("config: {warning}");
     }
-    match &file {
-        Some(path) => tracing::info!(path = %path.display(), "using the configuration file"),
-        None => tracing::info!("no configuration file: all settings have their defaults"),
-    }
     if let Some(path) = args.get("pidfile") {
         write_pid(Path::new(path)).with_context(|| format!("write pid file: {path}"))?;
     }
+    let disabled: Vec<String> = ["disable-handlers", "disable-alert-handlers"]
+        .iter()
+        .filter_map(|flag| args.get(flag))
+        .flat_map(|names| names.split(','))
+        .map(|name| name.trim().to_string())
+        .filter(|name| !name.is_empty())
+        .collect();
     let runtime = runtime()?;
-    let outcome = runtime.block_on(serve(&config, level));
+    let outcome = runtime.block_on(serve(&config, level, &disabled));
     runtime.shutdown_timeout(Duration::from_secs(2));
-    if let Err(error) = &outcome {
-        tracing::error!("{error:#}");
+    // On the standard error stream it is told anyway.
+    if let Err(error) = &outcome
+        && !matches!(config.logging.file.as_str(), "STDERR" | "")
+    {
+        tracing::error!("{}", one_line(error));
     }
     outcome
 }
@@ -171,11 +209,11 @@ fn write_pid(path: &Path) -> std::io::Result<()> {
     std::fs::write(path, std::process::id().to_string())
 }
 
-async fn serve(config: &Config, level: logging::LevelHandle) -> anyhow::Result<()> {
+async fn serve(config: &Config, level: logging::LevelHandle, disabled: &[String]) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let server = server::Server::start(config, level).await?;
+    let server = server::Server::start(config, level, disabled).await?;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

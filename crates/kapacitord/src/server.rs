@@ -47,17 +47,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Open the store, start the tasks, answer HTTP.
+    /// Open the store, start the tasks, answer HTTP. Handlers of the `disabled` kinds are refused.
     ///
     /// # Errors
     /// What hinders it, in one line.
-    pub async fn start(config: &Config, level: LevelHandle) -> anyhow::Result<Server> {
+    pub async fn start(config: &Config, level: LevelHandle, disabled: &[String]) -> anyhow::Result<Server> {
         let runtime = tokio::runtime::Handle::current();
         let listener = listen(config).await?;
         let address = listener.local_addr()?;
         let store = open_store(Path::new(&config.storage.boltdb)).await?;
         let live = Arc::new(LiveConfig::open(config.clone(), &store)?);
-        let config = &live.now();
+        let config = &live.at_start();
         let identity = store.identity().clone();
         let hostname = config.top.hostname.clone();
         let schema = Schema::new();
@@ -75,6 +75,9 @@ impl Server {
         let url = format!("http://{place}/kapacitor/v1");
         let alert_host = AlertHost::new(handler_configs(config), &topics, url);
         let kinds = handlers::kinds(&alert_host);
+        if let Err(error) = kinds.switch_off(disabled.iter().map(String::as_str)) {
+            tracing::warn!("-disable-handlers: {error}");
+        }
         let surface = Surface::new(kinds.clone());
 
         let (stop, stopping) = watch::channel(false);

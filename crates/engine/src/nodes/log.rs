@@ -55,7 +55,6 @@ impl LogNode {
 
     fn begin(&self, name: &str, group: String) -> Fields {
         vec![
-            ("task_master", Json::from("main")),
             ("prefix", Json::from(self.prefix.as_str())),
             ("name", Json::from(name)),
             ("group", Json::from(group)),

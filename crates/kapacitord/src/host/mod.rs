@@ -129,7 +129,8 @@ impl Host for DaemonHost {
         let more = || {
             let fields = record.fields.iter().map(|(name, value)| (name.to_string(), value.clone()));
             let why = why.map(|why| ("err".to_string(), Json::from(why)));
-            Json::Object(fields.chain(why).collect()).to_string()
+            let task_master = ("task_master".to_string(), Json::from("main"));
+            Json::Object([task_master].into_iter().chain(fields).chain(why).collect()).to_string()
         };
         match record.level {
             LogLevel::Debug => tracing::debug!(task, node, more = more(), "{message}"),

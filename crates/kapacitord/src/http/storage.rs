@@ -21,7 +21,7 @@ use crate::definitions::Refused;
 const BASE: &str = "/kapacitor/v1/storage/stores";
 
 /// What users call the parts of the store.
-const STORES: &[&str] = &["handler-specs", "load", "overrides", "recordings", "replays", "tasks", "templates"];
+const STORES: &[&str] = &["handler-specs", "load", "overrides", "recordings", "replays", "tasks"];
 
 #[derive(Deserialize)]
 struct Action {

@@ -28,6 +28,10 @@ pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery)
     listed("templates", items.map_err(|error| Refused::failed(error.to_string()))?, &fields)
 }
 
+pub(super) async fn no_id() -> Answered {
+    Err(Refused::bad("must specify template id on path"))
+}
+
 pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answered {
     let format = script_format(&Params::of(query.as_deref()))?;
     json(&aside(move || api.definitions.template(&id, format)).await?)

@@ -3,7 +3,10 @@
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
-use testkit::{daemon::Setup, influxd::Influxd, wait};
+use testkit::{
+    daemon::{Daemon, Setup},
+    influxd::Influxd, wait,
+};
 
 use super::{TASKS, run_task, setup, sink};
 
@@ -15,13 +18,15 @@ fn with_influx(url: &str) -> Setup {
     ))
 }
 
-/// Waits until InfluxDB sends what is written into `database` to this address.
-fn subscribed(influxd: &Influxd, database: &str, address: &str) {
-    wait::until(&format!("a subscription of {database} for {address}"), || {
+/// Waits until InfluxDB sends what is written into `database` to this daemon.
+fn subscribed(influxd: &Influxd, database: &str, daemon: &Daemon) {
+    let port = daemon.address().rsplit(':').next().unwrap();
+    let url = format!("\"http://localhost:{port}\"");
+    wait::until(&format!("a subscription of {database} for {url}"), || {
         let answer: Value = serde_json::from_str(&influxd.query("SHOW SUBSCRIPTIONS")).unwrap();
         let series = answer["results"][0]["series"].as_array()?;
         let series = series.iter().find(|series| series["name"] == database)?;
-        series.to_string().contains(address).then_some(())
+        series.to_string().contains(&url).then_some(())
     });
 }
 
@@ -40,7 +45,7 @@ fn what_is_written_into_influxdb_alerts_and_subscriptions_go_at_the_end() {
     let (influxd, sink) = (Influxd::start(), sink());
     influxd.query("CREATE DATABASE telegraf");
     let mut daemon = with_influx(&influxd.url()).start();
-    subscribed(&influxd, "telegraf", daemon.address());
+    subscribed(&influxd, "telegraf", &daemon);
     let log = daemon.folder().join("alerts.log");
     let script = format!(
         "stream|from().database('telegraf').measurement('cpu')|alert().id('cpu').crit(lambda: \"idle\" < 10)\
@@ -61,7 +66,7 @@ fn what_is_written_into_influxdb_alerts_and_subscriptions_go_at_the_end() {
 
     // A database of later is found.
     influxd.query("CREATE DATABASE later");
-    subscribed(&influxd, "later", daemon.address());
+    subscribed(&influxd, "later", &daemon);
     let task = json!({
         "id": "later", "dbrps": [{ "db": "later", "rp": "autogen" }], "status": "enabled",
         "script": format!("stream|from().measurement('m')|alert().id('later').crit(lambda: TRUE).post('{}/')", sink.url()),
@@ -81,10 +86,10 @@ fn subscriptions_follow_a_daemon_that_was_killed() {
     let influxd = Influxd::start();
     influxd.query("CREATE DATABASE telegraf");
     let mut daemon = with_influx(&influxd.url()).start();
-    subscribed(&influxd, "telegraf", daemon.address());
+    subscribed(&influxd, "telegraf", &daemon);
     daemon.kill();
     daemon.start();
-    subscribed(&influxd, "telegraf", daemon.address());
+    subscribed(&influxd, "telegraf", &daemon);
     let answer: Value = serde_json::from_str(&influxd.query("SHOW SUBSCRIPTIONS")).unwrap();
     let of_telegraf = answer["results"][0]["series"].as_array().unwrap().iter().find(|it| it["name"] == "telegraf");
     assert_eq!(of_telegraf.unwrap()["values"].as_array().unwrap().len(), 1, "{answer}");
@@ -140,7 +145,7 @@ fn an_influxdb_that_is_away_does_not_hinder_the_start() {
 fn a_query_that_influxdb_refuses_is_told_and_the_task_goes_on() {
     let influxd = Influxd::start();
     let daemon = with_influx(&influxd.url()).start();
-    let script = "batch|query('SELECT mean(v) FROM nowhere.autogen.m').period(1m).every(100ms)|httpOut('x')";
+    let script = "batch|query('SELECT mean(v) FROM telegraf.autogen.m').period(1m).every(100ms)|httpOut('x')";
     let reply = daemon.request("POST", TASKS, super::definition("b", script, "enabled").replace("stream\"", "batch\""));
     assert_eq!(reply.status, 200, "{}", reply.body);
     let line = daemon.logged("database not found");

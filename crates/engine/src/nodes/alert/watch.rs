@@ -60,7 +60,6 @@ struct Occasion<'a> {
 #[cold]
 fn log(state: &EventState, data: &EventData, cx: &Cx<'_>) {
     let fields = [
-        ("task_master", Json::from("main")),
         ("level", Json::from(state.level.name())),
         ("id", Json::from(&*state.id)),
         ("event_message", Json::from(&*state.message)),
