@@ -7,8 +7,15 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use anyhow::{Context, bail};
 
-/// Play the cases that match any of the patterns; all without a pattern.
+/// Play the cases that match any of the patterns; all, and the examples, without a pattern.
 pub(crate) fn play(root: &Path, patterns: &[String]) -> anyhow::Result<()> {
+    if patterns.is_empty() {
+        play_below(root, root, &["examples/*".to_string()])?;
+    }
+    play_below(root, &root.join("tests/cases"), patterns)
+}
+
+fn play_below(root: &Path, cases: &Path, patterns: &[String]) -> anyhow::Result<()> {
     let tests = root.join("tests");
     let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into).join("debug");
     let unreached = names(&tests.join("unreached.txt"))?;
@@ -19,7 +26,7 @@ pub(crate) fn play(root: &Path, patterns: &[String]) -> anyhow::Result<()> {
         .arg("--kapacitor")
         .arg(folder.join("kapacitor"))
         .arg("--root")
-        .arg(tests.join("cases"))
+        .arg(cases)
         .arg("--known")
         .arg(tests.join("known.txt"))
         .args(["-j", "4"])

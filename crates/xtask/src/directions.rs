@@ -21,11 +21,24 @@ const TABLE: [(&str, &[&str]); 17] = [
     ("influx", &["model", "declare"]),
     ("handlers", &["alert", "declare", "model", "gotemplate"]),
     ("kapacitor", &["api"]),
-    ("kapacitord", &[
-        "alert", "api", "declare", "engine", "gotemplate", "handlers", "influx", "influxql", "lambda", "model", "store",
-        "tickscript",
-    ]),
-    ("conformance", &["alert", "engine", "handlers", "model"]),
+    (
+        "kapacitord",
+        &[
+            "alert",
+            "api",
+            "declare",
+            "engine",
+            "gotemplate",
+            "handlers",
+            "influx",
+            "influxql",
+            "lambda",
+            "model",
+            "store",
+            "tickscript",
+        ],
+    ),
+    ("conformance", &["alert", "declare", "engine", "handlers", "lambda", "model", "tickscript"]),
 ];
 
 /// What does not keep to the table.

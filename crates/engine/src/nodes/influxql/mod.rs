@@ -15,7 +15,7 @@ use declare::{Declaration, Nanos};
 
 use self::function::{Arguments, FUNCTIONS, Function};
 use crate::{
-    BuildError, Definition, EdgeKind, Node, Place, Plan, boxed_per_group, boxed_per_row,
+    BuildError, Definition, EdgeKind, LogLevel, LogRecord, Node, Place, Plan, boxed_per_group, boxed_per_row,
     define::{NodeSpec, spec},
 };
 
@@ -96,8 +96,6 @@ impl<const F: usize> Definition for InfluxQl<F> {
         let name = FUNCTIONS[F].name;
         let wrong = match FUNCTIONS[F].arguments {
             Arguments::Number if self.count <= 0 => format!("{name}: num must be greater than zero"),
-            Arguments::Window if self.count <= 0 => format!("{name}: window must be greater than zero"),
-            Arguments::Unit if self.unit.0 <= 0 => format!("{name}: unit must be greater than zero"),
             Arguments::Forecast if self.unit.0 <= 0 => format!("{name}: interval must be greater than zero"),
             Arguments::Forecast if self.season > LONGEST_SEASON => {
                 format!("{name}: a season of more than {LONGEST_SEASON} points")
@@ -111,6 +109,21 @@ impl<const F: usize> Definition for InfluxQl<F> {
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
+        // Kapacitor takes these at define time, so stored scripts may have them. Case: influxql/definition_errors.
+        let idle = match FUNCTIONS[F].arguments {
+            Arguments::Window => self.count <= 0,
+            Arguments::Unit => self.unit.0 <= 0,
+            _ => false,
+        };
+        if idle {
+            plan.host.log(&LogRecord {
+                level: LogLevel::Warn,
+                task: &plan.task.id,
+                node: plan.name,
+                message: "gives nothing, because its second argument is not greater than zero",
+                fields: &[],
+            });
+        }
         let function = match FUNCTIONS[F].function {
             Function::Percentile(_) => Function::Percentile(self.percentile),
             Function::Top(_) => Function::Top(count(self.count)),

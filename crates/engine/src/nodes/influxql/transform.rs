@@ -104,7 +104,7 @@ impl TransformNode {
         match self.transform {
             Transform::Elapsed(unit) => {
                 let (before, _) = group.previous.replace((time, word))?;
-                Some((time.wrapping_sub(before).checked_div(unit).unwrap_or(0) as u64, true))
+                (unit > 0).then(|| (time.wrapping_sub(before).wrapping_div(unit) as u64, true))
             }
             Transform::Difference => {
                 // Of several rows of one time the first counts.
