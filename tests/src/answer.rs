@@ -7,6 +7,25 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::tasks::{Running, Stored};
 
+/// What may be asked of a task.
+const FIELDS: [&str; 15] = [
+    "id",
+    "link",
+    "type",
+    "dbrps",
+    "script",
+    "dot",
+    "status",
+    "executing",
+    "error",
+    "stats",
+    "created",
+    "modified",
+    "last-enabled",
+    "vars",
+    "template-id",
+];
+
 /// How tasks are asked for.
 #[derive(Debug, Default)]
 pub(crate) struct View<'a> {
@@ -22,11 +41,11 @@ impl<'a> View<'a> {
         let mut view = View::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=')? {
-                ("script-format", format) => view.raw_script = format == "raw",
-                ("dot-view", dots) => view.labels = dots == "labels",
-                ("fields", field) => view.fields.push(field),
+                ("script-format", format @ ("raw" | "formatted")) => view.raw_script = format == "raw",
+                ("dot-view", dots @ ("labels" | "attributes")) => view.labels = dots == "labels",
+                ("fields", field) if FIELDS.contains(&field) => view.fields.push(field),
                 ("pattern", pattern) if !pattern.contains(['*', '[', '?', '%']) => view.pattern = pattern,
-                ("limit" | "offset" | "replay-id", "" | "0" | "100") => {}
+                ("limit", "100") | ("offset", "0") | ("replay-id", "") => {}
                 _ => return None,
             }
         }

@@ -105,6 +105,11 @@ impl Case {
         &self.spec.about
     }
 
+    /// Whether some of its steps are left to the daemon, so that it may pass here and fail there.
+    pub fn is_part(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::LeftOut))
+    }
+
     /// Whether its tasks find an InfluxDB.
     pub(crate) fn has_influxdb(&self) -> bool {
         self.spec.influxdb || self.folder.join("influx.json").exists()

@@ -17,7 +17,7 @@ use crate::{
     step::{Define, Get, Settle, Step, Wait, Write},
     tasks::{Tasks, Watcher},
     vars,
-    world::World,
+    world::{World, decoded},
 };
 
 const MILLISECOND: i64 = 1_000_000;
@@ -35,7 +35,7 @@ pub struct Played {
 ///
 /// # Errors
 /// The case cannot be played here, or its files are not as they should be.
-pub fn play(case: &Case, watch: Option<Arc<dyn Fn(&str) + Send + Sync>>) -> Result<Played, String> {
+pub fn play(case: &Case, watch: Option<Watcher>) -> Result<Played, String> {
     if let Some(why) = case.why_not() {
         return Err(why);
     }
@@ -146,7 +146,7 @@ impl<'a> Player<'a> {
         let text = self.blanks.fill(&write.text(&self.case.folder)?);
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         for lines in lines.chunks(write.chunk.unwrap_or(lines.len()).max(1)) {
-            let origin = Origin { database: write.db.clone(), retention_policy: write.rp.clone() };
+            let origin = Origin { database: decoded(&write.db), retention_policy: decoded(&write.rp) };
             if let Err(error) = self.tasks.write(origin, &lines.concat(), &write.precision) {
                 return Ok(Some(Answer::Whole(json!({"status": 400, "body": {"error": error.to_string()}}))));
             }
@@ -192,8 +192,8 @@ impl<'a> Player<'a> {
     fn answer(&mut self, path: &str) -> Option<(u16, Json, bool)> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let rest = path.strip_prefix("/kapacitor/v1/tasks")?.trim_start_matches('/');
-        if let Some((id, endpoint)) = rest.split_once('/') {
-            return Some(match self.tasks.shown(id, endpoint) {
+        if let Some((id, endpoint)) = rest.split_once('/').filter(|(_, endpoint)| !endpoint.is_empty()) {
+            return Some(match self.tasks.shown(id, &decoded(endpoint)) {
                 Some(text) => (200, parsed(&text), true),
                 None => (404, json!({"error": "Not Found", "message": "Not Found"}), true),
             });
@@ -291,26 +291,24 @@ impl<'a> Player<'a> {
             _ => Vec::new(),
         };
         wanted.retain(|step| number(step).is_none_or(|number| !left_out.contains(&number)));
-        let mut got = Vec::new();
+        let mut got: Vec<Json> = vec![Json::Null; wanted.len()];
         for (at, answer) in answers {
-            let recorded = wanted.iter_mut().find(|step| number(step) == Some(at));
-            let name = recorded.as_ref().map_or(Json::from(at), |step| step["step"].clone());
-            let (Answer::Whole(mut json) | Answer::Part(mut json)) = match (answer, recorded) {
-                (Answer::Part(part), Some(step)) => {
-                    let blank = self.blanks.blank(part);
-                    let name = step["step"].clone();
-                    let (mut want, part) = in_both(step, &blank);
-                    want["step"] = name;
-                    *step = want;
-                    Answer::Part(part)
-                }
-                (answer, _) => {
-                    let (Answer::Whole(json) | Answer::Part(json)) = answer;
-                    Answer::Whole(self.blanks.blank(json))
-                }
+            let place = wanted.iter().position(|step| number(step) == Some(at));
+            let (Answer::Whole(json) | Answer::Part(json)) = &answer;
+            let mut json = self.blanks.blank(json.clone());
+            let Some(place) = place else {
+                json["step"] = at.into();
+                wanted.push(Json::Null);
+                got.push(json);
+                continue;
             };
-            json["step"] = name;
-            got.push(json);
+            let name = wanted[place]["step"].clone();
+            if let Answer::Part(_) = answer {
+                (wanted[place], json) = in_both(&wanted[place], &json);
+            }
+            json["step"] = name.clone();
+            wanted[place]["step"] = name;
+            got[place] = json;
         }
         (wanted.into(), got.into())
     }

@@ -26,3 +26,4 @@ mod world;
 pub use case::{Case, CaseError};
 pub use in_process::{Played, play};
 pub use lists::{Root, names, roots};
+pub use tasks::Watcher;

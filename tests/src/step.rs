@@ -33,7 +33,7 @@ pub(crate) struct Define {
     script: Option<String>,
     text: Option<String>,
     #[serde(rename = "type", default)]
-    _type: String,
+    kind: String,
     pub(crate) dbrps: Option<Vec<String>>,
     /// A file.
     pub(crate) vars: Option<String>,
@@ -139,7 +139,11 @@ pub(crate) fn parse(table: &toml::Table) -> Step {
         return Step::Impossible("a step without a verb".to_string());
     };
     let parsed = match verb.as_str() {
-        "define" => typed(argument).map(Step::Define),
+        "define" => typed(argument).map(|define: Define| match define.kind.as_str() {
+            "" | "stream" | "batch" => Step::Define(define),
+            // The API refuses it before the engine hears of it.
+            _ => Step::LeftOut,
+        }),
         "write" => typed(argument).map(Step::Write),
         "settle" => typed(argument).map(Step::Settle),
         "wait" => typed(argument).map(Step::Wait),

@@ -16,8 +16,8 @@ use crate::{walk, world::World};
 /// So many wakes and answers may follow from one step; more of them never come to an end.
 const MOST: usize = 200_000;
 
-/// What is done with each line of the walk of the data.
-pub(crate) type Watcher = Arc<dyn Fn(&str) + Send + Sync>;
+/// What is done with each line that tells how a datum went.
+pub type Watcher = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A task that was defined.
 pub(crate) struct Stored {

@@ -138,8 +138,15 @@ impl World {
     }
 }
 
-/// A part of a URL's query without its escapes.
-fn decoded(text: &str) -> String {
+/// Whether the answer of `/delay/MILLISECONDS` comes after the request has given up.
+fn is_late(request: &HttpRequest) -> bool {
+    let delay = request.url.split("/delay/").nth(1).map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
+    let delay: i64 = delay.and_then(|delay| delay.parse().ok()).unwrap_or(0);
+    request.timeout > 0 && delay.saturating_mul(1_000_000) > request.timeout
+}
+
+/// A part of a URL's path or query without its escapes.
+pub(crate) fn decoded(text: &str) -> String {
     let (mut out, mut bytes) = (Vec::new(), text.bytes());
     while let Some(byte) = bytes.next() {
         let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
@@ -177,6 +184,7 @@ impl Host for World {
     fn post(&self, request: HttpRequest, ticket: Ticket) {
         let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let answer = match self.take(&request.url, headers, &request.body) {
+            Some(_) if is_late(&request) => Answer::Failed("the answer took too long".to_string()),
             Some((status, body)) => {
                 Answer::Http { status, body: if request.wants_body { body } else { String::new() } }
             }
