@@ -180,7 +180,7 @@ impl Tasks {
         for _ in 0..MOST {
             let next = self.world.seen().replies.pop_front();
             if let Some((ticket, reply)) = next {
-                let stored = self.stored.get_mut(&*ticket.task);
+                let stored = self.stored.get_mut(&*ticket.task.id);
                 if let Some(running) = stored.and_then(|stored| stored.running.as_mut()) {
                     running.task.step(Letter::Reply { node: ticket.node, reply });
                 }

@@ -206,7 +206,7 @@ impl Cx<'_> {
 
     /// What to hand out with outside work, so that its answer finds this node.
     pub fn ticket(&self, ticket: u64) -> crate::Ticket {
-        crate::Ticket { task: Arc::clone(&self.task.id), node: self.node, ticket }
+        crate::Ticket { task: Arc::clone(self.task), node: self.node, ticket }
     }
 
     /// Counters of the node with this name.

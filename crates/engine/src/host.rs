@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{Row, Time, Words};
 use serde_json::Value as Json;
 
-use crate::{Origin, SideSource};
+use crate::{Origin, SideSource, TaskInfo};
 
 /// How important a line of the log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +29,8 @@ pub struct LogRecord<'a> {
 /// Which node of which task an answer is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
-    pub task: Arc<str>,
+    /// One run of the task: the next one has a `TaskInfo` of its own, and gets no answers to this one's questions.
+    pub task: Arc<TaskInfo>,
     pub node: usize,
     pub ticket: u64,
 }

@@ -11,7 +11,7 @@ use std::{
 use model::Schema;
 
 use crate::{
-    Host, Interest, Letter, NodeStats, Reply, Router, Task, Ticket, Workers, Write,
+    Host, Interest, Letter, NodeStats, Reply, Router, Task, TaskInfo, Ticket, Workers, Write,
     workers::{Ended, Held, Parcel, TaskNumber},
 };
 
@@ -29,6 +29,8 @@ pub struct Tasks {
 /// A task that was started.
 #[derive(Clone)]
 pub struct Running {
+    /// Of this run alone.
+    info: Arc<TaskInfo>,
     number: TaskNumber,
     worker: usize,
     pub stats: Vec<Arc<NodeStats>>,
@@ -71,7 +73,8 @@ impl Tasks {
         self.stop(&info.id);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let worker = self.workers.least_loaded();
-        let running = Running { number, worker, stats: task.stats().to_vec(), edges, endpoints };
+        let running =
+            Running { info: Arc::clone(&info), number, worker, stats: task.stats().to_vec(), edges, endpoints };
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(info.id.to_string(), running);
         self.workers.add(worker, number, Box::new(task));
         if info.stream {
@@ -124,9 +127,14 @@ impl Tasks {
         }
     }
 
-    /// Bring the answer of outside work to the node that asked.
+    /// Bring the answer of outside work to the node that asked. It is dropped if that run of the task has ended.
     pub fn reply(&self, ticket: &Ticket, reply: Reply) {
-        self.letter(&ticket.task, Letter::Reply { node: ticket.node, reply });
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        let asked = running.get(&*ticket.task.id).filter(|task| Arc::ptr_eq(&task.info, &ticket.task));
+        if let Some(task) = asked {
+            let letter = Letter::Reply { node: ticket.node, reply };
+            self.workers.send(task.worker, Parcel::Letter(task.number, letter));
+        }
     }
 
     /// What a node shows to HTTP clients; the answer goes to the function. False if the task does not run.

@@ -104,7 +104,7 @@ impl Mail {
 
     /// Which node it goes to; requests of one node keep their order.
     pub(crate) fn node(&self) -> (Arc<str>, usize) {
-        (Arc::clone(&self.ticket.task), self.ticket.node)
+        (Arc::clone(&self.ticket.task.id), self.ticket.node)
     }
 }
 

@@ -55,6 +55,12 @@ pub(super) fn router() -> Router<Arc<Api>> {
         .route("/replay", post(no_recordings))
         .route("/loglevel", post(log_level))
         .route("/{task}/{endpoint}", get(endpoint))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+}
+
+async fn not_found() -> LegacyRefused {
+    Refused::missing("Not Found").into()
 }
 
 fn ok(value: &Value) -> Response {

@@ -10,6 +10,7 @@ use axum::{
 };
 use engine::{Origin, Write};
 use model::{Precision, Words, parse_lines};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     Api,
@@ -18,6 +19,9 @@ use super::{
 
 /// A body that is larger when unpacked is refused.
 const MOST: u64 = 1 << 30;
+/// Packed bodies of more bytes may become very large, so only a few are unpacked at a time.
+const LARGE: usize = 64 << 10;
+static TURNS: Semaphore = Semaphore::const_new(4);
 
 pub(super) async fn write(
     State(api): State<Arc<Api>>,
@@ -26,14 +30,14 @@ pub(super) async fn write(
     body: Bytes,
 ) -> Response {
     let params = Params::of(query.as_deref());
-    let unpacked;
+    let unpacking;
     let body = if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
-        match gunzip(&body) {
-            Ok(bytes) => {
-                unpacked = bytes;
-                &unpacked[..]
+        match Unpacked::of(body).await {
+            Ok(unpacked) => {
+                unpacking = unpacked;
+                &unpacking.body[..]
             }
-            Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
+            Err((status, why)) => return refused(status, &why),
         }
     } else {
         &body[..]
@@ -71,12 +75,34 @@ fn permits(len: usize) -> u32 {
     ((len >> 10) + 1).min(super::super::server::BUDGET / 3) as u32
 }
 
-fn gunzip(body: &[u8]) -> Result<Vec<u8>, String> {
+/// A body that came packed, and its turn.
+struct Unpacked {
+    body: Vec<u8>,
+    /// Given back when the body is done with.
+    _turn: Option<SemaphorePermit<'static>>,
+}
+
+impl Unpacked {
+    async fn of(packed: Bytes) -> Result<Unpacked, (StatusCode, String)> {
+        if packed.len() <= LARGE {
+            return Ok(Unpacked { body: gunzip(&packed)?, _turn: None });
+        }
+        let turn = TURNS.acquire().await.ok();
+        let body = tokio::task::spawn_blocking(move || gunzip(&packed)).await;
+        let failed = |error| (StatusCode::INTERNAL_SERVER_ERROR, format!("the body was not unpacked: {error}"));
+        Ok(Unpacked { body: body.map_err(failed)??, _turn: turn })
+    }
+}
+
+fn gunzip(body: &[u8]) -> Result<Vec<u8>, (StatusCode, String)> {
     let mut out = Vec::with_capacity(body.len() * 4);
     let mut reader = flate2::read::MultiGzDecoder::new(body).take(MOST + 1);
-    reader.read_to_end(&mut out).map_err(|error| format!("the body is not valid gzip: {error}"))?;
+    reader
+        .read_to_end(&mut out)
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("the body is not valid gzip: {error}")))?;
     if out.len() as u64 > MOST {
-        return Err(format!("the unpacked body is larger than {} MiB", MOST >> 20));
+        let why = format!("the body is too large: unpacked it is more than {} MiB", MOST >> 20);
+        return Err((StatusCode::PAYLOAD_TOO_LARGE, why));
     }
     Ok(out)
 }
