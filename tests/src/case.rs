@@ -8,7 +8,10 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::step::{self, Step};
+use crate::{
+    config::Config,
+    step::{self, Step},
+};
 
 /// A case cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,9 @@ pub(crate) struct Spec {
     influxdb: bool,
     #[serde(default)]
     pub(crate) queries: Queries,
+    /// The config of its daemon, besides the usual.
+    #[serde(default)]
+    pub(crate) config: String,
     #[serde(default)]
     env: toml::Table,
     #[serde(default)]
@@ -120,6 +126,9 @@ impl Case {
         if let Some(key) = self.spec.rest.keys().next() {
             return Some(format!("it needs a daemon with a {key:?} of its own"));
         }
+        if let Some(why) = Config::why_not(&self.spec.config) {
+            return Some(why);
+        }
         let zone = self.spec.env.get("TZ").and_then(toml::Value::as_str);
         if let Some(name) = self.spec.env.keys().find(|name| *name != "TZ" || zone != Some("UTC")) {
             return Some(format!("it needs a process with {name} in its environment"));
@@ -133,6 +142,7 @@ impl Case {
         if !self.steps.iter().any(|step| matches!(step, Step::Define(_))) {
             return Some("it defines no task".to_string());
         }
-        self.steps.iter().find_map(|step| step.why_not(&self.folder))
+        let data = self.steps.iter().any(|step| matches!(step, Step::Write(_))) || self.has_influxdb();
+        self.steps.iter().find_map(|step| step.why_not(&self.folder, data))
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     blank::Blanks,
     case::{Case, Queries},
     compare::{differences, in_both, ordered, text_of},
+    config::Config,
     influx::Influx,
     step::{Define, Get, Settle, Step, Wait, Write},
     tasks::{Tasks, Watcher},
@@ -70,7 +71,8 @@ impl<'a> Player<'a> {
         let blanks = Blanks::new(case, folder.path())?;
         let influx = case.has_influxdb().then(|| Influx::load(&case.folder)).transpose()?;
         let schema = Schema::new();
-        let world = World::new(Arc::clone(&schema), &case.folder, influx);
+        let config = Config::parse(&blanks.fill(&case.spec.config))?;
+        let world = World::new(Arc::clone(&schema), &case.folder, influx, config);
         Ok(Player { case, folder, blanks, tasks: Tasks::new(schema, world, watch) })
     }
 

@@ -3,7 +3,7 @@
 //! - `case.rs`: a case's folder, `case.toml` and `expected.json`; `step.rs`: its steps, and why one cannot be played here.
 //! - `in_process.rs` plays the steps; `tasks.rs` holds the tasks and the clock, `world.rs` what they ask of the world,
 //!   `influx.rs` the scripted InfluxDB, `answer.rs` the answers of the API as far as the engine makes them, `vars.rs`
-//!   the variables of a definition.
+//!   the variables of a definition, `config.rs` what handlers read of a config.
 //! - `blank.rs` takes out what differs from run to run, `compare.rs` finds what differs beyond that.
 //! - `lists.rs`: which cases there are, and which may fail; `walk.rs`: how each datum went, for `cargo play`.
 //!
@@ -14,6 +14,7 @@ mod answer;
 mod blank;
 mod case;
 mod compare;
+mod config;
 mod in_process;
 mod influx;
 mod lists;

@@ -200,8 +200,8 @@ fn request(argument: &toml::Value) -> Result<Step, String> {
     Err(format!("the request {method} {path} needs a daemon"))
 }
 
-/// What scripts say when they need more of the world than is played here.
-const WORLDLY: [(&str, &str); 13] = [
+/// What scripts say when their events ask for more of the world than is played here.
+const AT_EVENTS: [(&str, &str); 7] = [
     (".exec(", "runs a program"),
     (".tcp(", "opens a connection"),
     (".email(", "sends mail"),
@@ -209,6 +209,9 @@ const WORLDLY: [(&str, &str); 13] = [
     (".kafka(", "asks for a broker"),
     (".mqtt(", "asks for a broker"),
     (".sensu(", "opens a connection"),
+];
+/// ... and when they do so at their start.
+const AT_START: [(&str, &str); 6] = [
     ("|sideload(", "reads files"),
     ("|k8sAutoscale(", "asks for a cluster"),
     ("|swarmAutoscale(", "asks for a cluster"),
@@ -218,13 +221,14 @@ const WORLDLY: [(&str, &str); 13] = [
 ];
 
 impl Step {
-    /// Why it cannot be played here.
-    pub(crate) fn why_not(&self, folder: &Path) -> Option<String> {
+    /// Why it cannot be played here. `data`: there may be events.
+    pub(crate) fn why_not(&self, folder: &Path, data: bool) -> Option<String> {
         match self {
             Step::Impossible(why) => Some(why.clone()),
             Step::Define(define) => {
                 let text = define.text(folder).unwrap_or_default();
-                let asks = WORLDLY.iter().find(|(call, _)| text.contains(call));
+                let at_events: &[_] = if data { &AT_EVENTS } else { &[] };
+                let asks = AT_START.iter().chain(at_events).find(|(call, _)| text.contains(call));
                 asks.map(|(_, what)| format!("the script of {} {what}", define.id))
             }
             _ => None,

@@ -14,13 +14,14 @@ use engine::{
     Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogLevel, LogRecord, Origin, Reply, ServerInfo,
     SideSource, Ticket,
 };
-use handlers::{AlertHost, Configs, Posted};
+use handlers::{AlertHost, Posted};
 use lambda::Zone;
 use model::{Row, Schema, Time, Words};
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
     blank,
+    config::Config,
     influx::{Influx, recorded},
 };
 
@@ -50,6 +51,7 @@ pub(crate) struct World {
     server: ServerInfo,
     topics: Arc<Topics>,
     influx: Option<Influx>,
+    config: Config,
     /// The case's folder, which the sink serves files of.
     folder: PathBuf,
     seen: Mutex<Seen>,
@@ -57,7 +59,7 @@ pub(crate) struct World {
 
 impl World {
     /// `influx` answers queries; there is no InfluxDB without one.
-    pub(crate) fn new(schema: Arc<Schema>, folder: &Path, influx: Option<Influx>) -> Arc<World> {
+    pub(crate) fn new(schema: Arc<Schema>, folder: &Path, influx: Option<Influx>, config: Config) -> Arc<World> {
         let id = |last: u32| format!("00000000-0000-4000-8000-{last:012}");
         Arc::new(World {
             now: AtomicI64::new(BEGINNING),
@@ -65,6 +67,7 @@ impl World {
             server: ServerInfo { hostname: "localhost".to_string(), cluster_id: id(1), server_id: id(2) },
             topics: Arc::new(Topics::new(Delivery::Inline, Arc::new(MemoryStore::default()))),
             influx,
+            config,
             folder: folder.to_path_buf(),
             seen: Mutex::default(),
         })
@@ -80,7 +83,7 @@ impl World {
             world.take(&posted.url, headers, &posted.body).unwrap_or((503, String::new())).0
         };
         let url = "http://localhost:9092/kapacitor/v1";
-        handlers::kinds(&AlertHost::recording(Configs::default(), &self.topics, url, recorder))
+        handlers::kinds(&AlertHost::recording(self.config.configs(), &self.topics, url, recorder))
     }
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -145,6 +148,19 @@ fn is_late(request: &HttpRequest) -> bool {
     request.timeout > 0 && delay.saturating_mul(1_000_000) > request.timeout
 }
 
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in text.as_bytes().chunks(3) {
+        let bits = (0..3).fold(0, |bits, i| bits << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
+        for i in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * i) & 63) as usize];
+            out.push(if i <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
+}
+
 /// A part of a URL's path or query without its escapes.
 pub(crate) fn decoded(text: &str) -> String {
     let (mut out, mut bytes) = (Vec::new(), text.bytes());
@@ -182,7 +198,12 @@ impl Host for World {
     }
 
     fn post(&self, request: HttpRequest, ticket: Ticket) {
-        let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let user = request
+            .basic_auth
+            .as_ref()
+            .map(|(user, password)| format!("Basic {}", base64(&format!("{user}:{password}"))));
+        let user = user.iter().map(|value| ("authorization", value.as_str()));
+        let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(user);
         let answer = match self.take(&request.url, headers, &request.body) {
             Some(_) if is_late(&request) => Answer::Failed("the answer took too long".to_string()),
             Some((status, body)) => {
@@ -193,8 +214,8 @@ impl Host for World {
         self.reply(ticket, answer);
     }
 
-    fn endpoint(&self, _name: &str) -> Option<HttpEndpoint> {
-        None
+    fn endpoint(&self, name: &str) -> Option<HttpEndpoint> {
+        self.config.endpoint(name)
     }
 
     fn check_cluster(&self, name: &str) -> Result<(), String> {

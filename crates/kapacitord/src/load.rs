@@ -66,10 +66,10 @@ impl Loader {
             tracing::warn!(dir = %self.folder.display(), "the load directory does not exist: nothing is loaded");
             return summary;
         }
-        let mut seen = Seen::default();
+        let (mut seen, mut files) = (Seen::default(), Vec::new());
         for kind in [Kind::Template, Kind::Task, Kind::Handler] {
             match files::read(&self.folder, kind) {
-                Ok(files) => files.into_iter().for_each(|file| self.bring_in(kind, file, &mut seen, &mut summary)),
+                Ok(found) => files.extend(found.into_iter().map(|file| (kind, file))),
                 Err(error) => {
                     tracing::error!("cannot read {}: {error}", files::folder(&self.folder, kind).display());
                     summary.failed += 1;
@@ -77,6 +77,10 @@ impl Loader {
                 }
             }
         }
+        summary.loaded = files.len();
+        let failed = self.bring_in(files, &mut seen);
+        summary.loaded -= failed;
+        summary.failed += failed;
         match self.remove_missing(&seen) {
             Ok(removed) => summary.removed = removed,
             Err(error) => tracing::error!("cannot remove what came from files that are gone: {}", error.text),
@@ -87,18 +91,20 @@ impl Loader {
         summary
     }
 
-    fn bring_in(&self, kind: Kind, file: File, seen: &mut Seen, summary: &mut Summary) {
-        let outcome = self.try_bring_in(kind, &file, seen);
-        seen.files.insert((kind, file.name));
-        match outcome {
-            Ok(()) => summary.loaded += 1,
-            Err(Problem { line, why }) => {
-                let place =
-                    line.map_or_else(|| file.path.display().to_string(), |n| format!("{}:{n}", file.path.display()));
-                tracing::error!("cannot load {place}: {why}");
-                summary.failed += 1;
-            }
+    /// Bring in files; how many could not be.
+    fn bring_in(&self, files: Vec<(Kind, File)>, seen: &mut Seen) -> usize {
+        seen.files = files.iter().map(|(kind, file)| (*kind, file.name.clone())).collect();
+        let mut once = |(kind, file): (Kind, File)| {
+            self.try_bring_in(kind, &file, seen).err().map(|problem| ((kind, file), problem))
+        };
+        let failed: Vec<_> = files.into_iter().filter_map(&mut once).collect();
+        // A template and its tasks may have changed in a way that needs both.
+        let failed: Vec<_> = failed.into_iter().filter_map(|(file, _)| once(file)).collect();
+        for ((_, File { path, .. }), Problem { line, why }) in &failed {
+            let place = line.map_or_else(|| path.display().to_string(), |line| format!("{}:{line}", path.display()));
+            tracing::error!("cannot load {place}: {why}");
         }
+        failed.len()
     }
 
     fn try_bring_in(&self, kind: Kind, file: &File, seen: &mut Seen) -> Result<(), Problem> {
@@ -120,7 +126,7 @@ impl Loader {
             Content::Handler(handler) => self.handler(&handler).map_err(|why| file.blame(&why))?,
             Content::Template(script) => self.template(&file.id, script)?,
             Content::Script(script) => {
-                self.task(TaskOptions { id: file.id.clone(), script, ..TaskOptions::default() })?
+                self.task(TaskOptions { id: file.id.clone(), script, ..TaskOptions::default() }, &item)?
             }
             Content::Task(task) => {
                 if task.template_id.is_empty() {
@@ -135,7 +141,7 @@ impl Loader {
                 };
                 // A line of the template's script is none of this file.
                 let line = file.line_of(&["template-id"]);
-                self.task(options).map_err(|problem| Problem { line, ..problem })?;
+                self.task(options, &item).map_err(|problem| Problem { line, ..problem })?;
             }
         }
         self.store.loaded().put(&item).map_err(|error| Problem { line: None, why: error.to_string() })?;
@@ -152,21 +158,31 @@ impl Loader {
         }
     }
 
-    /// The task as the file has it, switched on. One that runs as the file has it is left alone.
-    fn task(&self, options: TaskOptions) -> Result<(), Problem> {
-        let id = options.id.clone();
-        let Some(stored) = self.store.tasks().get(&id).map_err(Refused::from)? else {
-            let new = TaskOptions { status: Some(Status::Enabled), ..options };
-            return Ok(self.definitions.create_task(&new).map(drop)?);
+    /// The task as the file has it, switched on. One that is stored but does not start came from the file all the same.
+    fn task(&self, options: TaskOptions, item: &Loaded) -> Result<(), Problem> {
+        let outcome = self.switch_on(&options);
+        let stored = self.store.tasks().get(&options.id).map_err(Refused::from)?;
+        if outcome.is_err() && stored.is_some_and(|stored| is_like(&stored, &options)) {
+            self.store.loaded().put(item).map_err(Refused::from)?;
+        }
+        Ok(outcome?)
+    }
+
+    /// A task that runs as its file has it is left alone.
+    fn switch_on(&self, options: &TaskOptions) -> Result<(), Refused> {
+        let id = &options.id;
+        let Some(stored) = self.store.tasks().get(id)? else {
+            let new = TaskOptions { status: Some(Status::Enabled), ..options.clone() };
+            return self.definitions.create_task(&new).map(drop);
         };
         let switch = |status| TaskOptions { status: Some(status), ..TaskOptions::default() };
-        if !is_like(&stored, &options) {
-            self.update(&stored, &options)?;
-        } else if stored.status == Enabled && self.definitions.is_running(&id) {
+        if !is_like(&stored, options) {
+            self.update(&stored, options)?;
+        } else if stored.status == Enabled && self.definitions.is_running(id) {
             return Ok(());
         }
-        self.definitions.update_task(&id, &switch(Status::Disabled))?;
-        self.definitions.update_task(&id, &switch(Status::Enabled))?;
+        self.definitions.update_task(id, &switch(Status::Disabled))?;
+        self.definitions.update_task(id, &switch(Status::Enabled))?;
         Ok(())
     }
 
@@ -198,9 +214,8 @@ impl Loader {
         gone.retain(|item| {
             let place = (item.kind, item.topic.clone(), item.id.clone());
             // A file that could not be brought in keeps what it brought before.
-            !seen.unreadable.contains(&item.kind)
-                && !seen.items.contains_key(&place)
-                && !(seen.files.contains(&(item.kind, item.file.clone())) && seen.is_broken(item))
+            let is_kept = seen.unreadable.contains(&item.kind) || seen.items.contains_key(&place);
+            !is_kept && !(seen.files.contains(&(item.kind, item.file.clone())) && seen.is_broken(item))
         });
         // Tasks before their templates.
         gone.sort_by_key(|item| item.kind);

@@ -15,6 +15,7 @@ mod log_streams;
 mod logging;
 mod server;
 mod topic_store;
+mod users;
 
 use std::{path::Path, process::ExitCode, time::Duration};
 

@@ -1,10 +1,19 @@
 //! The daemon's services, started from top to bottom and stopped from bottom to top.
 
-use std::{collections::HashMap, net::SocketAddr, path::{Path, PathBuf}, sync::{Arc, atomic::AtomicI64}, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use alert::{Delivery, NoStore, QueueOptions, TopicStore, Topics};
 use anyhow::{Context, anyhow};
-use engine::{Host, HttpEndpoint, ServerInfo, Tasks, define::Surface};
+use engine::{
+    Host, HttpEndpoint, ServerInfo, Tasks,
+    define::{DeadmanDefaults, Surface},
+};
 use handlers::{AlertHost, Configs};
 use lambda::Zone;
 use model::Schema;
@@ -78,13 +87,22 @@ impl Server {
         if let Err(error) = kinds.switch_off(disabled.iter().map(String::as_str)) {
             tracing::warn!("-disable-handlers: {error}");
         }
-        let surface = Surface::new(kinds.clone());
+        let mut surface = Surface::new(kinds.clone());
+        surface.set_deadman(deadman(config));
 
         let (stop, stopping) = watch::channel(false);
         let relink = watch::Sender::new(0);
         let subscribed = Arc::new(AtomicI64::new(0));
         let mut services = Vec::new();
-        let clusters = open_clusters(config, &identity, address.port(), &stopping, (&relink, &subscribed), &mut services, &runtime)?;
+        let clusters = open_clusters(
+            config,
+            &identity,
+            address.port(),
+            &stopping,
+            (&relink, &subscribed),
+            &mut services,
+            &runtime,
+        )?;
         let info = ServerInfo {
             hostname: hostname.clone(),
             cluster_id: identity.cluster_id.to_string(),
@@ -139,7 +157,7 @@ impl Server {
             ingress: Ingress::default(),
             log_level: level.clone(),
             log_requests: config.http.log_enabled,
-            auth: http::Auth::of(config),
+            auth: http::Auth::of(config, &store).map_err(|error| anyhow!(error.text))?,
             store_name: Path::new(&config.storage.boltdb)
                 .file_name()
                 .map_or_else(|| "kapacitor.db".to_string(), |name| name.to_string_lossy().into_owned()),
@@ -152,7 +170,17 @@ impl Server {
         });
         services.push(runtime.spawn(serve(listener, api, stopping)));
         tracing::info!(address = %address, "listening on HTTP");
-        Ok(Server { address, definitions, topics, states, loader, store, stop, logs: level.streams().clone(), services })
+        Ok(Server {
+            address,
+            definitions,
+            topics,
+            states,
+            loader,
+            store,
+            stop,
+            logs: level.streams().clone(),
+            services,
+        })
     }
 
     /// Where it answers HTTP.
@@ -203,6 +231,18 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
         ),
         _ => anyhow!("cannot listen on {address} (bind-address in [http]): {error}"),
     })
+}
+
+/// What `|deadman` takes where a script says nothing.
+fn deadman(config: &Config) -> DeadmanDefaults {
+    let deadman = &config.deadman;
+    DeadmanDefaults {
+        id: deadman.id.clone(),
+        message: deadman.message.clone(),
+        global: deadman.global,
+        threshold: deadman.threshold,
+        interval: i64::try_from(deadman.interval.as_nanos()).unwrap_or(i64::MAX),
+    }
 }
 
 async fn open_store(path: &Path) -> anyhow::Result<Store> {

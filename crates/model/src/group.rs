@@ -1,7 +1,7 @@
 //! Groups: what `groupBy` divides points into, each known by one number.
 
 use std::{
-    hash::{BuildHasher, Hash, Hasher},
+    hash::BuildHasher,
     sync::{
         PoisonError, RwLock,
         atomic::{AtomicU32, Ordering},
@@ -120,9 +120,7 @@ impl GroupTable {
         if tags.is_empty() && !by_name {
             return GroupId::NIL;
         }
-        let mut hasher = self.hasher.build_hasher();
-        (by_name, name, tags).hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = self.hasher.hash_one((by_name, name, tags));
         let same = |entry: &(u32, u32)| {
             entry.0 == hash as u32 && {
                 let group = self.get(GroupId(entry.1));

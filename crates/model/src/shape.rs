@@ -64,10 +64,13 @@ impl Shape {
     }
 }
 
+/// A shape's number by its fields.
+type Index = HashMap<Box<[(Name, FieldType)]>, u32>;
+
 /// The table of shapes. Reading one takes no lock.
 pub(crate) struct Shapes {
     shapes: Pages<Shape>,
-    index: RwLock<HashMap<Box<[(Name, FieldType)]>, u32>>,
+    index: RwLock<Index>,
 }
 
 impl Shapes {

@@ -1,7 +1,7 @@
 //! What users defined and must survive a restart: tasks, templates, handlers, states of topics, snapshots.
 //!
 //! - [`Store`]: opens the folder and hands out one view per kind of record: [`tasks`], [`templates`], [`handlers`],
-//!   [`loaded`], [`topics`], [`snapshots`], [`overrides`], [`meta`].
+//!   [`loaded`], [`topics`], [`snapshots`], [`overrides`], [`users`], [`meta`].
 //! - [`db`]: keys and values on disk (sled) or in memory. `folder`: the files, and how damage is found out.
 //! - `record`: versions and encoding. [`pattern`]: globs of lists.
 //!
@@ -23,6 +23,7 @@ pub mod snapshots;
 pub mod tasks;
 pub mod templates;
 pub mod topics;
+pub mod users;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -107,6 +108,11 @@ impl Store {
     /// What came from files of the load directory.
     pub fn loaded(&self) -> loaded::LoadedItems {
         loaded::LoadedItems(self.clone())
+    }
+
+    /// Who may use the daemon.
+    pub fn users(&self) -> users::Users {
+        users::Users(self.clone())
     }
 
     /// What tasks' nodes remember.

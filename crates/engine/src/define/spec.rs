@@ -6,6 +6,8 @@ use declare::Table;
 
 use crate::{BuildError, Definition, EdgeKind, Node, Place, Plan};
 
+type Build = fn(&dyn Any, &Plan<'_>) -> Result<Box<dyn Node>, BuildError>;
+
 /// What the interpreter, the checks and the documentation know of a kind of node.
 pub struct NodeSpec {
     /// As a script calls it.
@@ -29,7 +31,7 @@ pub struct NodeSpec {
     pub table: Table,
     gives: fn(&dyn Any, EdgeKind) -> EdgeKind,
     check: fn(&dyn Any, &Place<'_>) -> Result<(), String>,
-    build: fn(&dyn Any, &Plan<'_>) -> Result<Box<dyn Node>, BuildError>,
+    build: Build,
 }
 
 /// The spec of a definition, for the list.

@@ -1,8 +1,8 @@
 //! `|log()`: every point and batch, written to the daemon's log.
 
 use declare::Declaration;
-use serde_json::{Map, Value as Json};
 use model::{BatchHead, Edge, Row, SeriesId, Tags, Time, Walk, write_rfc3339};
+use serde_json::{Map, Value as Json};
 
 use crate::{BuildError, Cx, Definition, LogLevel, LogRecord, Node, Plan};
 
@@ -54,11 +54,7 @@ impl LogNode {
     }
 
     fn begin(&self, name: &str, group: String) -> Fields {
-        vec![
-            ("prefix", Json::from(self.prefix.as_str())),
-            ("name", Json::from(name)),
-            ("group", Json::from(group)),
-        ]
+        vec![("prefix", Json::from(self.prefix.as_str())), ("name", Json::from(name)), ("group", Json::from(group))]
     }
 
     fn point(&self, row: &Row, cx: &Cx<'_>) {

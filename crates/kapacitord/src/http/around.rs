@@ -36,7 +36,7 @@ pub(super) async fn around(State(api): State<Arc<Api>>, mut request: Request, ne
     } else if let Some(clean) = redirection(request.uri()) {
         moved(&clean)
     } else {
-        match api.auth.admit(&method, request.uri(), request.headers()) {
+        match api.auth.admit(&method, request.uri(), request.headers()).await {
             Ok(name) => {
                 user = name.unwrap_or_default();
                 next.run(request).await

@@ -1,16 +1,23 @@
 //! Who may ask: Basic credentials, `u` and `p` in the query, or a signed token, where the config wants one of them.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
+use store::Store;
 
-use super::answer::Params;
-use crate::{config::Config, definitions::Refused};
+use super::answer::{Params, aside};
+use crate::{
+    config::Config,
+    definitions::Refused,
+    users::{Users, may},
+};
 
 /// Whether requests must name a user, and how that is checked.
 pub struct Auth {
     required: bool,
-    /// Users are to be looked up, but there is nothing yet to look them up in: nobody is let in.
-    closed: bool,
+    /// Without them any name will do.
+    users: Option<Arc<Users>>,
     /// What tokens are signed with; empty if none are taken.
     secret: String,
     /// What is below `/debug` needs no user.
@@ -19,36 +26,62 @@ pub struct Auth {
 
 /// What a request says about who sends it.
 enum Credentials {
-    User(String),
+    User { name: String, password: String },
     Token(String),
 }
 
 impl Auth {
-    pub fn of(config: &Config) -> Auth {
-        Auth {
+    /// # Errors
+    /// The system has no randomness.
+    pub fn of(config: &Config, store: &Store) -> Result<Auth, Refused> {
+        let has_users = config.data("auth").iter().any(|values| values.bool("enabled"));
+        Ok(Auth {
             required: config.http.auth_enabled,
-            closed: config.data("auth").iter().any(|values| values.bool("enabled")),
+            users: has_users.then(|| Users::new(store).map(Arc::new)).transpose()?,
             secret: config.http.shared_secret.clone(),
             debug_open: config.http.pprof_enabled,
-        }
+        })
+    }
+
+    /// The users, if the config wants that there are any.
+    pub(super) fn users(&self) -> Option<&Arc<Users>> {
+        self.users.as_ref()
     }
 
     /// The user of a request, if it must name one.
-    pub(super) fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Option<String>, Refused> {
-        if !self.required || method == Method::OPTIONS || self.debug_open && is_debug(uri.path()) {
+    pub(super) async fn admit(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Option<String>, Refused> {
+        let path = uri.path();
+        if !self.required || method == Method::OPTIONS || self.debug_open && path.starts_with("/kapacitor/v1/debug/") {
             return Ok(None);
         }
-        let user = match credentials(uri, headers)? {
-            Credentials::User(user) => user,
-            Credentials::Token(token) => self.user_of(&token)?,
+        let (name, password) = match credentials(uri, headers)? {
+            Credentials::User { name, password } => (name, Some(password)),
+            Credentials::Token(token) => (self.user_of(&token)?, None),
         };
-        if user.is_empty() {
+        if name.is_empty() {
             return Err(unauthorized("username required"));
         }
-        if self.closed {
-            return Err(unauthorized("authorization failed"));
-        }
-        Ok(Some(user))
+        let Some(users) = self.users.clone() else { return Ok(Some(name)) };
+        let (method, path) = (method.clone(), path.to_string());
+        aside(move || {
+            let found = match password {
+                Some(password) => users.check(&name, &password)?,
+                // The token was signed by somebody who may name any user that there is.
+                None => users.get(&name).ok(),
+            };
+            let user = found.ok_or_else(|| unauthorized("authorization failed"))?;
+            may(&user, &method, &path).map_err(|needed| Refused {
+                status: 403,
+                text: format!("user {name} does not have {needed:?} privilege for API endpoint {path:?}"),
+            })?;
+            Ok(Some(name))
+        })
+        .await
     }
 
     /// The user that a token names.
@@ -97,21 +130,20 @@ fn unauthorized(why: impl Into<String>) -> Refused {
     Refused { status: 401, text: why.into() }
 }
 
-fn is_debug(path: &str) -> bool {
-    path.starts_with("/kapacitor/v1/debug/")
-}
-
 fn credentials(uri: &Uri, headers: &HeaderMap) -> Result<Credentials, Refused> {
     let params = Params::of(uri.query());
     if !params.get("u").is_empty() && !params.get("p").is_empty() {
-        return Ok(Credentials::User(params.get("u").to_string()));
+        return Ok(Credentials::User { name: params.get("u").to_string(), password: params.get("p").to_string() });
     }
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let given = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(Credentials::Token(token.to_string())),
-        Some((scheme, pair)) if scheme.eq_ignore_ascii_case("basic") => decoded(pair)
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .and_then(|pair| Some(Credentials::User(pair.split_once(':')?.0.to_string()))),
+        Some((scheme, pair)) if scheme.eq_ignore_ascii_case("basic") => {
+            decoded(pair).and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|pair| {
+                let (name, password) = pair.split_once(':')?;
+                Some(Credentials::User { name: name.to_string(), password: password.to_string() })
+            })
+        }
         _ => None,
     };
     given.ok_or_else(|| unauthorized("unable to parse authentication credentials"))
@@ -151,7 +183,7 @@ mod tests {
     use super::*;
 
     fn auth(secret: &str) -> Auth {
-        Auth { required: true, closed: false, secret: secret.to_string(), debug_open: true }
+        Auth { required: true, users: None, secret: secret.to_string(), debug_open: true }
     }
 
     fn asked(auth: &Auth, path: &str, authorization: &str) -> Result<Option<String>, String> {
@@ -159,7 +191,9 @@ mod tests {
         if !authorization.is_empty() {
             headers.insert(header::AUTHORIZATION, authorization.parse().unwrap());
         }
-        auth.admit(&Method::GET, &path.parse().unwrap(), &headers).map_err(|refused| refused.text)
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let admitted = runtime.block_on(auth.admit(&Method::GET, &path.parse().unwrap(), &headers));
+        admitted.map_err(|refused| refused.text)
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub(super) async fn profile(Path(name): Path<String>) -> Response {
         "cmdline" => answer(StatusCode::OK, TEXT, std::env::args().collect::<Vec<String>>().join("\0")),
         "symbol" => answer(StatusCode::OK, TEXT, "num_symbols: 0\n".to_string()),
         known if GO_PROFILES.contains(&known) => {
-            let why = format!("{known}: this daemon has no Go runtime to profile; use the system's tools, such as perf\n");
+            let why =
+                format!("{known}: this daemon has no Go runtime to profile; use the system's tools, such as perf\n");
             answer(StatusCode::NOT_IMPLEMENTED, TEXT, why)
         }
         _ => answer(StatusCode::NOT_FOUND, TEXT, "Unknown profile\n".to_string()),

@@ -67,7 +67,11 @@ fn wanted(params: &Params) -> Result<Wanted, Refused> {
             "info" => Some((Level::INFO, level.len() < value.len())),
             "warn" => Some((Level::WARN, level.len() < value.len())),
             "error" => Some((Level::ERROR, level.len() < value.len())),
-            _ => return Err(Refused::bad(format!("invalid level {level:?}: debug, info, warn or error, or with + behind"))),
+            _ => {
+                return Err(Refused::bad(format!(
+                    "invalid level {level:?}: debug, info, warn or error, or with + behind"
+                )));
+            }
         };
     }
     Ok(wanted)

@@ -15,6 +15,7 @@ mod system;
 mod tasks;
 mod templates;
 mod topics;
+mod users;
 mod vars;
 mod write;
 

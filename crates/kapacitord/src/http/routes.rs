@@ -12,7 +12,7 @@ use axum::{
 use super::{
     Api,
     around::{around, not_found},
-    config, debug, legacy, logs, service_tests, storage, system, tasks, templates, topics, vars, write,
+    config, debug, legacy, logs, service_tests, storage, system, tasks, templates, topics, users, vars, write,
 };
 
 /// Bytes of a request as it comes; what is larger is refused.
@@ -33,6 +33,9 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/service-tests", get(service_tests::list))
         .route("/service-tests/", get(service_tests::no_name).post(service_tests::no_name))
         .route("/service-tests/{name}", get(service_tests::show).post(service_tests::run))
+        .route("/users", get(users::list).post(users::create))
+        .route("/users/", any(users::no_name))
+        .route("/users/{name}", get(users::show).patch(users::update).delete(users::delete))
         .route("/storage/stores", get(storage::list))
         .route("/storage/stores/{name}", post(storage::act))
         .route("/storage/backup", get(storage::backup))

@@ -69,16 +69,19 @@ pub(super) async fn run(State(api): State<Arc<Api>>, Path(name): Path<String>, b
     let options: Map<String, Value> = serde_json::from_slice(&body).map_err(|error| decode(error.to_string()))?;
     let trying = async {
         match name.as_str() {
-            INFLUXDB => Ok(try_influxdb(&api, options.get("cluster").and_then(Value::as_str).unwrap_or_default()).await),
+            INFLUXDB => {
+                Ok(try_influxdb(&api, options.get("cluster").and_then(Value::as_str).unwrap_or_default()).await)
+            }
             _ if is_other => Ok(Err("service is not enabled: this daemon cannot discover or scrape".to_string())),
             name => test_service(&api.alert_host, name, &options).await,
         }
     };
     let tried = tokio::time::timeout(LIMIT, trying).await;
-    let outcome = tried.unwrap_or_else(|_| Ok(Err(format!("no answer within {LIMIT:?}")))).map_err(|error| match error {
-        TestError::Unknown(name) => unknown(&name),
-        other => decode(other.to_string()),
-    })?;
+    let outcome =
+        tried.unwrap_or_else(|_| Ok(Err(format!("no answer within {LIMIT:?}")))).map_err(|error| match error {
+            TestError::Unknown(name) => unknown(&name),
+            other => decode(other.to_string()),
+        })?;
     let (success, message) = match outcome {
         Ok(()) => (true, String::new()),
         Err(why) => (false, why),
@@ -87,8 +90,11 @@ pub(super) async fn run(State(api): State<Arc<Api>>, Path(name): Path<String>, b
 }
 
 async fn try_influxdb(api: &Api, name: &str) -> Result<(), String> {
-    let cluster =
-        api.host.clusters().get(name).map_err(|why| format!("cluster {name:?} is not enabled or does not exist: {why}"))?;
+    let cluster = api
+        .host
+        .clusters()
+        .get(name)
+        .map_err(|why| format!("cluster {name:?} is not enabled or does not exist: {why}"))?;
     cluster.ping().await.map(drop).map_err(|why| why.to_string())
 }
 

@@ -209,7 +209,7 @@ mod tests {
     fn what_is_wrong_has_its_line() {
         let line = |name, text: &str, kind| file(name, text).content(kind).err().map(|problem| problem.line);
         assert_eq!(line("t.json", "{\"template-id\": \"a\",\n \"vars\": [", Kind::Task), Some(Some(2)));
-        assert_eq!(line("t.yaml", "template-id: a\nvars: [\n", Kind::Task), Some(Some(3)));
+        assert_eq!(line("t.yaml", "template-id: a\nvars: b: c\n", Kind::Task), Some(Some(2)));
         assert_eq!(line("t.yaml", "template-id: a\nvars:\n  x: {type: int, value: no}\n", Kind::Task), Some(Some(3)));
         assert_eq!(line("h.yaml", "id: a\nkind: log\n", Kind::Handler), Some(None));
         assert_eq!(line("h.yaml", "topic: t\nid: a\nkind: log\n", Kind::Handler), None);

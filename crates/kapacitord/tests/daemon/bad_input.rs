@@ -42,7 +42,8 @@ fn a_bad_line_refuses_the_whole_write() {
     let daemon = daemon();
     run_task(&daemon, "t", "stream|from().measurement('m')|httpOut('last')");
     let target = "/kapacitor/v1/write?db=telegraf&rp=autogen";
-    let reply = daemon.request("POST", target, "m v=1 1000000000\nm v=2 2000000000\nm v= 3000000000\nm v=4 4000000000\n");
+    let reply =
+        daemon.request("POST", target, "m v=1 1000000000\nm v=2 2000000000\nm v= 3000000000\nm v=4 4000000000\n");
     assert_eq!(reply.status, 400);
     assert!(reply.body.contains("line 3") && reply.body.contains("m v= 3000000000"), "{}", reply.body);
     let bad = ["m", "m v", "m v=1 x", "m,=a v=1", ",a=b v=1", "m v=\"open", "m v=1ii 1", "m v=1 99999999999999999999"];
@@ -98,7 +99,10 @@ fn unknown_paths_methods_and_fields_have_the_shape_of_errors() {
         assert_eq!(reply.status, 400, "{method} {path} {body}: {}", reply.body);
         assert!(!error_of(&reply).is_empty());
     }
-    assert_eq!(error_of(&daemon.request("PATCH", &format!("{TASKS}/none"), "{}")), "task does not exist, cannot update");
+    assert_eq!(
+        error_of(&daemon.request("PATCH", &format!("{TASKS}/none"), "{}")),
+        "task does not exist, cannot update"
+    );
 }
 
 #[test]

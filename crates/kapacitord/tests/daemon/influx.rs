@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use serde_json::{Value, json};
 use testkit::{
     daemon::{Daemon, Setup},
-    influxd::Influxd, wait,
+    influxd::Influxd,
+    wait,
 };
 
 use super::{TASKS, run_task, setup, sink};
@@ -62,7 +63,9 @@ fn what_is_written_into_influxdb_alerts_and_subscriptions_go_at_the_end() {
     let event: Value = serde_json::from_slice(&posts[0].body).unwrap();
     assert_eq!((&event["id"], &event["level"]), (&json!("cpu"), &json!("CRITICAL")), "{event}");
     assert_eq!(event["data"]["series"][0]["tags"], json!({ "host": "a" }));
-    wait::until("a line of the alerts' log", || std::fs::read_to_string(&log).ok().filter(|text| text.contains("CRITICAL")));
+    wait::until("a line of the alerts' log", || {
+        std::fs::read_to_string(&log).ok().filter(|text| text.contains("CRITICAL"))
+    });
 
     // A database of later is found.
     influxd.query("CREATE DATABASE later");
@@ -107,7 +110,8 @@ fn batch_tasks_query_on_a_schedule_and_results_are_written_back() {
          .measurement('low').create().tag('from', 'kapacitor').flushInterval(100ms)",
         sink.url()
     );
-    let reply = daemon.request("POST", TASKS, super::definition("b", &script, "enabled").replace("stream\"", "batch\""));
+    let reply =
+        daemon.request("POST", TASKS, super::definition("b", &script, "enabled").replace("stream\"", "batch\""));
     assert_eq!(reply.status, 200, "{}", reply.body);
     // Times are those of InfluxDB's clock: the query looks back from now.
     let write = |line: &str| influxd.write("telegraf", &format!("{line}\n"));
@@ -125,7 +129,8 @@ fn batch_tasks_query_on_a_schedule_and_results_are_written_back() {
         let answer: Value = serde_json::from_str(&influxd.query_in("results", query)).unwrap();
         let series = answer["results"][0]["series"].as_array()?;
         let tags: Vec<&Value> = series.iter().map(|series| &series["tags"]).collect();
-        (json!(tags) == json!([{ "from": "kapacitor", "host": "a" }, { "from": "kapacitor", "host": "b" }])).then_some(())
+        (json!(tags) == json!([{ "from": "kapacitor", "host": "a" }, { "from": "kapacitor", "host": "b" }]))
+            .then_some(())
     });
 }
 

@@ -119,7 +119,12 @@ fn the_plain_paths_are_those_of_influxdb() {
 #[test]
 fn scripts_of_the_old_dialect_warn_where_it_is_seen() {
     let daemon = daemon();
-    define(&daemon, "old", "stream", "stream.from('cpu').mapReduce(influxql.mean('v')).alert().crit(lambda: \"mean\" > 1)");
+    define(
+        &daemon,
+        "old",
+        "stream",
+        "stream.from('cpu').mapReduce(influxql.mean('v')).alert().crit(lambda: \"mean\" > 1)",
+    );
     let line = daemon.logged("lvl=warn");
     assert!(line.contains("task=old"), "{line}");
     assert_eq!(daemon.log().lines().filter(|line| line.contains("lvl=warn")).count(), 1);

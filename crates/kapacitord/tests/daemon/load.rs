@@ -129,3 +129,33 @@ fn a_script_takes_the_place_of_a_template() {
     assert_eq!((&task["template-id"], &task["vars"], &task["executing"]), (&json!(""), &json!({}), &json!(true)));
     assert!(task["script"].as_str().unwrap().contains("'n'"), "{task}");
 }
+
+#[test]
+fn a_template_and_its_tasks_change_together() {
+    let vars = |more: &str| {
+        let dbrps = r#"[{"db": "telegraf", "rp": "autogen"}]"#;
+        let vars = format!(r#"{{"m": {{"type": "string", "value": "m"}}{more}}}"#);
+        format!(r#"{{"template-id": "tpl", "dbrps": {dbrps}, "vars": {vars}}}"#)
+    };
+    let daemon = start(&[
+        ("templates/tpl.tick", "var m string\nstream|from().measurement(m)"),
+        ("tasks/t.json", &vars("")),
+        // It is stored, but it does not start.
+        ("tasks/no_start.tick", "dbrp \"a\".\"b\"\nstream|from()|httpPost().endpoint('none')"),
+    ]);
+    assert_eq!(task(&daemon, "no_start")["executing"], false);
+    let folder = daemon.folder().join("load");
+    write(
+        &folder,
+        &[
+            ("templates/tpl.tick", "var m string\nvar n int\nstream|from().measurement(m)|sample(n)"),
+            ("tasks/t.json", &vars(r#", "n": {"type": "int", "value": 2}"#)),
+        ],
+    );
+    fs::remove_file(folder.join("tasks/no_start.tick")).unwrap();
+    reload(&daemon, "failed=0 removed=1");
+    let changed = task(&daemon, "t");
+    assert!(changed["script"].as_str().unwrap().contains("sample"), "{changed}");
+    assert_eq!(changed["executing"], true);
+    assert_eq!(daemon.get(&format!("{TASKS}/no_start")).status, 404);
+}

@@ -84,7 +84,8 @@ fn bodies_may_be_packed() {
 fn times_may_be_of_any_precision() {
     let daemon = daemon();
     run_task(&daemon, "t", "stream|from().measurement('m')|groupBy('p')|httpOut('last')");
-    let precisions = [("n", 3_600_000_000_000_i64), ("u", 3_600_000_000), ("ms", 3_600_000), ("s", 3600), ("m", 60), ("h", 1)];
+    let precisions =
+        [("n", 3_600_000_000_000_i64), ("u", 3_600_000_000), ("ms", 3_600_000), ("s", 3600), ("m", 60), ("h", 1)];
     for (precision, hour) in precisions {
         let target = format!("/kapacitor/v1/write?db=telegraf&rp=autogen&precision={precision}");
         let reply = daemon.request("POST", &target, format!("m,p={precision} v=1i {hour}\n"));
@@ -101,7 +102,11 @@ fn times_may_be_of_any_precision() {
 #[test]
 fn a_large_write_is_taken_whole() {
     let daemon = daemon();
-    run_task(&daemon, "t", "stream|from().measurement('m')|window().periodCount(150000).everyCount(150000)|count('v')|httpOut('n')");
+    run_task(
+        &daemon,
+        "t",
+        "stream|from().measurement('m')|window().periodCount(150000).everyCount(150000)|count('v')|httpOut('n')",
+    );
     let mut lines = String::new();
     for second in 1..=150_000_i64 {
         lines.push_str(&format!("m,host=server-with-a-long-name v=1.5 {}\n", second * 1_000_000_000));
