@@ -43,9 +43,9 @@ struct Ignored {
     place_only: bool,
 }
 
-/// The port of the HTTP sink.
-pub(crate) fn sink_port() -> u16 {
-    PORTS[0].1
+/// The port that a placeholder stands for.
+pub(crate) fn port(placeholder: &str) -> u16 {
+    PORTS.iter().find(|(name, _)| *name == placeholder).map_or(0, |(_, port)| *port)
 }
 
 impl Blanks {

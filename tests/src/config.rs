@@ -50,14 +50,11 @@ impl Config {
         let sample = fs::read_to_string(&sample).map_err(|why| format!("{}: {why}", sample.display()))?;
         let sample: toml::Table = sample.parse().map_err(|why: toml::de::Error| why.to_string())?;
         let sections = given.iter().map(|(name, section)| {
-            let defaults = sample.get(name).map(elements).unwrap_or_default().into_iter().next().unwrap_or_default();
-            let several = section.is_array();
+            // Where there may be several elements, each begins empty.
+            let defaults = sample.get(name).filter(|section| !section.is_array()).map(elements).unwrap_or_default();
+            let defaults = defaults.into_iter().next().unwrap_or_default();
             let made = elements(section).into_iter().map(|element| {
                 let mut made = defaults.clone();
-                if several {
-                    // The sample's only element is the default one, which is not so of each.
-                    made.insert("default".to_string(), Json::from(false));
-                }
                 made.extend(element);
                 made
             });
@@ -118,11 +115,11 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_as_in_the_sample() {
-        let config =
-            Config::parse("[[slack]]\nenabled = true\nurl = 'http://a'\n[zenoss.severity-map]\nOK = 'x'").unwrap();
-        let slack = &config.0["slack"][0];
-        assert_eq!((text(slack, "url"), text(slack, "username")), ("http://a".to_string(), "kapacitor".to_string()));
-        assert_eq!(slack["default"], false);
+        let config = "[[slack]]\nurl = 'http://a'\n[talk]\nurl = 'http://b'\n[zenoss.severity-map]\nOK = 'x'";
+        let config = Config::parse(config).unwrap();
+        let (slack, talk) = (&config.0["slack"][0], &config.0["talk"][0]);
+        assert_eq!((text(slack, "url"), slack.len()), ("http://a".to_string(), 1));
+        assert_eq!((text(talk, "url"), &talk["enabled"]), ("http://b".to_string(), &Json::from(false)));
         assert_eq!(text(&config.0["zenoss"][0], "severity-map.OK"), "x");
         assert!(Config::why_not("[udf]").is_some());
         assert!(Config::why_not("[[slack]]").is_none());

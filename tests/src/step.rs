@@ -256,3 +256,36 @@ fn text_or_file(text: Option<&String>, file: Option<&String>, folder: &Path) -> 
         (None, None) => Ok(String::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_tell_why_they_need_a_daemon() {
+        for (text, why) in [
+            ("define = { id = 'a', text = 'stream|from()' }", ""),
+            ("define = { id = 'a', template = 't' }", "unknown field `template`"),
+            ("define = { id = 'a', text = \"stream|from()|alert().exec('x')\" }", "runs a program"),
+            ("write = { lines = 'm x=1' }", ""),
+            ("wait = { mail = 1 }", "unknown field `mail`"),
+            ("http = { path = '/kapacitor/v1/tasks/a/x' }", ""),
+            ("http = { path = '/kapacitor/v1/tasks/a', method = 'DELETE' }", "needs a daemon"),
+            (
+                "http = { path = '/kapacitor/v1/tasks/a', method = 'PATCH', body = '{\"id\":\"b\"}', save = false }",
+                "needs a daemon",
+            ),
+            (
+                "http = { path = '/kapacitor/v1/tasks/a', method = 'PATCH', body = '{\"status\":\"disabled\"}', save = false }",
+                "",
+            ),
+            ("restart = {}", "needs a daemon"),
+            ("cli = { args = ['define', 'a'] }", "needs a daemon"),
+            ("cli = { args = ['list', 'tasks'] }", ""),
+        ] {
+            let step = parse(&text.parse().unwrap());
+            let got = step.why_not(Path::new(""), true).unwrap_or_default();
+            assert!(if why.is_empty() { got.is_empty() } else { got.contains(why) }, "{text}: {got}");
+        }
+    }
+}

@@ -82,7 +82,7 @@ impl World {
             let headers = posted.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             world.take(&posted.url, headers, &posted.body).unwrap_or((503, String::new())).0
         };
-        let url = "http://localhost:9092/kapacitor/v1";
+        let url = format!("http://127.0.0.1:{}/kapacitor/v1", blank::port("PORT"));
         handlers::kinds(&AlertHost::recording(self.config.configs(), &self.topics, url, recorder))
     }
 
@@ -106,7 +106,7 @@ impl World {
         let place = place.strip_prefix("http://")?;
         let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
         let port = authority.strip_prefix("127.0.0.1:").or(authority.strip_prefix("localhost:"))?;
-        if port != blank::sink_port().to_string() {
+        if port != blank::port("SINK").to_string() {
             return None;
         }
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
