@@ -260,10 +260,96 @@ fn show(slot: &mut Slot<'_>) -> Option<ShownSection> {
             let element = slot.element(index)?;
             let mut values = redact(&table, element);
             let json = table.json(element);
-            grouped::show(name, &json, &mut values.options);
+            grouped::show(name, &json, &mut values);
             Some(ShownElement { id: id(&json, key), values })
         })
         .collect();
     elements.sort_by(|a, b| a.id.cmp(&b.id));
     Some(ShownSection { name: slot.name, elements })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn live(store: &Store) -> LiveConfig {
+        LiveConfig::open(Config::default(), store).unwrap()
+    }
+
+    fn change(live: &LiveConfig, section: &str, element: Option<&str>, update: Value) -> Result<(), String> {
+        live.update(section, element, &Update::from_json(&update).unwrap()).map_err(|refused| refused.text)
+    }
+
+    fn option(live: &LiveConfig, section: &str, id: &str, option: &str) -> Option<Value> {
+        let sections = live.shown();
+        let section = sections.iter().find(|shown| shown.name == section)?;
+        let element = section.elements.iter().find(|element| element.id == id)?;
+        element.values.options.get(option).cloned()
+    }
+
+    #[test]
+    fn changes_are_kept_and_taken_back() {
+        let store = Store::in_memory();
+        let first = live(&store);
+        change(&first, "smtp", Some(""), json!({"set": {"port": "26", "password": "p"}})).unwrap();
+        change(&first, "slack", None, json!({"add": {"workspace": "b", "url": "http://x"}})).unwrap();
+        change(&first, "slack", Some("b"), json!({"set": {"channel": "#b"}})).unwrap();
+        for live in [first, live(&store)] {
+            assert_eq!(option(&live, "smtp", "", "port"), Some(json!(26)));
+            assert_eq!(option(&live, "smtp", "", "password"), Some(json!(true)));
+            assert_eq!(option(&live, "slack", "b", "channel"), Some(json!("#b")));
+        }
+        let second = live(&store);
+        change(&second, "smtp", Some(""), json!({"delete": ["port"]})).unwrap();
+        change(&second, "slack", None, json!({"remove": ["b"]})).unwrap();
+        assert_eq!(option(&second, "smtp", "", "port"), Some(json!(25)));
+        assert_eq!(option(&second, "slack", "b", "channel"), None);
+        let mut config = Config::default();
+        config.top.skip_config_overrides = true;
+        let skipping = LiveConfig::open(config, &store).unwrap();
+        assert_eq!((skipping.at_start().smtp.password.as_str(), skipping.now().smtp.password.as_str()), ("", "p"));
+    }
+
+    #[test]
+    fn what_cannot_be_changes_nothing() {
+        let store = Store::in_memory();
+        let live = live(&store);
+        live.on_change(|config| if config.smtp.port == 99 { Err("no".to_string()) } else { Ok(()) });
+        let cases = [
+            ("smtp", None, json!({"set": {"port": 1}}), "element not specified"),
+            ("smtp", Some("x"), json!({"set": {"port": 1}}), "unknown element"),
+            ("smtp", Some(""), json!({"set": {"port": 1.5}}), "expected an integer"),
+            ("smtp", Some(""), json!({"set": {"host": ""}}), "failed validation"),
+            ("smtp", Some(""), json!({"set": {"port": 99}}), "failed to update configuration"),
+            ("smtp", Some(""), json!({"set": {"port": 1}, "add": {"x": 1}}), "cannot provide both"),
+            ("smtp", None, json!({"add": {"port": 1}}), "not a list"),
+            ("slack", None, json!({"add": {"channel": "x"}}), "missing key"),
+            ("slack", None, json!({"add": {"workspace": ""}}), "already"),
+            ("http", Some(""), json!({"set": {"bind-address": ":1"}}), "no such section can be changed"),
+            ("", None, json!({"set": {"a": 1}}), "must provide section name"),
+        ];
+        for (section, element, update, expected) in cases {
+            let why = change(&live, section, element, update.clone()).unwrap_err();
+            assert!(why.contains(expected), "{section} {update}: {why}");
+        }
+        assert!(store.overrides().list().unwrap().is_empty());
+        assert_eq!(live.now(), Config::default());
+    }
+
+    #[test]
+    fn options_of_several_keys_are_one_object() {
+        let live = live(&Store::in_memory());
+        assert_eq!(option(&live, "httppost", "example", "basic-auth"), Some(json!(false)));
+        let update = json!({"set": {"basic-auth": {"username": "u", "password": "p"}}});
+        change(&live, "httppost", Some("example"), update).unwrap();
+        assert_eq!(option(&live, "httppost", "example", "basic-auth"), Some(json!(true)));
+        assert_eq!(live.now().httppost[0].basic_auth_password, "p");
+        let update = json!({"set": {"SASLAuth": {"SASLUsername": "u", "SASLPassword": "p"}}});
+        change(&live, "kafka", Some("default"), update).unwrap();
+        let shown = option(&live, "kafka", "default", "SASLAuth").unwrap();
+        assert_eq!((&shown["SASLUsername"], &shown["SASLPassword"]), (&json!("u"), &json!(true)));
+        assert_eq!(shown["SASLOAUTHExpiryMargin"], json!(10_000_000_000_i64));
+    }
 }

@@ -16,7 +16,7 @@ use crate::definitions::Refused;
 pub const PERMISSIONS: &[&str] = &["none", "api", "config_api", "write_points", "all"];
 
 /// How much work it is to try a password.
-const ROUNDS: u32 = 200_000;
+const ROUNDS: u32 = 60_000;
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 

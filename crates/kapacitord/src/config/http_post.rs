@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use declare::{Declaration, Mismatch, Section, Shape};
+use declare::{Declaration, Section, Shape};
 use gotemplate::Template;
-use serde_json::{Value as Json, json};
 
 use super::checks;
 
@@ -40,29 +39,6 @@ impl Default for HttpPost {
     }
 }
 
-impl HttpPost {
-    fn basic_auth(&self) -> Json {
-        if self.basic_auth_username.is_empty() && self.basic_auth_password.is_empty() {
-            return Json::Null;
-        }
-        json!({ "username": self.basic_auth_username, "password": self.basic_auth_password })
-    }
-
-    fn set_basic_auth(&mut self, json: &Json) -> Result<(), Mismatch> {
-        let text = |key: &str| json.get(key).map_or(Some(""), Json::as_str);
-        let known =
-            |object: &serde_json::Map<String, Json>| object.keys().all(|key| key == "username" || key == "password");
-        let (username, password) = match (json, text("username"), text("password")) {
-            (Json::Null, ..) => ("", ""),
-            (Json::Object(object), Some(username), Some(password)) if known(object) => (username, password),
-            _ => return Err(Mismatch::new("an object with the texts username and password", "another value")),
-        };
-        self.basic_auth_username = username.to_string();
-        self.basic_auth_password = password.to_string();
-        Ok(())
-    }
-}
-
 impl Section for HttpPost {
     const NAME: &'static str = "httppost";
     const SHAPE: Shape = Shape::Array { default_elements: 1 };
@@ -77,20 +53,6 @@ impl Section for HttpPost {
             .at_run_time()
             .property("basic-auth.username", "The user to be; empty for none.", |d| &mut d.basic_auth_username)
             .property("basic-auth.password", "The user's password.", |d| &mut d.basic_auth_password)
-            .secret()
-            .method_json(
-                // In a file its parts have keys of their own.
-                "basic-auth over HTTP",
-                "value any",
-                "User and password.",
-                |_, _| Ok(()),
-                |_| Vec::new(),
-                HttpPost::basic_auth,
-                HttpPost::set_basic_auth,
-            )
-            .key("basic-auth")
-            .hidden()
-            .at_run_time()
             .secret()
             .property("alert-template", "The body of an alert's request, a template; empty for its JSON.", |d| {
                 &mut d.alert_template

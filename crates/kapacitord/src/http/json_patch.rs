@@ -36,10 +36,10 @@ pub(super) fn apply(value: Value, patch: &[u8]) -> Result<Value, PatchError> {
         return Ok(merged);
     }
     let operations: Vec<Operation> = serde_json::from_value(patch).map_err(bad)?;
-    let mut value = value;
+    let (mut value, mut copied) = (value, 0);
     for (index, operation) in operations.into_iter().enumerate() {
         let (op, path) = (operation.op.clone(), operation.path.clone());
-        one(&mut value, operation).map_err(|why| PatchError::Apply { number: index + 1, op, path, why })?;
+        one(&mut value, operation, &mut copied).map_err(|why| PatchError::Apply { number: index + 1, op, path, why })?;
     }
     Ok(value)
 }
@@ -63,7 +63,10 @@ fn merge(target: &mut Value, patch: Value) {
     }
 }
 
-fn one(value: &mut Value, operation: Operation) -> Result<(), String> {
+/// Copies of copies grow fast: so many values may be made of them.
+const MOST_COPIED: usize = 100_000;
+
+fn one(value: &mut Value, operation: Operation, copied: &mut usize) -> Result<(), String> {
     let Operation { op, path, from, value: new } = operation;
     match op.as_str() {
         "add" => add(value, &path, new),
@@ -80,12 +83,26 @@ fn one(value: &mut Value, operation: Operation) -> Result<(), String> {
             add(value, &path, moved)
         }
         "copy" => {
-            let copied = value.pointer(&from).cloned().ok_or_else(|| format!("there is nothing at {from:?}"))?;
-            add(value, &path, copied)
+            let original = value.pointer(&from).ok_or_else(|| format!("there is nothing at {from:?}"))?;
+            *copied += count(original);
+            if *copied > MOST_COPIED {
+                return Err("too much is copied".to_string());
+            }
+            let copy = original.clone();
+            add(value, &path, copy)
         }
         "test" if value.pointer(&path) == Some(&new) => Ok(()),
         "test" => Err("the value is another".to_string()),
         _ => Err("the operations are add, remove, replace, move, copy and test".to_string()),
+    }
+}
+
+/// How many values a value holds, itself included.
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.values().map(count).sum::<usize>(),
+        _ => 1,
     }
 }
 
@@ -190,6 +207,9 @@ mod tests {
             let value = json!({ "l": [1], "e": [], "s": "s" });
             assert!(apply(value, patch.as_bytes()).is_err(), "{patch}");
         }
+        let doubled = vec![r#"{"op": "copy", "from": "/a", "path": "/a/-"}"#; 40].join(",");
+        let error = apply(json!({ "a": [1] }), format!("[{doubled}]").as_bytes()).unwrap_err();
+        assert!(error.to_string().ends_with("too much is copied"), "{error}");
         let error = apply(json!({}), br#"[{"op": "remove", "path": "/a"}]"#).unwrap_err();
         assert_eq!(error.to_string(), "failed to apply patch: operation 1 (remove \"/a\"): there is no \"a\"");
     }

@@ -2,13 +2,15 @@
 
 use std::any::Any;
 
-use declare::{Table, parse_go_duration};
+use declare::{Redacted, Table, parse_go_duration};
 use serde_json::{Map, Value as Json};
 
 /// Such an option.
 struct Group {
     section: &'static str,
     option: &'static str,
+    /// All of it is secret: whether any part is set is shown.
+    secret: bool,
     parts: &'static [Part],
 }
 
@@ -37,8 +39,15 @@ const fn secret(name: &'static str, key: &'static str) -> Part {
 
 const GROUPS: &[Group] = &[
     Group {
+        section: "httppost",
+        option: "basic-auth",
+        secret: true,
+        parts: &[part("username", "basic-auth.username"), part("password", "basic-auth.password")],
+    },
+    Group {
         section: "kafka",
         option: "SASLAuth",
+        secret: false,
         parts: &[
             part("SASLUsername", "sasl-username"),
             secret("SASLPassword", "sasl-password"),
@@ -65,6 +74,7 @@ const GROUPS: &[Group] = &[
     Group {
         section: "zenoss",
         option: "severity-map",
+        secret: false,
         parts: &[
             part("ok", "severity-map.OK"),
             part("info", "severity-map.Info"),
@@ -75,21 +85,27 @@ const GROUPS: &[Group] = &[
 ];
 
 /// Puts the object in the place of its parts. `json` has all values by key.
-pub(super) fn show(section: &str, json: &Map<String, Json>, options: &mut Map<String, Json>) {
+pub(super) fn show(section: &str, json: &Map<String, Json>, shown: &mut Redacted) {
     for group in GROUPS.iter().filter(|group| group.section == section) {
         let mut object = Map::new();
         for part in group.parts {
-            options.remove(part.key);
+            shown.options.remove(part.key);
             let value = json.get(part.key).cloned().unwrap_or_default();
-            let shown = match part.shown {
+            let value = match part.shown {
                 Shown::AsIs => value,
                 Shown::Secret if value.as_str().is_none_or(str::is_empty) => Json::from(""),
                 Shown::Secret => Json::Bool(true),
                 Shown::Nanos => Json::from(value.as_str().and_then(parse_go_duration).unwrap_or_default()),
             };
-            object.insert(part.name.to_string(), shown);
+            object.insert(part.name.to_string(), value);
         }
-        options.insert(group.option.to_string(), Json::Object(object));
+        let value = if group.secret {
+            shown.redacted.push(group.option.to_string());
+            Json::Bool(object.values().any(|value| value.as_str().is_some_and(|text| !text.is_empty())))
+        } else {
+            Json::Object(object)
+        };
+        shown.options.insert(group.option.to_string(), value);
     }
 }
 

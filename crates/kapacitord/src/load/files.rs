@@ -87,7 +87,8 @@ pub(super) fn read(load: &Path, kind: Kind) -> std::io::Result<Vec<File>> {
             "json" | "yaml" | "yml" if kind != Kind::Template => false,
             _ => continue,
         };
-        if !path.is_dir() {
+        // Nothing else: a pipe would be read for ever.
+        if path.is_file() {
             found.push((!script, name, id, path));
         }
     }
