@@ -206,6 +206,9 @@ impl Definitions {
                 self.start(&task)?;
             }
         }
+        if renamed {
+            self.host.topics().forget_all(&format!("main:{id}:"));
+        }
         if switched {
             match task.status {
                 Status::Enabled => self.start(&task)?,

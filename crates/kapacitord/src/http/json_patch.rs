@@ -39,7 +39,12 @@ pub(super) fn apply(value: Value, patch: &[u8]) -> Result<Value, PatchError> {
     let (mut value, mut copied) = (value, 0);
     for (index, operation) in operations.into_iter().enumerate() {
         let (op, path) = (operation.op.clone(), operation.path.clone());
-        one(&mut value, operation, &mut copied).map_err(|why| PatchError::Apply { number: index + 1, op, path, why })?;
+        one(&mut value, operation, &mut copied).map_err(|why| PatchError::Apply {
+            number: index + 1,
+            op,
+            path,
+            why,
+        })?;
     }
     Ok(value)
 }
@@ -65,6 +70,9 @@ fn merge(target: &mut Value, patch: Value) {
 
 /// Copies of copies grow fast: so many values may be made of them.
 const MOST_COPIED: usize = 100_000;
+
+/// Deeper nesting could exhaust the stack of whoever walks the value.
+const DEEPEST: usize = 100;
 
 fn one(value: &mut Value, operation: Operation, copied: &mut usize) -> Result<(), String> {
     let Operation { op, path, from, value: new } = operation;
@@ -141,6 +149,9 @@ fn split<'a>(value: &'a mut Value, path: &str) -> Result<Option<(&'a mut Value, 
         return Ok(None);
     }
     let (parent, key) = path.rsplit_once('/').ok_or("a path begins with a slash")?;
+    if parent.matches('/').count() > DEEPEST {
+        return Err("the path is too long".to_string());
+    }
     let parent = value.pointer_mut(parent).ok_or_else(|| format!("there is nothing at {parent:?}"))?;
     Ok(Some((parent, key.replace("~1", "/").replace("~0", "~"))))
 }
