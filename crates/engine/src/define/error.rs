@@ -1,5 +1,7 @@
 //! What is wrong with a script, shown to its author.
 
+use std::borrow::Cow;
+
 use tickscript::{Span, position};
 
 /// How bad it is.
@@ -44,21 +46,45 @@ impl Diagnostic {
     pub fn render(&self, script: &str) -> String {
         let at = position(script, self.span.start as usize);
         let line = script.lines().nth(at.line - 1).unwrap_or("");
-        let mut out = format!("line {} char {}: {}", at.line, at.char, self.message);
+        let mut out = format!("line {} char {}: {}", at.line, at.char, first(&self.message, MESSAGE));
         let number = at.line.to_string();
-        let before: String =
-            line.get(..at.char - 1).unwrap_or("").chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let (before, rest) = line.split_at_checked(at.char - 1).unwrap_or((line, ""));
+        let (before, rest) = (last(before, BEFORE), first(rest, AFTER));
+        let blank: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let length = (self.span.end.saturating_sub(self.span.start) as usize).max(1);
-        let rest = line.get(at.char - 1..).map_or(1, |rest| rest.chars().count().max(1));
         let width = script
             .get(self.span.start as usize..self.span.end as usize)
-            .map_or(length, |text| text.chars().take_while(|&c| c != '\n').count().max(1))
-            .min(rest);
-        out.push_str(&format!("\n{number} | {line}\n{} | {before}{}", " ".repeat(number.len()), "^".repeat(width)));
+            .map_or(length, |text| text.chars().take_while(|&c| c != '\n').take(AFTER).count().max(1))
+            .min(rest.chars().count().max(1));
+        let marks = "^".repeat(width);
+        out.push_str(&format!("\n{number} | {before}{rest}\n{} | {blank}{marks}", " ".repeat(number.len())));
         if let Some(hint) = &self.hint {
             out.push_str(&format!("\n{} = hint: {hint}", " ".repeat(number.len())));
         }
         out
+    }
+}
+
+/// Characters shown of a line before and after the place, and of a message: some scripts are one line, or one word.
+const BEFORE: usize = 160;
+const AFTER: usize = 160;
+const MESSAGE: usize = 1000;
+/// Remarks that are shown of a script.
+const MOST: usize = 20;
+
+/// The first characters of a text, and a sign if there are more.
+fn first(text: &str, count: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(count) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
+}
+
+/// The last characters of a text, and a sign if there are more.
+fn last(text: &str, count: usize) -> Cow<'_, str> {
+    match text.char_indices().rev().nth(count) {
+        None => text.into(),
+        Some((start, cut)) => format!("…{}", &text[start + cut.len_utf8()..]).into(),
     }
 }
 
@@ -84,11 +110,33 @@ pub enum DefineError {
 
 impl DefineError {
     pub(crate) fn script(script: &str, diagnostics: Vec<Diagnostic>) -> DefineError {
-        let texts: Vec<String> = diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.severity == Severity::Error)
-            .map(|diagnostic| diagnostic.render(script))
-            .collect();
+        let errors = || diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        let mut texts: Vec<String> = errors().take(MOST).map(|diagnostic| diagnostic.render(script)).collect();
+        if let Some(more) = errors().count().checked_sub(MOST).filter(|&more| more > 0) {
+            texts.push(format!("and {more} more errors"));
+        }
         DefineError::Script { text: texts.join("\n"), diagnostics }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_shown_around_the_place() {
+        let script = format!("{}\t{}", "a".repeat(1_000_000), "b".repeat(1_000_000));
+        let diagnostic = Diagnostic::error(Span { start: 1_000_001, end: 2_000_001 }, "x".repeat(1_000_000));
+        let text = diagnostic.render(&script);
+        assert!(text.len() < 3000 && text.starts_with("line 1 char 1000002: xxx"), "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[1], format!("1 | …{}\t{}…", "a".repeat(159), "b".repeat(160)));
+        assert_eq!(lines[2], format!("  | {}\t{}", " ".repeat(160), "^".repeat(160)));
+    }
+
+    #[test]
+    fn short_lines_are_shown_whole() {
+        let text = Diagnostic::error(Span { start: 8, end: 12 }, "no").hint("from").render("stream\n|form()");
+        assert_eq!(text, "line 2 char 2: no\n2 | |form()\n  |  ^^^^\n  = hint: from");
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod around;
 mod auth;
+mod bodies;
 mod config;
 mod debug;
 mod json_patch;

@@ -12,11 +12,8 @@ use axum::{
 use super::{
     Api,
     around::{around, not_found},
-    config, debug, legacy, logs, service_tests, storage, system, tasks, templates, topics, users, vars, write,
+    bodies, config, debug, legacy, logs, service_tests, storage, system, tasks, templates, topics, users, vars, write,
 };
-
-/// Bytes of a request as it comes; what is larger is refused.
-const LARGEST_BODY: usize = 256 << 20;
 
 /// All routes of the daemon.
 pub fn router(api: Arc<Api>) -> Router {
@@ -59,7 +56,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route(logs::PATH, get(logs::stream))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(DefaultBodyLimit::max(bodies::LARGEST))
+        .layer(middleware::from_fn(bodies::bounded))
         .with_state(Arc::clone(&api));
     // Around it all, since it changes paths before routes are looked for.
     Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(api, around))
