@@ -214,8 +214,8 @@ impl Loader {
         gone.retain(|item| {
             let place = (item.kind, item.topic.clone(), item.id.clone());
             // A file that could not be brought in keeps what it brought before.
-            let is_kept = seen.unreadable.contains(&item.kind) || seen.items.contains_key(&place);
-            !is_kept && !(seen.files.contains(&(item.kind, item.file.clone())) && seen.is_broken(item))
+            let is_known = seen.unreadable.contains(&item.kind) || seen.items.contains_key(&place);
+            !(is_known || seen.is_broken(item))
         });
         // Tasks before their templates.
         gone.sort_by_key(|item| item.kind);
@@ -256,8 +256,9 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether the item's file defined nothing this time.
+    /// Whether the item's file is there, but defined nothing this time.
     fn is_broken(&self, item: &Loaded) -> bool {
-        !self.items.iter().any(|((kind, ..), file)| *kind == item.kind && *file == item.file)
+        self.files.contains(&(item.kind, item.file.clone()))
+            && !self.items.iter().any(|((kind, ..), file)| *kind == item.kind && *file == item.file)
     }
 }
