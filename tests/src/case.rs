@@ -139,10 +139,10 @@ impl Case {
         if let Some(why) = crate::blank::Blanks::why_not(&self.spec) {
             return Some(why);
         }
-        if !self.steps.iter().any(|step| matches!(step, Step::Define(_))) {
+        if !self.steps.iter().any(Step::defines) {
             return Some("it defines no task".to_string());
         }
-        let data = self.steps.iter().any(|step| matches!(step, Step::Write(_))) || self.has_influxdb();
+        let data = self.steps.iter().any(Step::writes) || self.has_influxdb();
         self.steps.iter().find_map(|step| step.why_not(&self.folder, data))
     }
 }

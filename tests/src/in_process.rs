@@ -17,8 +17,9 @@ use crate::{
     compare::text_of,
     config::Config,
     influx::Influx,
-    step::{Define, Get, Settle, Step, Wait, Write},
-    tasks::{Tasks, Watcher},
+    request::{Act, Request},
+    step::{Define, Settle, Step, Wait, Write, text_or_file},
+    tasks::{Refused, Tasks, Watcher},
     vars,
     world::{World, decoded},
 };
@@ -82,12 +83,7 @@ impl<'a> Player<'a> {
         match step {
             Step::Define(define) => self.define(define),
             Step::Write(write) => self.write(write),
-            Step::Http(get) => self.get(get),
-            Step::Switch { id, enable } => {
-                // The answer was not recorded.
-                let _ = self.tasks.switch(id, *enable);
-                Ok(None)
-            }
+            Step::Http(request) => self.request(request),
             Step::Settle(settle) => {
                 self.settle(settle);
                 Ok(None)
@@ -112,7 +108,6 @@ impl<'a> Player<'a> {
     }
 
     fn define(&mut self, define: &Define) -> Result<Option<Answer>, String> {
-        let script = self.blanks.fill(&define.text(&self.case.folder)?);
         let given = define.dbrps.clone().unwrap_or_else(|| vec!["telegraf.autogen".to_string()]);
         let dbrps: Vec<(String, String)> = given
             .iter()
@@ -120,30 +115,35 @@ impl<'a> Player<'a> {
             .map(|(db, rp)| (db.to_string(), rp.to_string()))
             .collect();
         let vars = match &define.vars {
-            None => Ok(Default::default()),
+            None => Json::Null,
             Some(file) => {
                 let text = fs::read_to_string(self.case.folder.join(file)).map_err(|why| format!("{file}: {why}"))?;
-                let json = serde_json::from_str(&self.blanks.fill(&text)).map_err(|why| format!("{file}: {why}"))?;
-                vars::from_json(&json)
+                serde_json::from_str(&self.blanks.fill(&text)).map_err(|why| format!("{file}: {why}"))?
             }
         };
-        let defined = vars
-            .map_err(|why| (400, why))
-            .and_then(|vars| self.tasks.define(&define.id, &script, vars, &dbrps, define.enable));
-        Ok(match defined {
-            Err((status, why)) => Some(Answer::Whole(json!({"status": status, "body": {"error": why}}))),
-            Ok(()) => {
-                let stored = self.tasks.stored.get(&define.id).filter(|_| define.save);
-                stored.map(|stored| {
-                    let mut body = View::default().task(&define.id, stored);
-                    if let (Json::Object(body), true) = (&mut body, stored.enabled) {
-                        // It is just starting: what it counts by then is chance.
-                        body.retain(|key, _| !["dot", "stats", "executing"].contains(&key.as_str()));
-                    }
-                    Answer::Part(json!({"status": 200, "body": body}))
-                })
-            }
+        let script = define.text(&self.case.folder)?;
+        let (status, body) = self.create(&define.id, &script, &vars, &dbrps, define.enable);
+        let answer = json!({"status": status, "body": body});
+        Ok(match status {
+            200 => define.save.then_some(Answer::Part(answer)),
+            _ => Some(Answer::Whole(answer)),
         })
+    }
+
+    /// Status and body of the answer to a definition.
+    fn create(&mut self, id: &str, script: &str, vars: &Json, dbrps: &[(String, String)], on: bool) -> (u16, Json) {
+        let script = self.blanks.fill(script);
+        let vars = vars::from_json(vars).map_err(|why| (400, why));
+        let defined = vars.and_then(|vars| self.tasks.define(id, &script, vars, dbrps, on));
+        if let Err(refused) = defined {
+            return refusal(refused);
+        }
+        let mut body = self.tasks.stored.get(id).map_or(Json::Null, |stored| View::default().task(id, stored));
+        if let (Json::Object(body), true) = (&mut body, on) {
+            // It is just starting: what it counts by then is chance.
+            body.retain(|key, _| !["dot", "stats", "executing"].contains(&key.as_str()));
+        }
+        (200, body)
     }
 
     fn write(&mut self, write: &Write) -> Result<Option<Answer>, String> {
@@ -152,7 +152,7 @@ impl<'a> Player<'a> {
         for lines in lines.chunks(write.chunk.unwrap_or(lines.len()).max(1)) {
             let origin = Origin { database: decoded(&write.db), retention_policy: decoded(&write.rp) };
             if let Err(error) = self.tasks.write(origin, &lines.concat(), &write.precision) {
-                return Ok(Some(Answer::Whole(json!({"status": 400, "body": {"error": error.to_string()}}))));
+                return Ok(Some(Answer::Whole(json!({"status": 400, "body": format!("{error}\n")}))));
             }
             if write.save {
                 return Ok(Some(Answer::Whole(json!({"status": 204, "body": ""}))));
@@ -161,35 +161,68 @@ impl<'a> Player<'a> {
         Ok(None)
     }
 
-    fn get(&mut self, get: &Get) -> Result<Option<Answer>, String> {
-        let until = get.until.as_deref().map(Regex::new).transpose().map_err(|why| why.to_string())?;
-        let limit = self.tasks.world.now() + nanos(get.wait);
-        let mut answer = self.answer(&self.blanks.fill(&get.path));
+    fn request(&mut self, request: &Request) -> Result<Option<Answer>, String> {
+        let asked = &request.asked;
+        let until = asked.until.as_deref().map(Regex::new).transpose().map_err(|why| why.to_string())?;
+        let limit = self.tasks.world.now() + nanos(asked.wait);
+        let mut answer = self.act(request)?;
         if let Some(until) = until {
             while !answer.as_ref().is_some_and(|(_, body, _)| until.is_match(&body.to_string())) {
                 if !self.wake_next(limit) {
                     break;
                 }
-                answer = self.answer(&self.blanks.fill(&get.path));
+                answer = self.act(request)?;
             }
         }
-        let Some((status, mut body, whole)) = answer.filter(|_| get.save) else { return Ok(None) };
+        let Some((status, mut body, whole)) = answer.filter(|_| asked.save) else { return Ok(None) };
         for task in body.get_mut("tasks").and_then(Json::as_array_mut).into_iter().flatten() {
             if let Json::Object(task) = task {
-                task.retain(|key, _| !get.racy.contains(key));
+                task.retain(|key, _| !asked.racy.contains(key));
             }
         }
         if let Json::Object(body) = &mut body {
-            body.retain(|key, _| !get.racy.contains(key));
+            body.retain(|key, _| !asked.racy.contains(key));
         }
-        for list in &get.unordered {
+        for list in &asked.unordered {
             if let Some(Json::Array(items)) = body.get_mut(list) {
                 items.sort_by_cached_key(text_of);
             }
         }
         let kind = "application/json; charset=utf-8";
         let answer = json!({"status": status, "type": kind, "body": body});
-        Ok(Some(if whole { Answer::Whole(answer) } else { Answer::Part(answer) }))
+        Ok(Some(if whole && asked.show.is_empty() { Answer::Whole(answer) } else { Answer::Part(answer) }))
+    }
+
+    /// Status and body of a request's answer, and whether they are all that the daemon shows.
+    fn act(&mut self, request: &Request) -> Result<Option<(u16, Json, bool)>, String> {
+        let (status, body) = match &request.act {
+            Act::Get => return Ok(self.answer(&self.blanks.fill(&request.asked.path))),
+            Act::Create(task) => {
+                let file = text_or_file(None, request.asked.script.as_ref(), &self.case.folder)?;
+                let script = if file.is_empty() { &task.script } else { &file };
+                let vars: Json = serde_json::from_str(&self.blanks.fill(&task.vars.to_string())).unwrap_or_default();
+                let dbrps: Vec<_> = task.dbrps.iter().map(|dbrp| (dbrp.db.clone(), dbrp.rp.clone())).collect();
+                self.create(&task.id, script, &vars, &dbrps, task.status == "enabled")
+            }
+            Act::Switch { id, enable } => match self.tasks.switch(id, *enable) {
+                Ok(()) => (200, self.tasks.stored.get(id).map_or(Json::Null, |task| View::default().task(id, task))),
+                Err(refused) => refusal(refused),
+            },
+            Act::Delete { id } => {
+                // One that is not there is gone already.
+                let _ = self.tasks.switch(id, false);
+                self.tasks.stored.remove(id);
+                (204, Json::from(""))
+            }
+            Act::Write { database, retention_policy, precision, lines } => {
+                let origin = Origin { database: decoded(database), retention_policy: decoded(retention_policy) };
+                match self.tasks.write(origin, &self.blanks.fill(lines), precision) {
+                    Ok(()) => (204, Json::from("")),
+                    Err(error) => (400, Json::from(format!("{error}\n"))),
+                }
+            }
+        };
+        Ok(Some((status, body, status != 200)))
     }
 
     /// Status and body of what is at a path, and whether they are all that the daemon shows.
@@ -259,6 +292,10 @@ impl<'a> Player<'a> {
         let seen = self.tasks.world.seen();
         counted.chain([seen.sink.len(), seen.writes.len()]).collect()
     }
+}
+
+fn refusal((status, why): Refused) -> (u16, Json) {
+    (status, json!({"error": why}))
 }
 
 fn parsed(text: &str) -> Json {

@@ -1,6 +1,7 @@
 //! Conformance cases, what Kapacitor was seen to do, and the player that repeats them inside this process.
 //!
-//! - `case.rs`: a case's folder, `case.toml` and `expected.json`; `step.rs`: its steps, and why one cannot be played here.
+//! - `case.rs`: a case's folder, `case.toml` and `expected.json`; `step.rs`: its steps, and why one cannot be played here,
+//!   `request.rs` those over HTTP.
 //! - `in_process.rs` plays the steps; `tasks.rs` holds the tasks and the clock, `world.rs` what they ask of the world,
 //!   `influx.rs` the scripted InfluxDB, `answer.rs` the answers of the API as far as the engine makes them, `vars.rs`
 //!   the variables of a definition, `config.rs` what handlers read of a config.
@@ -18,6 +19,7 @@ mod config;
 mod in_process;
 mod influx;
 mod lists;
+mod request;
 mod step;
 mod tasks;
 mod vars;

@@ -4,17 +4,14 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, de::DeserializeOwned};
 
+use crate::request::{self, Act, Request};
+
 /// One step.
 #[derive(Debug)]
 pub(crate) enum Step {
     Define(Define),
     Write(Write),
-    Http(Get),
-    /// Switch a task on or off.
-    Switch {
-        id: String,
-        enable: bool,
-    },
+    Http(Box<Request>),
     Settle(Settle),
     Wait(Wait),
     Sleep(Sleep),
@@ -59,28 +56,6 @@ pub(crate) struct Write {
     pub(crate) chunk: Option<usize>,
     #[serde(default)]
     pub(crate) save: bool,
-}
-
-/// A GET.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Get {
-    pub(crate) path: String,
-    #[serde(default, rename = "method")]
-    _method: String,
-    /// Ask until the answer matches.
-    pub(crate) until: Option<String>,
-    /// ... but no longer than so many seconds.
-    #[serde(default)]
-    pub(crate) wait: f64,
-    #[serde(default = "yes")]
-    pub(crate) save: bool,
-    /// Keys of a list's tasks that depend on the moment.
-    #[serde(default)]
-    pub(crate) racy: Vec<String>,
-    /// Lists of the answer that come in no order.
-    #[serde(default)]
-    pub(crate) unordered: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,7 +124,7 @@ pub(crate) fn parse(table: &toml::Table) -> Step {
         "wait" => typed(argument).map(Step::Wait),
         "sleep" => typed(argument).map(Step::Sleep),
         "forget" => Ok(Step::Forget),
-        "http" => request(argument),
+        "http" => request::parse(argument),
         "cli" if is_looking(argument) => Ok(Step::LeftOut),
         other => Err(format!("the step {other:?} needs a daemon")),
     };
@@ -164,40 +139,6 @@ fn typed<T: DeserializeOwned>(argument: &toml::Value) -> Result<T, String> {
 fn is_looking(argument: &toml::Value) -> bool {
     let verb = argument.get("args").and_then(|args| args.get(0)).and_then(toml::Value::as_str);
     verb.is_some_and(|verb| ["list", "show", "version", "help"].contains(&verb))
-}
-
-fn request(argument: &toml::Value) -> Result<Step, String> {
-    let text = |key: &str| argument.get(key).and_then(toml::Value::as_str).unwrap_or_default();
-    let has_body = ["body", "body_file", "script"].iter().any(|key| argument.get(key).is_some());
-    let method = match text("method") {
-        "" if has_body => "POST",
-        "" => "GET",
-        method => method,
-    };
-    let path = text("path");
-    if method == "GET" && argument.get("capture").is_none() {
-        return Ok(match typed(argument).map(Step::Http) {
-            Ok(step) if path.starts_with("/kapacitor/v1/tasks") => step,
-            _ => Step::LeftOut,
-        });
-    }
-    let saved = argument.get("save").and_then(toml::Value::as_bool).unwrap_or(true);
-    if let ("PATCH", Some(id), false) = (method, path.strip_prefix("/kapacitor/v1/tasks/"), saved) {
-        let status = match argument.get("body") {
-            Some(toml::Value::String(text)) => serde_json::from_str(text).ok().and_then(|body: serde_json::Value| {
-                let only = body.as_object().is_some_and(|body| body.len() == 1);
-                body["status"].as_str().filter(|_| only).map(str::to_string)
-            }),
-            Some(toml::Value::Table(body)) if body.len() == 1 => {
-                body.get("status").and_then(toml::Value::as_str).map(str::to_string)
-            }
-            _ => None,
-        };
-        if let Some(status @ ("enabled" | "disabled")) = status.as_deref() {
-            return Ok(Step::Switch { id: id.to_string(), enable: status == "enabled" });
-        }
-    }
-    Err(format!("the request {method} {path} needs a daemon"))
 }
 
 /// What scripts say when their events ask for more of the world than is played here.
@@ -223,14 +164,34 @@ const AT_START: [(&str, &str); 6] = [
 impl Step {
     /// Why it cannot be played here. `data`: there may be events.
     pub(crate) fn why_not(&self, folder: &Path, data: bool) -> Option<String> {
-        match self {
-            Step::Impossible(why) => Some(why.clone()),
-            Step::Define(define) => {
-                let text = define.text(folder).unwrap_or_default();
-                let at_events: &[_] = if data { &AT_EVENTS } else { &[] };
-                let asks = AT_START.iter().chain(at_events).find(|(call, _)| text.contains(call));
-                asks.map(|(_, what)| format!("the script of {} {what}", define.id))
+        let (id, text) = match self {
+            Step::Impossible(why) => return Some(why.clone()),
+            Step::Define(define) => (&define.id, define.text(folder).unwrap_or_default()),
+            Step::Http(request) => {
+                let Act::Create(task) = &request.act else { return None };
+                let file = text_or_file(None, request.asked.script.as_ref(), folder).unwrap_or_default();
+                (&task.id, file + &task.script)
             }
+            _ => return None,
+        };
+        let at_events: &[_] = if data { &AT_EVENTS } else { &[] };
+        let asks = AT_START.iter().chain(at_events).find(|(call, _)| text.contains(call));
+        asks.map(|(_, what)| format!("the script of {id} {what}"))
+    }
+
+    /// Whether it makes a task.
+    pub(crate) fn defines(&self) -> bool {
+        matches!(self, Step::Define(_)) || self.act().is_some_and(|act| matches!(act, Act::Create(_)))
+    }
+
+    /// Whether it brings data.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self, Step::Write(_)) || self.act().is_some_and(|act| matches!(act, Act::Write { .. }))
+    }
+
+    fn act(&self) -> Option<&Act> {
+        match self {
+            Step::Http(request) => Some(&request.act),
             _ => None,
         }
     }
@@ -249,7 +210,7 @@ impl Write {
     }
 }
 
-fn text_or_file(text: Option<&String>, file: Option<&String>, folder: &Path) -> Result<String, String> {
+pub(crate) fn text_or_file(text: Option<&String>, file: Option<&String>, folder: &Path) -> Result<String, String> {
     match (text, file) {
         (Some(text), _) => Ok(text.clone()),
         (None, Some(file)) => fs::read_to_string(folder.join(file)).map_err(|why| format!("{file}: {why}")),
@@ -270,7 +231,8 @@ mod tests {
             ("write = { lines = 'm x=1' }", ""),
             ("wait = { mail = 1 }", "unknown field `mail`"),
             ("http = { path = '/kapacitor/v1/tasks/a/x' }", ""),
-            ("http = { path = '/kapacitor/v1/tasks/a', method = 'DELETE' }", "needs a daemon"),
+            ("http = { path = '/kapacitor/v1/tasks/a', method = 'DELETE' }", ""),
+            ("http = { path = '/kapacitor/v1/tasks', body = { id = 'a', template-id = 'b' } }", "needs a daemon"),
             (
                 "http = { path = '/kapacitor/v1/tasks/a', method = 'PATCH', body = '{\"id\":\"b\"}', save = false }",
                 "needs a daemon",

@@ -108,7 +108,7 @@ impl Tasks {
 
     /// Switch a task on or off.
     pub(crate) fn switch(&mut self, id: &str, enable: bool) -> Result<(), Refused> {
-        let stored = self.stored.get_mut(id).ok_or((404, "no task exists".to_string()))?;
+        let stored = self.stored.get_mut(id).ok_or((404, "task does not exist, cannot update".to_string()))?;
         if stored.enabled == enable {
             return Ok(());
         }

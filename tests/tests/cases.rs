@@ -12,7 +12,7 @@ use std::{
 use conformance::{Case, names, play, roots};
 
 /// So many cases, and examples, can be played here; a change that makes it fewer takes them away unseen.
-const LEAST: [usize; 2] = [188, 5];
+const LEAST: [usize; 2] = [203, 5];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
