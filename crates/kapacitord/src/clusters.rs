@@ -50,6 +50,7 @@ pub fn subscriptions(
     identity: &store::meta::Identity,
     host: &str,
     port: u16,
+    token: Option<&str>,
 ) -> Option<Subscriptions> {
     if config.disable_subscriptions {
         return None;
@@ -57,7 +58,10 @@ pub fn subscriptions(
     let id = if config.subscription_mode == "server" { identity.server_id } else { identity.cluster_id };
     let host = if config.kapacitor_hostname.is_empty() { host } else { &config.kapacitor_hostname };
     let port = u16::try_from(config.http_port).ok().filter(|&port| port != 0).unwrap_or(port);
-    let destination = HttpDestination::new(&config.subscription_protocol, host, port, &config.subscription_path);
+    let mut destination = HttpDestination::new(&config.subscription_protocol, host, port, &config.subscription_path);
+    if let Some(token) = token {
+        destination = destination.with_user(crate::http::SUBSCRIBER, token);
+    }
     let options = SubscriptionOptions {
         include: config.subscriptions.clone().unwrap_or_default(),
         exclude: config.excluded_subscriptions.clone().unwrap_or_default(),

@@ -92,6 +92,7 @@ impl Server {
 
         let (stop, stopping) = watch::channel(false);
         let relink = watch::Sender::new(0);
+        let auth = http::Auth::of(config, &store).map_err(|error| anyhow!(error.text))?;
         let subscribed = Arc::new(AtomicI64::new(0));
         let mut services = Vec::new();
         let clusters = open_clusters(
@@ -99,7 +100,7 @@ impl Server {
             &identity,
             address.port(),
             &stopping,
-            (&relink, &subscribed),
+            (&relink, &subscribed, auth.subscription_token()),
             &mut services,
             &runtime,
         )?;
@@ -157,7 +158,7 @@ impl Server {
             ingress: Ingress::default(),
             log_level: level.clone(),
             log_requests: config.http.log_enabled,
-            auth: http::Auth::of(config, &store).map_err(|error| anyhow!(error.text))?,
+            auth,
             store_name: Path::new(&config.storage.boltdb)
                 .file_name()
                 .map_or_else(|| "kapacitor.db".to_string(), |name| name.to_string_lossy().into_owned()),
@@ -297,7 +298,7 @@ fn open_clusters(
     identity: &store::meta::Identity,
     port: u16,
     stopping: &watch::Receiver<bool>,
-    (relink, subscribed): (&watch::Sender<u64>, &Arc<AtomicI64>),
+    (relink, subscribed, token): (&watch::Sender<u64>, &Arc<AtomicI64>, Option<&str>),
     services: &mut Vec<JoinHandle<()>>,
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<Clusters> {
@@ -305,7 +306,9 @@ fn open_clusters(
     let mut opened = Vec::new();
     for section in &enabled {
         let cluster = clusters::cluster(section).with_context(|| format!("[[influxdb]] {:?}", section.name))?;
-        if let Some(subscriptions) = clusters::subscriptions(section, &cluster, identity, &config.top.hostname, port) {
+        if let Some(subscriptions) =
+            clusters::subscriptions(section, &cluster, identity, &config.top.hostname, port, token)
+        {
             let interval = section.subscriptions_sync_interval;
             services.push(runtime.spawn(clusters::keep(
                 subscriptions,

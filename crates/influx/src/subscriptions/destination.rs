@@ -28,6 +28,15 @@ impl HttpDestination {
         let separator = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
         HttpDestination { url: format!("{protocol}://{host}:{port}{separator}{path}") }
     }
+
+    /// With a user that writes come from; both are letters, digits and `~` only.
+    #[must_use]
+    pub fn with_user(mut self, name: &str, password: &str) -> HttpDestination {
+        if let Some((protocol, rest)) = self.url.split_once("://") {
+            self.url = format!("{protocol}://{name}:{password}@{rest}");
+        }
+        self
+    }
 }
 
 impl Destinations for HttpDestination {
@@ -50,5 +59,7 @@ mod tests {
         assert_eq!(url("http", "host", ""), "http://host:9092");
         assert_eq!(url("https", "::1", "a/b"), "https://[::1]:9092/a/b");
         assert_eq!(url("http", "[::1]", "/a"), "http://[::1]:9092/a");
+        let with_user = HttpDestination::new("http", "host", 9092, "").with_user("~a", "b");
+        assert_eq!(with_user.url, "http://~a:b@host:9092");
     }
 }

@@ -13,6 +13,9 @@ use crate::{
     users::{Users, may},
 };
 
+/// The user that subscriptions at InfluxDB write as, with a password that is made at each start.
+pub const SUBSCRIBER: &str = "~subscriber";
+
 /// Whether requests must name a user, and how that is checked.
 pub struct Auth {
     required: bool,
@@ -22,6 +25,8 @@ pub struct Auth {
     secret: String,
     /// What is below `/debug` needs no user.
     debug_open: bool,
+    /// The password of [`SUBSCRIBER`].
+    token: String,
 }
 
 /// What a request says about who sends it.
@@ -40,7 +45,13 @@ impl Auth {
             users: has_users.then(|| Users::new(store).map(Arc::new)).transpose()?,
             secret: config.http.shared_secret.clone(),
             debug_open: config.http.pprof_enabled,
+            token: uuid::Uuid::new_v4().simple().to_string(),
         })
+    }
+
+    /// The password with which subscriptions must write, if they need one.
+    pub fn subscription_token(&self) -> Option<&str> {
+        self.required.then_some(self.token.as_str())
     }
 
     /// The users, if the config wants that there are any.
@@ -66,6 +77,9 @@ impl Auth {
         if name.is_empty() {
             return Err(unauthorized("username required"));
         }
+        if name == SUBSCRIBER {
+            return self.admit_subscription(password.as_deref(), path).map(|()| Some(name));
+        }
         let Some(users) = self.users.clone() else { return Ok(Some(name)) };
         let (method, path) = (method.clone(), path.to_string());
         aside(move || {
@@ -82,6 +96,21 @@ impl Auth {
             Ok(Some(name))
         })
         .await
+    }
+
+    /// Subscriptions may write, and see whether we are there.
+    fn admit_subscription(&self, password: Option<&str>, path: &str) -> Result<(), Refused> {
+        let given = password.unwrap_or_default().as_bytes();
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, self.token.as_bytes());
+        // Signatures are compared, since that takes the same time for all that is wrong.
+        let right = ring::hmac::verify(&key, given, ring::hmac::sign(&key, self.token.as_bytes()).as_ref()).is_ok();
+        if !right {
+            return Err(unauthorized("invalid subscription token"));
+        }
+        match path {
+            "/write" | "/kapacitor/v1/write" | "/ping" | "/kapacitor/v1/ping" => Ok(()),
+            _ => Err(Refused { status: 403, text: format!("subscriptions may write only, not ask for {path:?}") }),
+        }
     }
 
     /// The user that a token names.
@@ -183,7 +212,7 @@ mod tests {
     use super::*;
 
     fn auth(secret: &str) -> Auth {
-        Auth { required: true, users: None, secret: secret.to_string(), debug_open: true }
+        Auth { required: true, users: None, secret: secret.to_string(), debug_open: true, token: "t".to_string() }
     }
 
     fn asked(auth: &Auth, path: &str, authorization: &str) -> Result<Option<String>, String> {
@@ -206,6 +235,9 @@ mod tests {
         assert_eq!(asked(&auth, "/kapacitor/v1/ping", "Token a:b"), none);
         assert_eq!(asked(&auth, "/kapacitor/v1/ping", "Basic !!!"), none);
         assert_eq!(asked(&auth, "/kapacitor/v1/debug/vars", ""), Ok(None));
+        assert_eq!(asked(&auth, "/write?u=~subscriber&p=t", ""), Ok(Some("~subscriber".to_string())));
+        assert_eq!(asked(&auth, "/write?u=~subscriber&p=x", ""), Err("invalid subscription token".to_string()));
+        assert!(asked(&auth, "/kapacitor/v1/tasks?u=~subscriber&p=t", "").is_err());
         assert_eq!(asked(&auth, "/x", "Basic Onh4"), Err("username required".to_string()));
     }
 

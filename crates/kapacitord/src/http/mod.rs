@@ -29,7 +29,7 @@ use engine::{Origin, Tasks};
 use model::{Name, Row, Schema};
 
 pub(crate) use answer::percent_decoded;
-pub use auth::Auth;
+pub use auth::{Auth, SUBSCRIBER};
 pub use routes::router;
 
 use crate::definitions::Definitions;
