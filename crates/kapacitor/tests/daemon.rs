@@ -1,0 +1,187 @@
+//! The built command line against the built daemon, as in a shell: define, enable, feed, watch, delete.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::OnceLock,
+};
+
+use testkit::{
+    daemon::{Daemon, Setup},
+    wait,
+};
+
+const SCRIPT: &str = "stream\n    |from()\n        .measurement('cpu')\n    |httpOut('last')\n";
+
+/// The daemon in the folder of the command line. A run of this package's tests alone does not build it, so it is built
+/// here if it is not there.
+fn kapacitord() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_BIN_EXE_kapacitor")).parent().unwrap();
+        let daemon = folder.join("kapacitord");
+        if !daemon.exists() {
+            let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+            cargo.args(["build", "--quiet", "--package", "kapacitord", "--target-dir"]).arg(folder.parent().unwrap());
+            if folder.ends_with("release") {
+                cargo.arg("--release");
+            }
+            assert!(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
+        }
+        daemon
+    })
+}
+
+/// A daemon, and shells in its folder that know it.
+struct World {
+    daemon: Daemon,
+}
+
+impl World {
+    fn start() -> World {
+        let daemon = Setup::new(kapacitord()).start();
+        fs::write(daemon.folder().join("cpu.tick"), SCRIPT).unwrap();
+        World { daemon }
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        let folder = Path::new(env!("CARGO_BIN_EXE_kapacitor")).parent().unwrap();
+        command.env_clear().env("TZ", "UTC").env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+        command.env("KAPACITOR_URL", self.daemon.url()).current_dir(self.daemon.folder());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(env!("CARGO_BIN_EXE_kapacitor")).args(args).output().unwrap()
+    }
+
+    /// Runs what must succeed and gives its lines, without the blanks at their ends.
+    fn lines(&self, args: &[&str]) -> Vec<String> {
+        let output = self.run(args);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*error), (Some(0), ""), "{args:?}");
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| line.trim_end().to_string()).collect()
+    }
+
+    /// Runs what must fail with this code and gives its words.
+    fn fails(&self, code: i32, args: &[&str]) -> String {
+        let output = self.run(args);
+        let words = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {words}");
+        assert!(!words.is_empty(), "{args:?}");
+        words
+    }
+
+    /// Names of the tasks with their columns, one blank between.
+    fn tasks(&self, patterns: &[&str]) -> Vec<String> {
+        let lines = self.lines(&[&["list", "tasks"], patterns].concat());
+        assert!(lines[0].starts_with("ID "), "{lines:?}");
+        lines[1..].iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    }
+}
+
+#[test]
+fn tasks_are_defined_in_both_spellings_and_switched_by_pattern() {
+    let world = World::start();
+    let own = ["-type", "stream", "-tick", "cpu.tick", "-dbrp", "telegraf.autogen"];
+    assert!(world.lines(&[&["define", "cpu_a"][..], &own].concat()).is_empty());
+    assert!(world.lines(&[&["define", "-name", "cpu_b"][..], &own].concat()).is_empty());
+    assert!(world.lines(&[&["define", "--name", "mem"][..], &own, &["-dbrp", "\"other\".\"rp\""]].concat()).is_empty());
+    let dbrps = r#"["telegraf"."autogen"]"#;
+    let row = |name: &str, state: &str| format!("{name} stream {state} {dbrps}");
+    assert_eq!(
+        world.tasks(&[]),
+        [
+            row("cpu_a", "disabled false"),
+            row("cpu_b", "disabled false"),
+            r#"mem stream disabled false ["telegraf"."autogen" "other"."rp"]"#.to_string(),
+        ]
+    );
+
+    assert!(world.lines(&["enable", "cpu_*"]).is_empty());
+    assert_eq!(world.tasks(&["cpu_*"]), [row("cpu_a", "enabled true"), row("cpu_b", "enabled true")]);
+    assert!(world.lines(&["disable", "cpu_b"]).is_empty());
+    assert_eq!(world.tasks(&["cpu_*"]), [row("cpu_a", "enabled true"), row("cpu_b", "disabled false")]);
+
+    world.daemon.write("cpu v=1 1000000000\n");
+    wait::until("the point in what is shown", || {
+        let shown = world.lines(&["show", "cpu_a"]).join("\n");
+        shown.contains("processed=\"1\"").then_some(())
+    });
+    let shown = world.lines(&["show", "cpu_a"]);
+    for line in ["ID: cpu_a", "Type: stream", "Status: enabled", "Executing: true", "TICKscript:", "DOT:"] {
+        assert!(shown.iter().any(|shown| shown == line), "no {line:?} in {shown:#?}");
+    }
+    assert!(shown.join("\n").contains(SCRIPT.trim_end()), "{shown:#?}");
+
+    assert!(world.lines(&["delete", "tasks", "cpu_*"]).is_empty());
+    assert_eq!(world.tasks(&[]).len(), 1);
+}
+
+#[test]
+fn a_new_script_runs_at_once_unless_told_otherwise() {
+    let world = World::start();
+    let own = ["-type", "stream", "-tick", "cpu.tick", "-dbrp", "telegraf.autogen"];
+    world.lines(&[&["define", "t"][..], &own].concat());
+    world.lines(&["enable", "t"]);
+    let endpoint = |name: &str| world.daemon.get(&format!("/kapacitor/v1/tasks/t/{name}")).status;
+    assert_eq!(endpoint("last"), 200);
+
+    fs::write(world.daemon.folder().join("cpu.tick"), SCRIPT.replace("last", "other")).unwrap();
+    world.lines(&["define", "t", "-no-reload", "-tick", "cpu.tick"]);
+    assert_eq!((endpoint("last"), endpoint("other")), (200, 404));
+    world.lines(&["reload", "t"]);
+    assert_eq!((endpoint("last"), endpoint("other")), (404, 200));
+    fs::write(world.daemon.folder().join("cpu.tick"), SCRIPT).unwrap();
+    world.lines(&["define", "t", "-tick", "cpu.tick"]);
+    assert_eq!((endpoint("last"), endpoint("other")), (200, 404));
+}
+
+#[test]
+fn failures_end_with_their_codes() {
+    let world = World::start();
+    fs::write(world.daemon.folder().join("bad.tick"), "stream\n    |from()\n        .mesurement('cpu')\n").unwrap();
+    let words = world.fails(3, &["define", "bad", "-type", "stream", "-tick", "bad.tick", "-dbrp", "telegraf.autogen"]);
+    assert!(words.contains("line 3 char 10") && words.contains("measurement"), "{words}");
+    assert!(world.tasks(&[]).is_empty());
+    world.fails(3, &["define", "t", "-type", "stream", "-tick", "missing.tick", "-dbrp", "telegraf.autogen"]);
+    world.fails(3, &["show", "nothing"]);
+    world.fails(1, &["frobnicate"]);
+    world.fails(2, &["define"]);
+    world.fails(2, &["list"]);
+    world.fails(2, &["define", "t", "-nonsense"]);
+    world.fails(3, &["-url", "http://127.0.0.1:1", "list", "tasks"]);
+}
+
+#[test]
+fn shell_scripts_can_rely_on_it() {
+    let world = World::start();
+    let script = "set -e\n\
+        for name in cpu_a cpu_b; do\n  kapacitor define $name -type stream -tick cpu.tick -dbrp telegraf.autogen\ndone\n\
+        kapacitor enable 'cpu_*'\nkapacitor list tasks | grep -c enabled\n\
+        kapacitor show nothing 2>/dev/null || echo refused\n\
+        kapacitor delete tasks 'cpu_*'\nkapacitor show cpu_a\necho not reached\n";
+    let output = world.command("sh").args(["-c", script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "2\nrefused\n", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn scripts_of_the_old_dialect_warn_and_run() {
+    let world = World::start();
+    fs::write(
+        world.daemon.folder().join("old.tick"),
+        "stream.from().measurement('cpu').mapReduce(influxql.count('v')).httpOut('n')\n",
+    )
+    .unwrap();
+    let output =
+        world.run(&["define", "-name", "old", "-type", "stream", "-tick", "old.tick", "-dbrp", "telegraf.autogen"]);
+    assert_eq!(output.status.code(), Some(0));
+    let words = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    assert!(words.contains("line 1") && words.contains("influxql"), "{words}");
+    assert!(world.lines(&["enable", "old"]).is_empty());
+    assert_eq!(world.tasks(&["old"]), [r#"old stream enabled true ["telegraf"."autogen"]"#]);
+}
