@@ -7,6 +7,7 @@ mod clusters;
 mod config;
 mod definitions;
 mod demo;
+mod flux_options;
 mod host;
 mod http;
 mod live_config;

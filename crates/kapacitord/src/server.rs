@@ -158,6 +158,7 @@ impl Server {
             ingress: Ingress::default(),
             log_level: level.clone(),
             log_requests: config.http.log_enabled,
+            flux_tasks: config.data("fluxtask").iter().any(|values| values.bool("enabled")),
             auth,
             store_name: Path::new(&config.storage.boltdb)
                 .file_name()

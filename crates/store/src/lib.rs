@@ -12,6 +12,7 @@
 mod backup;
 pub mod db;
 mod error;
+pub mod flux_tasks;
 mod folder;
 pub mod handlers;
 pub mod loaded;
@@ -108,6 +109,11 @@ impl Store {
     /// What came from files of the load directory.
     pub fn loaded(&self) -> loaded::LoadedItems {
         loaded::LoadedItems(self.clone())
+    }
+
+    /// The tasks in Flux.
+    pub fn flux_tasks(&self) -> flux_tasks::FluxTasks {
+        flux_tasks::FluxTasks(self.clone())
     }
 
     /// Who may use the daemon.

@@ -6,6 +6,7 @@ mod auth;
 mod bodies;
 mod config;
 mod debug;
+mod flux;
 mod json_patch;
 mod legacy;
 mod logs;
@@ -57,6 +58,8 @@ pub struct Api {
     /// Whether each request is logged.
     pub log_requests: bool,
     pub auth: auth::Auth,
+    /// Whether there are tasks in Flux.
+    pub flux_tasks: bool,
     /// What the store's copy is called.
     pub store_name: String,
     /// What brings in the files of `[load]`, if that is on.

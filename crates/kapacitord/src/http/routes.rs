@@ -12,7 +12,8 @@ use axum::{
 use super::{
     Api,
     around::{around, not_found},
-    bodies, config, debug, legacy, logs, service_tests, storage, system, tasks, templates, topics, users, vars, write,
+    bodies, config, debug, flux, legacy, logs, service_tests, storage, system, tasks, templates, topics, users, vars,
+    write,
 };
 
 /// All routes of the daemon.
@@ -33,6 +34,10 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/users", get(users::list).post(users::create))
         .route("/users/", any(users::no_name))
         .route("/users/{name}", get(users::show).patch(users::update).delete(users::delete))
+        .route("/api/v2/tasks", get(flux::list).post(flux::create))
+        .route("/api/v2/tasks/{id}", get(flux::show).patch(flux::update).delete(flux::delete))
+        .route("/api/v2/tasks/{id}/runs", get(flux::runs).post(flux::run_now))
+        .route("/api/v2/tasks/{id}/logs", get(flux::logs))
         .route("/storage/stores", get(storage::list))
         .route("/storage/stores/{name}", post(storage::act))
         .route("/storage/backup", get(storage::backup))
