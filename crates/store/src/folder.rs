@@ -59,7 +59,7 @@ pub(crate) fn copy(path: &Path) -> Result<Option<Copy>, Error> {
         opened => opened.map_err(|error| io(path, error))?,
     };
     // Held while copying, and given back for the database to take.
-    match file.try_lock() {
+    match lock_soon(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: path.to_path_buf() }),
         Err(TryLockError::Error(error)) => return Err(io(path, error)),
@@ -67,6 +67,18 @@ pub(crate) fn copy(path: &Path) -> Result<Option<Copy>, Error> {
     let copy = Copy(path.join(COPY));
     remove(&copy.0).and_then(|()| copy_files(path, &copy.0)).map_err(|error| io(path, error))?;
     Ok(Some(copy))
+}
+
+/// A store that was just closed gives its lock back a moment later, so it is tried for a second.
+fn lock_soon(file: &File) -> Result<(), TryLockError> {
+    const TIMES: u32 = 20;
+    for _ in 1..TIMES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(50)),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 /// A copy of a store's files.
