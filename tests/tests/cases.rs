@@ -1,6 +1,6 @@
 //! A test for each conformance case that can be played in this process: `cargo test -p conformance window`.
 //!
-//! `-- --list` names them, `-- --why` tells of the others why they are left to the daemon.
+//! `-- --list` names them; `cargo play --why` tells of the others why they are left to the daemon.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -38,13 +38,6 @@ fn main() -> ExitCode {
                 |filter: &&String| if exact { case.name == **filter } else { case.name.contains(filter.as_str()) };
             filters.is_empty() || filters.iter().any(fits)
         }));
-    }
-    if has("--why") {
-        chosen
-            .iter()
-            .filter_map(|case| Some((case, case.why_not()?)))
-            .for_each(|(case, why)| println!("{}: {why}", case.name));
-        return ExitCode::SUCCESS;
     }
     chosen.retain(|case| case.why_not().is_none());
     if has("--list") {

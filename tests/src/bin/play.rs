@@ -5,14 +5,17 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 
 use conformance::{Case, CaseError, play, roots};
 
+const USAGE: &str = "\
+usage: cargo play CASE     play it: a folder below tests/cases, or a part of its name
+       cargo play --why    name the cases that only the daemon can play, and why";
+
 fn main() -> ExitCode {
-    let Some(wanted) = std::env::args().nth(1).filter(|name| !name.starts_with('-')) else {
-        println!(
-            "usage: cargo play CASE\n\nCASE is a folder below tests/cases, or the end of its name: window/count_every_2, examples/high_cpu"
-        );
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    if wanted.is_empty() || wanted.starts_with('-') && wanted != "--why" {
+        println!("{USAGE}");
         return ExitCode::from(2);
-    };
-    let cases = match find(&wanted) {
+    }
+    let cases = match find(if wanted == "--why" { "" } else { &wanted }) {
         Ok(cases) => cases,
         Err(error) => {
             eprintln!("play: {error}");
@@ -20,6 +23,12 @@ fn main() -> ExitCode {
         }
     };
     match cases.as_slice() {
+        cases if wanted == "--why" => {
+            cases.iter().filter_map(|case| Some((case, case.why_not()?))).for_each(|(case, why)| {
+                say(&format!("{}: {why}", case.name));
+            });
+            ExitCode::SUCCESS
+        }
         [] => {
             eprintln!("play: no case is called {wanted:?}");
             ExitCode::FAILURE
