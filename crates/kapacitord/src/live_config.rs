@@ -155,6 +155,9 @@ impl LiveConfig {
             None => self.overrides.delete(section, &update.remove)?,
         }
         *now = next;
+        if !is_live(section) {
+            tracing::warn!(section, "the change is kept, and counts from the next start of the daemon");
+        }
         Ok(())
     }
 
@@ -166,6 +169,14 @@ impl LiveConfig {
 /// The key that names the elements of a section; `None` for a section that nobody may change.
 fn key_of(section: &str) -> Option<Option<&'static str>> {
     SECTIONS.iter().find(|(name, _)| *name == section).map(|(_, key)| *key)
+}
+
+/// Whether changes count at once; sections of what brings data in are read at the start.
+fn is_live(section: &str) -> bool {
+    let at_start =
+        ["azure", "consul", "dns", "ec2", "file-discovery", "gce", "influxdb", "kubernetes", "marathon", "nerve"];
+    let more = ["scraper", "serverset", "static-discovery", "swarm", "triton"];
+    !at_start.contains(&section) && !more.contains(&section)
 }
 
 /// Which element an update is for, and the key that names it.

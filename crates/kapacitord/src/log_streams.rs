@@ -55,13 +55,14 @@ struct Shared {
 struct Reader {
     wanted: Wanted,
     send: mpsc::Sender<Arc<Line>>,
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
 }
 
 /// What one reader gets. When it is dropped, the reader is gone.
 pub struct Reading {
     streams: LogStreams,
-    reader: Arc<Reader>,
+    /// Shared with the reader, and tells it from others.
+    dropped: Arc<AtomicU64>,
     lines: mpsc::Receiver<Arc<Line>>,
 }
 
@@ -76,12 +77,12 @@ impl LogStreams {
     /// A new reader.
     pub fn read(&self, wanted: Wanted) -> Reading {
         let (send, lines) = mpsc::channel(WAITING);
-        let reader = Arc::new(Reader { wanted, send, dropped: AtomicU64::new(0) });
+        let dropped = Arc::new(AtomicU64::new(0));
         let mut readers = lock(&self.0.readers);
-        readers.push(Arc::clone(&reader));
+        readers.push(Arc::new(Reader { wanted, send, dropped: Arc::clone(&dropped) }));
         self.adapt(readers.len());
         drop(readers);
-        Reading { streams: self.clone(), reader, lines }
+        Reading { streams: self.clone(), dropped, lines }
     }
 
     /// End all readings: the daemon stops.
@@ -115,14 +116,14 @@ impl Reading {
     /// The next line, and how many were lost before it since this reader was too slow. `None` at the end.
     pub async fn next(&mut self) -> Option<(Arc<Line>, u64)> {
         let line = self.lines.recv().await?;
-        Some((line, self.reader.dropped.swap(0, Ordering::Relaxed)))
+        Some((line, self.dropped.swap(0, Ordering::Relaxed)))
     }
 }
 
 impl Drop for Reading {
     fn drop(&mut self) {
         let mut readers = lock(&self.streams.0.readers);
-        readers.retain(|reader| !Arc::ptr_eq(reader, &self.reader));
+        readers.retain(|reader| !Arc::ptr_eq(&reader.dropped, &self.dropped));
         self.streams.adapt(readers.len());
     }
 }
@@ -274,7 +275,8 @@ mod tests {
                 json!({"task": "t", "field": {"v": 1.5}, "service": "kapacitor"})
             );
             streams.close();
-            assert!(reading.lines.try_recv().is_err());
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            assert!(runtime.block_on(reading.next()).is_none());
         });
     }
 }

@@ -143,7 +143,13 @@ fn an_influxdb_that_is_away_does_not_hinder_the_start() {
     daemon.write("m v=1\n");
     assert_eq!(sink.wait_for(1).len(), 1);
     daemon.logged("cannot subscribe, will try again");
+
+    // Once it is there, it is subscribed to without a restart.
+    let influxd = Influxd::start_at(away.port());
+    influxd.query("CREATE DATABASE telegraf");
+    subscribed(&influxd, "telegraf", &daemon);
     assert_eq!(daemon.stop().code(), Some(0));
+    assert!(!influxd.query("SHOW SUBSCRIPTIONS").contains("kapacitor-"));
 }
 
 #[test]

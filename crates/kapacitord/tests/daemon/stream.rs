@@ -147,3 +147,31 @@ fn answers_to_a_stopped_run_do_not_reach_the_next() {
     let errors = &task(&daemon, "t")["stats"]["node-stats"]["http_post2"]["errors"];
     assert_eq!(errors, 0, "the answer to the first run came to the second");
 }
+
+#[test]
+fn writers_beside_each_other_lose_nothing() {
+    let daemon = daemon();
+    run_task(
+        &daemon,
+        "t",
+        "stream|from().measurement('m')|groupBy('w')|window().periodCount(5000).everyCount(5000)|count('v')|httpOut('n')",
+    );
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let daemon = &daemon;
+            scope.spawn(move || {
+                for write in 0..50 {
+                    let line =
+                        |point: i64| format!("m,w=w{writer} v=1i {}\n", (write * 100 + point + 1) * 1_000_000_000);
+                    daemon.write(&(0..100).map(line).collect::<String>());
+                }
+            });
+        }
+    });
+    let values = json!([["1970-01-01T01:23:20Z", 5000]]);
+    wait::until("the counts of all writers", || {
+        let shown: Value = serde_json::from_str(&daemon.get(&format!("{TASKS}/t/n")).body).ok()?;
+        let series = shown["series"].as_array()?;
+        (series.len() == 4 && series.iter().all(|series| series["values"] == values)).then_some(())
+    });
+}
