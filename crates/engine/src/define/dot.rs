@@ -11,20 +11,34 @@ use crate::{EdgeKind, NodeStats};
 /// The order in which nodes are drawn: each as soon as all its parents are, the youngest first, but beginnings in the
 /// order they were made.
 fn order(edges: &[(usize, usize)], count: usize) -> Vec<usize> {
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); count];
+    let mut is_child = vec![false; count];
+    for &(parent, child) in edges {
+        children[parent].push(child);
+        is_child[child] = true;
+    }
     let mut sorted = Vec::with_capacity(count);
     let mut seen = vec![false; count];
-    fn visit(node: usize, edges: &[(usize, usize)], seen: &mut [bool], sorted: &mut Vec<usize>) {
-        if seen[node] {
-            return;
+    // Nodes on the way down, each with how many of its children were looked at: scripts may be longer than the stack.
+    let mut way: Vec<(usize, usize)> = Vec::new();
+    for root in (0..count).rev().filter(|&node| !is_child[node]) {
+        way.push((root, 0));
+        seen[root] = true;
+        while let Some((node, looked)) = way.last_mut() {
+            match children[*node].get(*looked) {
+                Some(&child) => {
+                    *looked += 1;
+                    if !seen[child] {
+                        seen[child] = true;
+                        way.push((child, 0));
+                    }
+                }
+                None => {
+                    sorted.push(*node);
+                    way.pop();
+                }
+            }
         }
-        seen[node] = true;
-        for &(_, child) in edges.iter().filter(|edge| edge.0 == node) {
-            visit(child, edges, seen, sorted);
-        }
-        sorted.push(node);
-    }
-    for node in (0..count).rev().filter(|&node| !edges.iter().any(|edge| edge.1 == node)) {
-        visit(node, edges, &mut seen, &mut sorted);
     }
     sorted.reverse();
     sorted
@@ -60,7 +74,12 @@ pub fn dot_with_stats(
     rate: f64,
 ) -> String {
     let sorted = order(edges, stats.len());
-    let edges = drawn(edges, (!stream).then_some(EdgeKind::Batch));
+    let mut places = vec![0; stats.len()];
+    for (place, &node) in sorted.iter().enumerate() {
+        places[node] = place;
+    }
+    let mut edges = drawn(edges, (!stream).then_some(EdgeKind::Batch));
+    edges.sort_by_key(|edge| places[edge.1]);
     let unit = if stream { "points" } else { "batches" };
     let mut out = format!("digraph {name} {{\n");
     let _ = if labels {
@@ -80,7 +99,7 @@ pub fn dot_with_stats(
             let values: String = values.iter().map(|(key, value)| format!("{key}=\"{value}\" ")).collect();
             let _ = writeln!(out, "\n{} [{values}];", stats[node].name);
         }
-        for &(_, child) in edges.iter().rev().filter(|edge| edge.0 == node) {
+        for &(_, child) in edges.iter().filter(|edge| edge.0 == node) {
             let processed = stats[node].processed.load(Ordering::Relaxed);
             let key = if labels { "label=\"processed=" } else { "processed=\"" };
             let _ = writeln!(out, "{} -> {} [{key}{processed}\"];", stats[node].name, stats[child].name);

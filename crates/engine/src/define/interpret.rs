@@ -6,7 +6,7 @@ use declare::{Argument, Lambda, nearest};
 use tickscript::{
     Span,
     ast::{Expr, ExprKind, Ident, Script, Statement, StatementKind, UnaryOp},
-    rewrite, walk_script,
+    rewrite, walk, walk_script,
 };
 
 use super::{
@@ -38,6 +38,9 @@ pub struct Defined {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// The most nodes and properties of one script: what is made of it is checked and drawn as a whole.
+const MOST_LINKS: usize = 20_000;
+
 /// Interpret and check a script.
 ///
 /// # Errors
@@ -52,6 +55,13 @@ pub fn define(surface: &Surface, text: &str, request: &Request) -> Result<Define
         diagnostic.hint = error.hint.clone();
         DefineError::script(text, vec![diagnostic])
     })?;
+    let mut links = 0;
+    walk_script(&script, &mut |expr| links += usize::from(matches!(expr.kind, ExprKind::Chain { .. })));
+    if links > MOST_LINKS {
+        let message = format!("the script has {links} nodes and properties, at most {MOST_LINKS} are possible");
+        let error = Diagnostic::error(Span::default(), message).hint("make several tasks of it");
+        return Err(DefineError::script(text, vec![error]));
+    }
     let kind = kind_of(&script)?;
     let mut interpreter = Interpreter {
         surface,
@@ -76,11 +86,19 @@ pub fn define(surface: &Surface, text: &str, request: &Request) -> Result<Define
 /// Which of `stream` and `batch` a script reads.
 fn kind_of(script: &Script) -> Result<EdgeKind, DefineError> {
     let (mut stream, mut batch) = (false, false);
-    walk_script(script, &mut |expr| match &expr.kind {
+    let mut look = |expr: &Expr| match &expr.kind {
         ExprKind::Ident(name) if name == "stream" => stream = true,
         ExprKind::Ident(name) if name == "batch" => batch = true,
         _ => {}
-    });
+    };
+    for statement in &script.statements {
+        match &statement.kind {
+            // A name alone reads nothing.
+            StatementKind::Expr(Expr { kind: ExprKind::Ident(_), .. }) => {}
+            StatementKind::Expr(expr) | StatementKind::Var { value: expr, .. } => walk(expr, &mut look),
+            StatementKind::VarType { .. } | StatementKind::Dbrp { .. } => {}
+        }
+    }
     match (stream, batch) {
         (true, false) => Ok(EdgeKind::Stream),
         (false, true) => Ok(EdgeKind::Batch),
