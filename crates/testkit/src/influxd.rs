@@ -32,19 +32,24 @@ impl Influxd {
         Influxd::start_with("auth-enabled = true")
     }
 
+    /// Starts a server at this port, which must be free.
+    pub fn start_at(port: u16) -> Influxd {
+        Influxd::try_start(port, "").expect("influxd answers at the port it was given")
+    }
+
     fn start_with(http_settings: &str) -> Influxd {
         // Between finding a free port and binding it, another process may take it.
-        for _ in 0..3 {
-            let directory = tempfile::tempdir().expect("a temporary directory");
-            let (http, rpc) = (free_port(), free_port());
-            let config = write_config(directory.path(), http, rpc, http_settings);
-            let process = spawn(directory.path(), &config);
-            let mut server = Influxd { process, address: format!("127.0.0.1:{http}"), _directory: directory };
-            if server.wait_until_up() {
-                return server;
-            }
-        }
-        panic!("influxd ended three times before it answered");
+        let started = (0..3).find_map(|_| Influxd::try_start(free_port(), http_settings));
+        started.expect("influxd ends at most twice before it answers")
+    }
+
+    /// None if the process ends before it answers.
+    fn try_start(http: u16, http_settings: &str) -> Option<Influxd> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let config = write_config(directory.path(), http, free_port(), http_settings);
+        let process = spawn(directory.path(), &config);
+        let mut server = Influxd { process, address: format!("127.0.0.1:{http}"), _directory: directory };
+        server.wait_until_up().then_some(server)
     }
 
     /// `http://127.0.0.1:PORT`
