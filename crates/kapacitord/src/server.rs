@@ -81,7 +81,8 @@ impl Server {
             all if all.is_unspecified() => format!("{hostname}:{}", address.port()),
             _ => address.to_string(),
         };
-        let url = format!("http://{place}/kapacitor/v1");
+        let protocol = if config.http.https_enabled { "https" } else { "http" };
+        let url = format!("{protocol}://{place}/kapacitor/v1");
         let alert_host = AlertHost::new(handler_configs(config), &topics, url);
         let kinds = handlers::kinds(&alert_host);
         if let Err(error) = kinds.switch_off(disabled.iter().map(String::as_str)) {
@@ -170,7 +171,11 @@ impl Server {
             config: live,
             alert_host,
         });
-        services.push(runtime.spawn(serve(listener, api, stopping)));
+        services.push(if config.http.https_enabled {
+            runtime.spawn(serve(http::Encrypted::over(listener, config)?, api, stopping))
+        } else {
+            runtime.spawn(serve(listener, api, stopping))
+        });
         tracing::info!(address = %address, "listening on HTTP");
         Ok(Server {
             address,
@@ -325,7 +330,11 @@ fn open_clusters(
     Ok(Clusters::new(opened, default.map_or_else(String::new, |section| section.name.clone()), runtime))
 }
 
-async fn serve(listener: TcpListener, api: Arc<Api>, mut stopping: watch::Receiver<bool>) {
+async fn serve<L>(listener: L, api: Arc<Api>, mut stopping: watch::Receiver<bool>)
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
     let done = async move {
         let _ = stopping.changed().await;
     };

@@ -16,6 +16,7 @@ mod storage;
 mod system;
 mod tasks;
 mod templates;
+mod tls;
 mod topics;
 mod users;
 mod vars;
@@ -32,6 +33,7 @@ use model::{Name, Row, Schema};
 pub(crate) use answer::percent_decoded;
 pub use auth::{Auth, SUBSCRIBER};
 pub use routes::router;
+pub use tls::Encrypted;
 
 use crate::definitions::Definitions;
 
