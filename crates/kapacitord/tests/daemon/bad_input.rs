@@ -18,7 +18,7 @@ fn a_bad_script_is_refused_with_its_place_and_changes_nothing() {
         ("stream\n    |form()\n", "line 2 char 6", "|form()", "from"),
         ("stream\n    |from(\n", "line 3 char 1", "", ""),
         ("stream\n    |window().period('x')\n", "line 2 char", "|window()", ""),
-        ("var x = y\nstream\n", "line 1 char 9", "var x = y", ""),
+        ("var x = y\nstream|from()\n", "line 1 char 9", "var x = y", ""),
         ("stream\n    |from()\n    |eval(lambda: \"a\" + )\n", "line 3 char", "|eval(lambda: \"a\" + )", ""),
     ];
     for (script, place, line, hint) in bad {
