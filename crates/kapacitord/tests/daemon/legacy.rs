@@ -129,3 +129,17 @@ fn scripts_of_the_old_dialect_warn_where_it_is_seen() {
     assert!(line.contains("task=old"), "{line}");
     assert_eq!(daemon.log().lines().filter(|line| line.contains("lvl=warn")).count(), 1);
 }
+
+#[test]
+fn what_cannot_be_done_yet_says_so() {
+    let daemon = daemon();
+    assert_eq!(parsed(&daemon.get("/api/v1/recordings")), json!({ "Recordings": [] }));
+    for (method, path) in [
+        ("POST", "record?type=stream&name=t&duration=1s"),
+        ("GET", "record?id=x"),
+        ("DELETE", "recording?rid=x"),
+        ("POST", "replay?name=t&id=x"),
+    ] {
+        refused(&daemon.request(method, &format!("/api/v1/{path}"), ""), 501);
+    }
+}
