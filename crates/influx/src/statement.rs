@@ -140,9 +140,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_quoted() {
+    fn names_are_quoted_where_they_must_be() {
         assert_eq!(create_database("a\"b", ""), r#"CREATE DATABASE "a\"b""#);
-        assert_eq!(create_database("a", "week"), r#"CREATE DATABASE "a" WITH NAME "week""#);
+        assert_eq!(create_database("a", "week"), "CREATE DATABASE a WITH NAME week");
+        assert_eq!(create_database("group", "1w"), r#"CREATE DATABASE "group" WITH NAME "1w""#);
         assert_eq!(
             create_subscription("kapacitor-1", "t", "autogen", "http://h:9092"),
             r#"CREATE SUBSCRIPTION "kapacitor-1" ON "t"."autogen" DESTINATIONS ANY 'http://h:9092'"#

@@ -261,7 +261,7 @@ fn define_takes_files_of_variables_and_tasks() {
             &["-file", &yaml][..],
             json!({
                 "id": "cpu", "template-id": "tpl", "status": "disabled", "dbrps": [{ "db": "b", "rp": "r" }], "vars": {
-                    "groups": var("list", json!([var("star", json!("*"), "")]), ""),
+                    "groups": var("list", json!([var("star", json!(null), "")]), ""),
                     "period": var("duration", json!(300_000_000_000i64), ""),
                 }
             }),

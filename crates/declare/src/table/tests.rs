@@ -1,3 +1,5 @@
+//! Tables: calls, values and JSON of what was declared.
+
 use std::time::Duration;
 
 use serde_json::json;

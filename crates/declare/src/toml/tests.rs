@@ -1,3 +1,5 @@
+//! Config files: what is read, warned of and refused.
+
 use std::time::Duration;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The config against the facts of `tests/data/config.json`: keys, defaults, environment, errors.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
