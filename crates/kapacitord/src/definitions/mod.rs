@@ -267,11 +267,16 @@ fn refused(error: &DefineError) -> Refused {
     Refused::bad(error.to_string())
 }
 
-/// Remarks on a script: all go to the log, those on the dialect to the answer, too, where other programs expect none.
+/// Remarks on a script: all go to the log, those on the dialect to the answer, too.
 fn warnings(task: &Task, defined: &Defined) -> Vec<String> {
     for warning in &defined.warnings {
         tracing::warn!(task = task.id, "{}", warning.message);
     }
+    deprecations(task, defined)
+}
+
+/// Remarks on the dialect of v0.2. Others are not for answers: programs that read them expect none.
+fn deprecations(task: &Task, defined: &Defined) -> Vec<String> {
     let dialect = defined.warnings.iter().filter(|warning| warning.deprecation);
     dialect.map(|warning| warning.render(&task.raw_script)).collect()
 }

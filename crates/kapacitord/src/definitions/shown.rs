@@ -17,7 +17,7 @@ use store::{
     tasks::{Status, Task, TaskType},
 };
 
-use super::{Definitions, Refused, vars};
+use super::{Definitions, Refused, deprecations, vars};
 
 /// Which text of the script is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,7 +46,8 @@ impl Definitions {
     /// One task.
     pub fn task(&self, id: &str, view: View) -> Result<shown::Task, Refused> {
         let task = self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("no task exists"))?;
-        Ok(self.show(&task, view))
+        let warnings = self.define(&task).map(|defined| deprecations(&task, &defined)).unwrap_or_default();
+        Ok(shown::Task { warnings, ..self.show(&task, view) })
     }
 
     /// A page of the tasks.
