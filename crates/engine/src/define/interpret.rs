@@ -10,8 +10,11 @@ use tickscript::{
 };
 
 use super::{
-    DefineError, Diagnostic, Pipeline, PipelineNode, Severity, Surface, Var, VarType, Vars, constant::constant,
-    error::near_hint, legacy,
+    DefineError, Diagnostic, Pipeline, PipelineNode, Severity, Surface, Var, VarType, Vars,
+    constant::constant,
+    error::near_hint,
+    legacy,
+    values::{from_value, literal},
 };
 use crate::{EdgeKind, Place};
 
@@ -453,55 +456,4 @@ fn description(statement: &Statement) -> String {
     };
     let lines: Vec<String> = statement.comments.iter().map(text).collect();
     lines.join("\n")
-}
-
-/// A value as an expression; `Err(Some(..))` says what it is if it cannot be one.
-fn literal(value: Val) -> Result<ExprKind, Option<&'static str>> {
-    match value {
-        Val::Arg(Argument::Lambda(lambda)) => Ok(parenthesised(&lambda.expr)),
-        Val::Arg(value) => literal_argument(&value).ok_or(Some("a value of another kind")),
-        Val::Node(_) | Val::Handler { .. } => Err(Some("a node")),
-        Val::Influxql | Val::MapReduce { .. } => Err(Some("a function")),
-        Val::Unknown => Err(None),
-    }
-}
-
-/// A lambda put into another keeps its meaning whatever stands around it.
-fn parenthesised(expr: &Expr) -> ExprKind {
-    match expr.kind.clone() {
-        ExprKind::Binary { op, left, right, multi_line, .. } => {
-            ExprKind::Binary { op, left, right, parens: true, multi_line }
-        }
-        kind => kind,
-    }
-}
-
-fn literal_argument(value: &Argument) -> Option<ExprKind> {
-    Some(match value {
-        Argument::Int(value) => ExprKind::Int { value: *value, octal: false },
-        Argument::Float(value) => ExprKind::Float(*value),
-        Argument::Duration(nanos) => ExprKind::Duration { nanos: *nanos, literal: tickscript::write_duration(*nanos) },
-        Argument::Bool(value) => ExprKind::Bool(*value),
-        Argument::String(value) => ExprKind::String { value: value.clone(), triple: false },
-        Argument::Regex(text) => ExprKind::Regex(text.clone()),
-        Argument::Star => ExprKind::Star,
-        Argument::Reference(name) => ExprKind::Reference(name.clone()),
-        Argument::List(items) => {
-            let items: Option<Vec<Expr>> =
-                items.iter().map(|item| Some(Expr::new(Span::default(), literal_argument(item)?))).collect();
-            ExprKind::List(items?)
-        }
-        Argument::Lambda(_) | Argument::Node(_) | Argument::Time { .. } => return None,
-    })
-}
-
-fn from_value(value: model::Value) -> Option<Argument> {
-    Some(match value {
-        model::Value::Float(value) => Argument::Float(value),
-        model::Value::Int(value) => Argument::Int(value),
-        model::Value::String(value) => Argument::String(value.to_string()),
-        model::Value::Bool(value) => Argument::Bool(value),
-        model::Value::Duration(value) => Argument::Duration(value),
-        model::Value::Time(_) | model::Value::Null => return None,
-    })
 }

@@ -15,6 +15,7 @@ mod pipeline;
 mod scope;
 mod spec;
 mod surface;
+mod values;
 
 pub use build::{Built, build};
 pub use deadman::DeadmanDefaults;
