@@ -18,7 +18,7 @@ const TABLE: [(&str, &[&str]); 17] = [
     ("declare", &["tickscript"]),
     ("alert", &["model", "declare", "lambda", "gotemplate", "tickscript"]),
     ("engine", &["model", "tickscript", "lambda", "declare", "gotemplate", "influxql", "alert"]),
-    ("influx", &["model", "declare"]),
+    ("influx", &["model", "declare", "influxql"]),
     ("handlers", &["alert", "declare", "model", "gotemplate"]),
     ("kapacitor", &["api"]),
     (
