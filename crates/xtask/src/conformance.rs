@@ -18,7 +18,7 @@ pub(crate) fn play(root: &Path, patterns: &[String]) -> anyhow::Result<()> {
 
 fn play_below(root: &Path, cases: &Path, patterns: &[String]) -> anyhow::Result<()> {
     let unreached = names(&root.join("tests/unreached.txt"))?;
-    let failed = failures(root, cases, patterns, "4")?;
+    let failed = failures(root, cases, patterns, "6")?;
     let mut new: BTreeSet<String> = failed.difference(&unreached).cloned().collect();
     if !new.is_empty() {
         println!("once more, alone: {}", listed(&new));
