@@ -123,6 +123,12 @@ pub trait Host: Send + Sync {
     /// Write points back into the daemon, as if they had been received.
     fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words);
 
+    /// The run of a task that is replayed has a name here: its alerts are kept apart from those of the task itself, and
+    /// its query nodes ask nothing but wait for what the recording holds.
+    fn replay(&self) -> Option<&str> {
+        None
+    }
+
     /// Server facts that templates show.
     fn server(&self) -> &ServerInfo;
 }

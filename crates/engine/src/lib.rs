@@ -32,5 +32,5 @@ pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};
 pub use side_source::{SideSource, SideTables};
 pub use task::{Letter, Origin, Taken, Task, Tracer, Write};
-pub use tasks::{Running, Tasks};
+pub use tasks::{Running, Tap, Tasks};
 pub use workers::Workers;

@@ -15,6 +15,9 @@ use crate::{
     workers::{Ended, Held, Parcel, TaskNumber},
 };
 
+/// Sees every write, as it goes to the tasks.
+pub type Tap = Box<dyn Fn(&Arc<Write>) + Send + Sync>;
+
 /// All running tasks and the workers under them.
 pub struct Tasks {
     schema: Arc<Schema>,
@@ -22,6 +25,7 @@ pub struct Tasks {
     next: AtomicU64,
     running: RwLock<BTreeMap<String, Running>>,
     router: RwLock<Router<(usize, TaskNumber)>>,
+    taps: RwLock<Vec<(u64, Tap)>>,
     /// Why tasks that ended by themselves did so.
     failures: Arc<Mutex<HashMap<TaskNumber, String>>>,
 }
@@ -57,6 +61,7 @@ impl Tasks {
             next: AtomicU64::new(0),
             running: RwLock::default(),
             router: RwLock::default(),
+            taps: RwLock::default(),
             failures,
         })
     }
@@ -110,8 +115,22 @@ impl Tasks {
         self.running.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
+    /// Show every write to this function, which must not block, until [`Tasks::untap`] gets the number given back.
+    pub fn tap(&self, tap: Tap) -> u64 {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.taps.write().unwrap_or_else(PoisonError::into_inner).push((number, tap));
+        number
+    }
+
+    pub fn untap(&self, number: u64) {
+        self.taps.write().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| *known != number);
+    }
+
     /// Hand a write to all tasks that want something of it. `held` is let go when the last of them is done with it.
     pub fn write(&self, write: &Arc<Write>, held: Held) {
+        for (_, tap) in &*self.taps.read().unwrap_or_else(PoisonError::into_inner) {
+            tap(write);
+        }
         let selections = self.router.read().unwrap_or_else(PoisonError::into_inner).select(&self.schema, write);
         if selections.is_empty() {
             return;

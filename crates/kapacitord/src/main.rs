@@ -14,6 +14,7 @@ mod live_config;
 mod load;
 mod log_streams;
 mod logging;
+mod recordings;
 mod server;
 mod topic_store;
 mod users;

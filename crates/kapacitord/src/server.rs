@@ -35,6 +35,7 @@ use crate::{
     load::Loader,
     log_streams::LogStreams,
     logging::LevelHandle,
+    recordings::Recordings,
     topic_store::WriteBehind,
 };
 
@@ -146,8 +147,15 @@ impl Server {
             tokio::task::spawn_blocking(move || loader.load()).await?;
         }
 
+        let recordings = {
+            let (definitions, running) = (Arc::clone(&definitions), Arc::clone(&running));
+            let (host, schema, dir) = (Arc::clone(&host), Arc::clone(&schema), PathBuf::from(&config.replay.dir));
+            let open = move || Recordings::open(definitions, running, host, schema, &dir);
+            Arc::new(tokio::task::spawn_blocking(open).await??)
+        };
         let api = Arc::new(Api {
             definitions: Arc::clone(&definitions),
+            recordings,
             topics: alert_topics,
             running,
             host,

@@ -1,7 +1,7 @@
 //! What users defined and must survive a restart: tasks, templates, handlers, states of topics, snapshots.
 //!
 //! - [`Store`]: opens the folder and hands out one view per kind of record: [`tasks`], [`templates`], [`handlers`],
-//!   [`loaded`], [`topics`], [`snapshots`], [`overrides`], [`users`], [`meta`].
+//!   [`loaded`], [`topics`], [`snapshots`], [`recordings`], [`overrides`], [`users`], [`meta`].
 //! - [`db`]: keys and values on disk (sled) or in memory. `folder`: the files, and how damage is found out.
 //! - `record`: versions and encoding. [`pattern`]: globs of lists.
 //!
@@ -20,6 +20,7 @@ pub mod meta;
 pub mod overrides;
 pub mod pattern;
 mod record;
+pub mod recordings;
 pub mod snapshots;
 pub mod tasks;
 pub mod templates;
@@ -119,6 +120,16 @@ impl Store {
     /// Who may use the daemon.
     pub fn users(&self) -> users::Users {
         users::Users(self.clone())
+    }
+
+    /// Recorded data.
+    pub fn recordings(&self) -> recordings::Recordings {
+        recordings::Recordings(self.clone())
+    }
+
+    /// Replays of recorded data.
+    pub fn replays(&self) -> recordings::Replays {
+        recordings::Replays(self.clone())
     }
 
     /// What tasks' nodes remember.

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::Context;
 
 /// A crate and what it may use of ours. Dev-dependencies are free to use `testkit`, too.
-const TABLE: [(&str, &[&str]); 17] = [
+const TABLE: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("tickscript", &[]),
     ("gotemplate", &[]),
@@ -20,6 +20,7 @@ const TABLE: [(&str, &[&str]); 17] = [
     ("engine", &["model", "tickscript", "lambda", "declare", "gotemplate", "influxql", "alert"]),
     ("influx", &["model", "declare", "influxql"]),
     ("handlers", &["alert", "declare", "model", "gotemplate"]),
+    ("replay", &["model"]),
     ("kapacitor", &["api"]),
     (
         "kapacitord",
@@ -34,6 +35,7 @@ const TABLE: [(&str, &[&str]); 17] = [
             "influxql",
             "lambda",
             "model",
+            "replay",
             "store",
             "tickscript",
         ],

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use engine::{
     Host, TaskInfo, Tasks,
-    define::{DefineError, Defined, Request, Surface, build, define},
+    define::{Built, DefineError, Defined, Pipeline, Request, Surface, build, define},
 };
 use model::Schema;
 use store::{
@@ -18,7 +18,7 @@ use store::{
 };
 
 pub use options::is_valid_id;
-pub use shown::{DotView, ScriptFormat, View};
+pub use shown::{DotView, ScriptFormat, View, stats};
 
 /// A request that cannot be met, as the API answers it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -250,16 +250,22 @@ impl Definitions {
     }
 
     fn try_start(&self, task: &Task) -> Result<(), Refused> {
+        let (built, _) = self.build(task, &self.host)?;
+        self.running.start(built.task, &built.interest, built.edges, built.endpoints);
+        Ok(())
+    }
+
+    /// A task ready to run in this world, and its pipeline.
+    pub(crate) fn build(&self, task: &Task, host: &Arc<dyn Host>) -> Result<(Built, Pipeline), Refused> {
         let defined = self.define(task)?;
         let info = Arc::new(TaskInfo {
             id: task.id.as_str().into(),
             stream: task.task_type == TaskType::Stream,
             dbrps: task.dbrps.iter().map(|dbrp| (dbrp.db.clone(), dbrp.rp.clone())).collect(),
         });
-        let built = build(&self.surface, &defined.pipeline, &info, &self.schema, &self.host)
+        let built = build(&self.surface, &defined.pipeline, &info, &self.schema, host)
             .map_err(|error| Refused::failed(error.to_string()))?;
-        self.running.start(built.task, &built.interest, built.edges, built.endpoints);
-        Ok(())
+        Ok((built, defined.pipeline))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A task as the API shows it.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use api::{
     link::Link,
@@ -8,7 +8,7 @@ use api::{
     time::Time,
 };
 use engine::{
-    Running,
+    NodeStats, Running,
     define::{Request, define, dot, dot_with_stats},
 };
 use serde_json::Value as Json;
@@ -86,7 +86,7 @@ impl Definitions {
             },
             executing: running.is_some(),
             error,
-            stats: running.as_ref().map(stats).unwrap_or_default(),
+            stats: running.as_ref().map(|running| stats(&running.stats)).unwrap_or_default(),
             created: Time::At(task.created),
             modified: Time::At(task.modified),
             last_enabled: Time::from(task.last_enabled),
@@ -113,8 +113,8 @@ impl Definitions {
 }
 
 /// Counters by node.
-fn stats(running: &Running) -> ExecutionStats {
-    let node_stats = running.stats.iter().map(|node| {
+pub fn stats(nodes: &[Arc<NodeStats>]) -> ExecutionStats {
+    let node_stats = nodes.iter().map(|node| {
         let mut values: std::collections::BTreeMap<String, Json> = [
             ("collected", node.collected.load(Ordering::Relaxed)),
             ("emitted", node.emitted()),

@@ -2,7 +2,7 @@
 
 mod clusters;
 mod posts;
-mod queries;
+pub(crate) mod queries;
 mod sideload;
 
 use std::{
@@ -12,8 +12,8 @@ use std::{
 
 use alert::Topics;
 use engine::{
-    Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogLevel, LogRecord, Origin, Reply, ServerInfo,
-    SideSource, Tasks, Ticket, Write,
+    Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, Letter, LogLevel, LogRecord, Origin, Reply,
+    ServerInfo, SideSource, TaskInfo, Tasks, Ticket, Write,
 };
 use lambda::Zone;
 use model::{Row, Schema, Time, Words};
@@ -34,8 +34,12 @@ pub struct DaemonHost {
     posts: Posts,
     sideloads: Sideloads,
     tasks: Arc<OnceLock<Weak<Tasks>>>,
+    replayed: Replayed,
     runtime: tokio::runtime::Handle,
 }
+
+/// Where answers go that tasks in a replay wait for.
+type Replayed = Arc<RwLock<Vec<(Arc<TaskInfo>, crossbeam_channel::Sender<Letter>)>>>;
 
 impl DaemonHost {
     pub fn new(
@@ -56,6 +60,7 @@ impl DaemonHost {
             posts: Posts::new(runtime.clone()),
             sideloads: Sideloads::new(runtime.clone()),
             tasks: Arc::default(),
+            replayed: Arc::default(),
             runtime,
         }
     }
@@ -84,19 +89,46 @@ impl DaemonHost {
 
     /// How to bring an answer back to the node that waits for it.
     fn mail(&self, ticket: Ticket) -> Mail {
-        Mail { tasks: Arc::clone(&self.tasks), ticket }
+        Mail { tasks: Arc::clone(&self.tasks), replayed: Arc::clone(&self.replayed), ticket }
+    }
+
+    /// Answers to a run of a task in a replay go to its letters, until [`DaemonHost::end_replay`].
+    pub(crate) fn begin_replay(&self, task: &Arc<TaskInfo>, letters: crossbeam_channel::Sender<Letter>) {
+        self.replayed.write().unwrap_or_else(PoisonError::into_inner).push((Arc::clone(task), letters));
+    }
+
+    pub(crate) fn end_replay(&self, task: &Arc<TaskInfo>) {
+        self.replayed.write().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| !Arc::ptr_eq(known, task));
+    }
+
+    /// Ask a query now; all its batches. Blocks.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(crate) fn ask(&self, query: &InfluxQuery) -> Result<queries::Found, String> {
+        let cluster = self.clusters.get(&query.cluster)?;
+        self.runtime.block_on(queries::find(&cluster, &self.schema, query))
     }
 }
 
 /// The way back of one answer.
 pub(crate) struct Mail {
     tasks: Arc<OnceLock<Weak<Tasks>>>,
+    replayed: Replayed,
     ticket: Ticket,
 }
 
 impl Mail {
     /// An answer to a task that has gone is dropped.
     pub(crate) fn send(self, answer: Answer) {
+        let replayed = self.replayed.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, letters)) = replayed.iter().find(|(task, _)| Arc::ptr_eq(task, &self.ticket.task)) {
+            let reply = Reply { ticket: self.ticket.ticket, answer };
+            // A replay that ended wants no answers.
+            let _ = letters.send(Letter::Reply { node: self.ticket.node, reply });
+            return;
+        }
+        drop(replayed);
         if let Some(tasks) = self.tasks.get().and_then(Weak::upgrade) {
             tasks.reply(&self.ticket, Reply { ticket: self.ticket.ticket, answer });
         }

@@ -9,15 +9,19 @@ use model::{BatchHead, FieldType, Name, Row, Schema, SeriesId, ShapeId, Words};
 use super::{Mail, posts::text_of};
 
 pub(super) async fn ask(cluster: Arc<Cluster>, schema: Arc<Schema>, query: InfluxQuery, mail: Mail) {
-    let mut batches = Batches::new(schema, &query);
-    let answer = match cluster.query(&Query::new(&query.text), &mut batches).await {
-        Ok(()) => {
-            let (words, batches) = batches.finish();
-            Answer::Batches { words: Arc::new(words), batches }
-        }
-        Err(error) => Answer::Failed(text_of(&error)),
-    };
-    mail.send(answer);
+    mail.send(match find(&cluster, &schema, &query).await {
+        Ok((words, batches)) => Answer::Batches { words: Arc::new(words), batches },
+        Err(why) => Answer::Failed(why),
+    });
+}
+
+/// Batches, and the words behind their rows.
+pub(crate) type Found = (Words, Vec<(BatchHead, Vec<Row>)>);
+
+pub(super) async fn find(cluster: &Cluster, schema: &Arc<Schema>, query: &InfluxQuery) -> Result<Found, String> {
+    let mut batches = Batches::new(Arc::clone(schema), query);
+    cluster.query(&Query::new(&query.text), &mut batches).await.map_err(|error| text_of(&error))?;
+    Ok(batches.finish())
 }
 
 /// Rows of an answer on their way to batches, one batch a series.

@@ -12,7 +12,11 @@ use axum::{
     routing::{any, get, post},
 };
 use serde_json::{Value, json};
-use store::Page;
+use store::{
+    Page,
+    recordings::{Recording, State as Progress},
+    tasks::TaskType as StoredType,
+};
 
 use super::{
     Api,
@@ -21,7 +25,10 @@ use super::{
     tasks::shown_by,
     write,
 };
-use crate::definitions::{Refused, View};
+use crate::{
+    definitions::{Refused, View, now},
+    recordings::{Data, Options, Wanted},
+};
 
 /// Errors are `{"Error": text}` there.
 struct LegacyRefused(Refused);
@@ -50,9 +57,9 @@ pub(super) fn router() -> Router<Arc<Api>> {
         .route("/enable", post(enable))
         .route("/disable", post(disable))
         .route("/recordings", get(recordings))
-        .route("/recording", axum::routing::delete(no_recordings))
-        .route("/record", get(no_recordings).post(no_recordings))
-        .route("/replay", post(no_recordings))
+        .route("/recording", axum::routing::delete(delete_recording))
+        .route("/record", get(recorded).post(record))
+        .route("/replay", post(replay))
         .route("/loglevel", post(log_level))
         .route("/{task}/{endpoint}", get(endpoint))
         .fallback(not_found)
@@ -166,12 +173,105 @@ async fn log_level(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> An
     Ok(nothing())
 }
 
-async fn recordings() -> Answered {
-    Ok(ok(&json!({ "Recordings": [] })))
+/// A recording as v0.2 shows it.
+fn shown(recording: &Recording) -> Value {
+    json!({
+        "ID": recording.id,
+        "Type": match recording.task_type { StoredType::Stream => "stream", StoredType::Batch => "batch" },
+        "Size": recording.size,
+        "Created": api::time::Time::At(recording.date).to_string(),
+        "Error": recording.error,
+    })
 }
 
-async fn no_recordings() -> Answered {
-    Err(Refused { status: 501, text: "this version cannot record and replay".to_string() }.into())
+async fn recordings(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
+    let params = Params::of(query.as_deref());
+    let wanted: Vec<String> = params.get("rids").split(',').filter(|id| !id.is_empty()).map(str::to_string).collect();
+    let all = aside(move || Ok(api.recordings.store().recordings().list(&Page::ALL)?)).await?;
+    let all = all.iter().filter(|recording| wanted.is_empty() || wanted.contains(&recording.id));
+    Ok(ok(&json!({ "Recordings": all.map(shown).collect::<Vec<_>>() })))
+}
+
+async fn delete_recording(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
+    let id = Params::of(query.as_deref()).get("rid").to_string();
+    aside(move || api.recordings.delete(&id)).await?;
+    Ok(nothing())
+}
+
+async fn record(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
+    let params = Params::of(query.as_deref());
+    let duration = |key: &str| {
+        api::duration::parse(params.get(key)).map_err(|_| Refused::bad(format!("{key} must be a duration such as 10m")))
+    };
+    let time = |key: &str| match params.get(key) {
+        "" => Ok(None),
+        text => match text.parse::<api::time::Time>() {
+            Ok(time) => Ok(time.nanos()),
+            Err(error) => Err(Refused::bad(format!("{key}: {error}"))),
+        },
+    };
+    let wanted = match params.get("type") {
+        "stream" => Wanted::Stream { task: name(&params)?, stop: now().saturating_add(duration("duration")?) },
+        "batch" => {
+            let start = match params.get("past") {
+                "" => time("start")?,
+                _ => Some(now().saturating_sub(duration("past")?)),
+            };
+            Wanted::Batch { task: name(&params)?, start, stop: time("stop")? }
+        }
+        "query" => {
+            let task_type = match params.get("ttype") {
+                "stream" => StoredType::Stream,
+                "batch" => StoredType::Batch,
+                other => return Err(Refused::bad(format!("unknown ttype {other:?}: write stream or batch")).into()),
+            };
+            Wanted::Query { query: params.get("query").to_string(), task_type, cluster: String::new() }
+        }
+        other => return Err(Refused::bad(format!("unknown type {other:?}: write stream, batch or query")).into()),
+    };
+    let recording = aside(move || api.recordings.record("", wanted)).await?;
+    Ok(ok(&json!({ "RecordingID": recording.id })))
+}
+
+/// How often we look whether what is waited for is done.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// A recording, when it is complete.
+async fn recorded(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
+    let id = Params::of(query.as_deref()).get("id").to_string();
+    loop {
+        let (recordings, id) = (Arc::clone(&api.recordings), id.clone());
+        let found = aside(move || recordings.find(&id)).await?;
+        let found = found.ok_or_else(|| Refused::missing("no recording exists"))?;
+        if found.state != Progress::Running {
+            return Ok(ok(&shown(&found)));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Answers when the replay is done.
+async fn replay(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
+    let params = Params::of(query.as_deref());
+    let real_clock = match params.get("clock") {
+        "" | "wall" | "real" => true,
+        "fast" => false,
+        other => return Err(Refused::bad(format!("invalid clock type {other:?}")).into()),
+    };
+    let recording_time = matches!(params.get("rec-time"), "true" | "1");
+    let options = Options { id: String::new(), task: name(&params)?, recording_time, real_clock };
+    let data = Data::Recording(params.get("id").to_string());
+    let recordings = Arc::clone(&api.recordings);
+    let started = aside(move || recordings.replay(options, data)).await?;
+    loop {
+        let (recordings, id) = (Arc::clone(&api.recordings), started.id.clone());
+        let found = aside(move || Ok(recordings.store().replays().get(&id)?)).await?;
+        match found {
+            Some(replay) if replay.state == Progress::Running => tokio::time::sleep(LOOK).await,
+            Some(replay) if replay.state == Progress::Failed => return Err(Refused::failed(replay.error).into()),
+            _ => return Ok(nothing()),
+        }
+    }
 }
 
 async fn endpoint(State(api): State<Arc<Api>>, Path((task, endpoint)): Path<(String, String)>) -> Answered {

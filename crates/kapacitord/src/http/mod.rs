@@ -10,6 +10,7 @@ mod flux;
 mod json_patch;
 mod legacy;
 mod logs;
+mod recordings;
 mod routes;
 mod service_tests;
 mod storage;
@@ -46,6 +47,7 @@ pub struct Api {
     /// Topics of alerts and the handlers that users attached to them.
     pub topics: Arc<crate::alert_topics::AlertTopics>,
     pub running: Arc<Tasks>,
+    pub(crate) recordings: Arc<crate::recordings::Recordings>,
     pub host: Arc<crate::host::DaemonHost>,
     pub schema: Arc<Schema>,
     pub identity: store::meta::Identity,

@@ -12,8 +12,8 @@ use axum::{
 use super::{
     Api,
     around::{around, not_found},
-    bodies, config, debug, flux, legacy, logs, service_tests, storage, system, tasks, templates, topics, users, vars,
-    write,
+    bodies, config, debug, flux, legacy, logs, recordings, service_tests, storage, system, tasks, templates, topics,
+    users, vars, write,
 };
 
 /// All routes of the daemon.
@@ -50,6 +50,17 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/alerts/topics", get(topics::list))
         .route("/alerts/topics/", any(topics::below))
         .route("/alerts/topics/{*below}", any(topics::below))
+        .route("/recordings", get(recordings::list))
+        .route("/recordings/", any(recordings::no_recording))
+        .route("/recordings/stream", post(recordings::record_stream))
+        .route("/recordings/batch", post(recordings::record_batch))
+        .route("/recordings/query", post(recordings::record_query))
+        .route("/recordings/{id}", get(recordings::show).delete(recordings::delete))
+        .route("/replays", get(recordings::list_replays).post(recordings::replay))
+        .route("/replays/", any(recordings::no_replay))
+        .route("/replays/batch", post(recordings::replay_batch))
+        .route("/replays/query", post(recordings::replay_query))
+        .route("/replays/{id}", get(recordings::show_replay).delete(recordings::delete_replay))
         .route("/templates", get(templates::list).post(templates::create))
         .route("/templates/", any(templates::no_id))
         .route("/templates/{id}", get(templates::show).patch(templates::update).delete(templates::delete));

@@ -131,15 +131,17 @@ fn scripts_of_the_old_dialect_warn_where_it_is_seen() {
 }
 
 #[test]
-fn what_cannot_be_done_yet_says_so() {
+fn recordings_that_are_not_there_are_refused() {
     let daemon = daemon();
     assert_eq!(parsed(&daemon.get("/api/v1/recordings")), json!({ "Recordings": [] }));
-    for (method, path) in [
-        ("POST", "record?type=stream&name=t&duration=1s"),
-        ("GET", "record?id=x"),
-        ("DELETE", "recording?rid=x"),
-        ("POST", "replay?name=t&id=x"),
+    for (method, path, status) in [
+        ("POST", "record?type=stream&name=t&duration=1s", 404),
+        ("POST", "record?type=stream&name=t&duration=x", 400),
+        ("POST", "record?type=batch&name=t", 400),
+        ("POST", "record?type=film", 400),
+        ("GET", "record?id=x", 404),
+        ("POST", "replay?name=t&id=x", 404),
     ] {
-        refused(&daemon.request(method, &format!("/api/v1/{path}"), ""), 501);
+        refused(&daemon.request(method, &format!("/api/v1/{path}"), ""), status);
     }
 }

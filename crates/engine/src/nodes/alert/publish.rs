@@ -10,7 +10,7 @@ use crate::{BuildError, Cx, Plan};
 /// The topics of one alert node. When it is dropped, its own one ends.
 pub(super) struct Publisher {
     topics: Arc<Topics>,
-    /// `main:TASK:NODE`
+    /// `main:TASK:NODE`; in a replay, its name is in place of `main`.
     own: Arc<str>,
     /// Of `.topic('x')`.
     named: Option<Arc<str>>,
@@ -31,7 +31,7 @@ pub(super) struct Opened {
 impl Publisher {
     /// Make the handlers that the script opens, and those that the config gives to every alert. Nothing starts yet.
     pub(super) fn open(plan: &Plan<'_>, named: &str) -> Result<Opened, BuildError> {
-        let own: Arc<str> = format!("main:{}:{}", plan.task.id, plan.name).into();
+        let own: Arc<str> = format!("{}:{}:{}", plan.host.replay().unwrap_or("main"), plan.task.id, plan.name).into();
         let place = Place { topic: own.to_string(), owner: plan.task.id.to_string() };
         let mut waiting = Vec::new();
         for opened in plan.handlers {

@@ -237,6 +237,9 @@ impl QueryNode {
 
 impl Node for QueryNode {
     fn start(&mut self, cx: &mut Cx<'_>) {
+        if cx.host.replay().is_some() {
+            return;
+        }
         let first = self.schedule.first(cx.now);
         self.plan(first, cx);
     }

@@ -1,0 +1,287 @@
+//! Making recordings: of a stream as it comes, of the queries of a batch task, of a query.
+
+use std::{
+    fs::File,
+    io::BufWriter,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crossbeam_channel::RecvTimeoutError;
+use engine::{Host, InfluxQuery, Router, Selection, Write, nodes::Query};
+use influxql::Select;
+use model::{Frame, GroupId, Row, Time};
+use replay::{ArchiveWriter, StreamWriter, write_batch};
+use store::{
+    recordings::{Recording, State},
+    tasks::{Task, TaskType},
+};
+
+use super::{Piece, Recordings, checked_id};
+use crate::definitions::{Refused, now};
+
+/// Writes that may wait to be recorded.
+const WAITING: usize = 10_000;
+
+/// What is to be recorded.
+pub(crate) enum Wanted {
+    /// What a task reads, until a point later than `stop` comes.
+    Stream { task: String, stop: Time },
+    /// What the queries of a task give.
+    Batch { task: String, start: Option<Time>, stop: Option<Time> },
+    /// What a query gives.
+    Query { query: String, task_type: TaskType, cluster: String },
+}
+
+type Work = Box<dyn FnOnce(&Recordings, &Path, &str) -> Result<(), String> + Send>;
+
+impl Recordings {
+    /// Begin a recording.
+    pub(crate) fn record(self: &Arc<Self>, id: &str, wanted: Wanted) -> Result<Recording, Refused> {
+        let id = checked_id(id, "recording")?;
+        let (task_type, work): (TaskType, Work) = match wanted {
+            Wanted::Stream { task, stop } => {
+                let task = self.task(&task)?;
+                (TaskType::Stream, Box::new(move |this, path, id| this.record_stream(id, &task, stop, path)))
+            }
+            Wanted::Batch { task, start, stop } => {
+                let start = start.ok_or_else(|| Refused::bad("must provide start time"))?;
+                let task = self.task(&task)?;
+                let stop = stop.unwrap_or_else(now);
+                (TaskType::Batch, Box::new(move |this, path, _| this.record_batch(&task, start, stop, path)))
+            }
+            Wanted::Query { query, task_type, cluster } => {
+                if query.is_empty() {
+                    return Err(Refused::bad("must provide query"));
+                }
+                (task_type, Box::new(move |this, path, _| this.record_query(&query, task_type, &cluster, path)))
+            }
+        };
+        let path = self.path(&id, task_type);
+        let recording = Recording {
+            id,
+            task_type,
+            path: path.to_string_lossy().into_owned(),
+            size: 0,
+            date: now(),
+            error: String::new(),
+            state: State::Running,
+        };
+        self.store().recordings().create(&recording)?;
+        let (id, ended) = (recording.id.clone(), recording.clone());
+        self.spawn(move |this| work(this, &path, &id), move |this, outcome| this.recorded(ended, outcome))?;
+        Ok(recording)
+    }
+
+    fn recorded(&self, mut recording: Recording, outcome: Result<(), String>) {
+        recording.state = if outcome.is_ok() { State::Finished } else { State::Failed };
+        recording.error = outcome.err().unwrap_or_default();
+        recording.date = now();
+        let size = std::fs::metadata(&recording.path).map_or(0, |file| file.len());
+        recording.size = i64::try_from(size).unwrap_or(i64::MAX);
+        match self.store().recordings().update(&recording) {
+            Ok(true) => {}
+            // Deleted meanwhile.
+            Ok(false) => drop(std::fs::remove_file(&recording.path)),
+            Err(error) => tracing::error!(recording = recording.id, "cannot store the recording: {error}"),
+        }
+    }
+
+    fn record_stream(&self, id: &str, task: &Task, stop: Time, path: &Path) -> Result<(), String> {
+        let world: Arc<dyn Host> = Arc::clone(&self.host) as _;
+        let (built, _) = self.definitions.build(task, &world).map_err(|refused| refused.text)?;
+        let info = Arc::clone(built.task.info());
+        let mut router = Router::default();
+        router.add(&self.schema, (), &info.dbrps, &built.interest);
+        drop(built);
+        let mut writer = StreamWriter::new(create(path)?);
+        let (send, receive) = crossbeam_channel::bounded::<Arc<Write>>(WAITING);
+        let overrun = Arc::new(AtomicBool::new(false));
+        let number = self.running.tap(Box::new({
+            let overrun = Arc::clone(&overrun);
+            move |write| {
+                let origin = &write.origin;
+                let wanted = info.dbrps.iter().any(|(db, rp)| *db == origin.database && *rp == origin.retention_policy);
+                if wanted && send.try_send(Arc::clone(write)).is_err() {
+                    overrun.store(true, Ordering::Relaxed);
+                }
+            }
+        }));
+        let outcome = loop {
+            if overrun.load(Ordering::Relaxed) {
+                break Err("data came faster than it could be recorded".to_string());
+            }
+            match receive.recv_timeout(Duration::from_secs(1)) {
+                Ok(write) => match self.take_write(&router, &write, stop, &mut writer) {
+                    Ok(false) => {}
+                    Ok(true) => break Ok(()),
+                    Err(why) => break Err(why),
+                },
+                Err(RecvTimeoutError::Timeout) => {
+                    if !self.store().recordings().get(id).is_ok_and(|known| known.is_some()) {
+                        break Ok(());
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break Ok(()),
+            }
+        };
+        self.running.untap(number);
+        finish_stream(writer).and(outcome)
+    }
+
+    /// Record what a task wants of a write; true if a point is later than the stop.
+    fn take_write(
+        &self,
+        router: &Router<()>,
+        write: &Write,
+        stop: Time,
+        writer: &mut StreamWriter<BufWriter<File>>,
+    ) -> Result<bool, String> {
+        let frame = Frame::new(Arc::clone(&write.words));
+        let origin = (write.origin.database.as_str(), write.origin.retention_policy.as_str());
+        for ((), selection) in router.select(&self.schema, write) {
+            let rows: Vec<&Row> = match &selection {
+                Selection::All => write.rows.iter().collect(),
+                Selection::Some(indexes) => indexes.iter().map(|&index| &write.rows[index as usize]).collect(),
+            };
+            for row in rows {
+                if row.time > stop {
+                    return Ok(true);
+                }
+                writer.point(&self.schema, &frame, row, origin).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(false)
+    }
+
+    fn record_batch(&self, task: &Task, start: Time, stop: Time, path: &Path) -> Result<(), String> {
+        let sources = self.queries(task, start, stop)?;
+        let mut archive = ArchiveWriter::new(create(path)?);
+        let mut outcome = Ok(());
+        for source in sources {
+            let written = archive.member(|out| {
+                for query in source {
+                    self.write_answer(&query, out)?;
+                }
+                Ok(())
+            });
+            outcome = outcome.and(written.map_err(|error| error.to_string())?);
+        }
+        archive.finish().map_err(|error| error.to_string())?;
+        outcome
+    }
+
+    fn record_query(&self, query: &str, task_type: TaskType, cluster: &str, path: &Path) -> Result<(), String> {
+        let (query, origin) = asked(query, cluster)?;
+        match task_type {
+            TaskType::Batch => {
+                let mut archive = ArchiveWriter::new(create(path)?);
+                let written = archive.member(|out| self.write_answer(&query, out).map_err(query_failed));
+                let written = written.map_err(|error| error.to_string())?;
+                archive.finish().map_err(|error| error.to_string())?;
+                written
+            }
+            TaskType::Stream => {
+                let mut writer = StreamWriter::new(create(path)?);
+                let outcome = self.host.ask(&query).map_err(query_failed).and_then(|(words, batches)| {
+                    let frame = Frame::new(Arc::new(words));
+                    for row in in_order(batches) {
+                        let written = writer.point(&self.schema, &frame, &row, (&origin.0, &origin.1));
+                        written.map_err(|error| error.to_string())?;
+                    }
+                    Ok(())
+                });
+                finish_stream(writer).and(outcome)
+            }
+        }
+    }
+
+    fn write_answer(&self, query: &InfluxQuery, out: &mut dyn std::io::Write) -> Result<(), String> {
+        let mut text = String::new();
+        for piece in self.pieces(query)? {
+            text.clear();
+            let frame = Frame::new(piece.words);
+            write_batch(&self.schema, &frame, &piece.head, &piece.rows, &mut text);
+            out.write_all(text.as_bytes()).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// What a query gives.
+    pub(super) fn pieces(&self, query: &InfluxQuery) -> Result<Vec<Piece>, String> {
+        let (words, batches) = self.host.ask(query)?;
+        let words = Arc::new(words);
+        Ok(batches.into_iter().map(|(head, rows)| Piece { head, rows, words: Arc::clone(&words) }).collect())
+    }
+
+    /// The queries that a task would ask between two times, for each of its query nodes.
+    pub(super) fn queries(
+        &self,
+        task: &Task,
+        start: Time,
+        stop: Time,
+    ) -> Result<Vec<impl Iterator<Item = InfluxQuery> + use<>>, String> {
+        if task.task_type != TaskType::Batch {
+            return Err("wrong task type".to_string());
+        }
+        let world: Arc<dyn Host> = Arc::clone(&self.host) as _;
+        let (_, pipeline) = self.definitions.build(task, &world).map_err(|refused| refused.text)?;
+        let nodes = pipeline.nodes.iter().filter_map(|node| node.object.downcast_ref::<Query>());
+        nodes
+            .map(|query| query.queries(start, stop, now(), *self.host.zone()).map_err(|error| error.to_string()))
+            .collect()
+    }
+}
+
+/// A query of a user, and the database and retention policy that it reads.
+pub(super) fn asked(query: &str, cluster: &str) -> Result<(InfluxQuery, (String, String)), String> {
+    let select = match Select::parse(query) {
+        Err(error) if error.position().is_some() => return Err(error.to_string()),
+        select => select.ok(),
+    };
+    let origin = match select.as_ref().map(Select::measurements).unwrap_or_default()[..] {
+        [measurement] => (measurement.database.clone(), measurement.policy.clone()),
+        _ => Default::default(),
+    };
+    if origin.0.is_empty() || origin.1.is_empty() {
+        let why = "could not determine database and retention policy. Is the query fully qualified?";
+        return Err(why.to_string());
+    }
+    // The time of a batch is that of its last row.
+    let query = InfluxQuery {
+        cluster: cluster.to_string(),
+        text: query.to_string(),
+        by_name: false,
+        stop: Time::MIN,
+        grouped_by_time: true,
+    };
+    Ok((query, origin))
+}
+
+pub(super) fn query_failed(why: String) -> String {
+    format!("InfluxDB query failed: {why}")
+}
+
+/// All rows by time, as points of a stream.
+pub(super) fn in_order(batches: Vec<(model::BatchHead, Vec<Row>)>) -> Vec<Row> {
+    let mut rows: Vec<Row> = batches.into_iter().flat_map(|(_, rows)| rows).collect();
+    for row in &mut rows {
+        row.group = GroupId::NIL;
+    }
+    rows.sort_by_key(|row| row.time);
+    rows
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>, String> {
+    let file = File::create(path).map_err(|error| format!("failed to create recording file: {error}"))?;
+    Ok(BufWriter::new(file))
+}
+
+fn finish_stream(writer: StreamWriter<BufWriter<File>>) -> Result<(), String> {
+    let file = writer.finish().map_err(|error| error.to_string())?;
+    file.into_inner().map(drop).map_err(|error| error.to_string())
+}

@@ -1,0 +1,170 @@
+//! `.srpl`: three lines for each point, packed with gzip: database, retention policy, line protocol.
+
+use std::io::{BufRead, BufReader, Read, Write};
+
+use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
+use model::{Frame, Precision, Row, Schema, Words, parse_lines, write_line};
+
+use crate::Error;
+
+/// A line that is longer is no line of a recording.
+const LONGEST: usize = 16 << 20;
+/// Points that are read at once, if they go to the same database and retention policy.
+const CHUNK: usize = 256;
+
+/// Writes points.
+pub struct StreamWriter<W: Write> {
+    out: GzEncoder<W>,
+    text: String,
+}
+
+impl<W: Write> StreamWriter<W> {
+    pub fn new(out: W) -> StreamWriter<W> {
+        StreamWriter { out: GzEncoder::new(out, Compression::default()), text: String::new() }
+    }
+
+    /// Add a point; one without fields that can be written is left out.
+    pub fn point(
+        &mut self,
+        schema: &Schema,
+        frame: &Frame,
+        row: &Row,
+        (database, policy): (&str, &str),
+    ) -> Result<(), Error> {
+        self.text.clear();
+        for line in [database, policy] {
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+        let series = schema.series(row.series);
+        if write_line(schema, frame, row, schema.text(series.name()), series.tags(), 1, &mut self.text) {
+            self.out.write_all(self.text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    pub fn finish(self) -> Result<W, Error> {
+        Ok(self.out.finish()?)
+    }
+}
+
+/// Points in a row that go to the same database and retention policy.
+#[derive(Debug, Default)]
+pub struct Points {
+    pub database: String,
+    pub retention_policy: String,
+    pub rows: Vec<Row>,
+    pub words: Words,
+}
+
+/// Reads points.
+pub struct StreamReader<R: Read> {
+    input: BufReader<MultiGzDecoder<R>>,
+    /// The first point of the next run, read already.
+    next: Option<[String; 3]>,
+}
+
+impl<R: Read> StreamReader<R> {
+    pub fn new(input: R) -> StreamReader<R> {
+        StreamReader { input: BufReader::new(MultiGzDecoder::new(input)), next: None }
+    }
+
+    /// The next points; `None` at the end.
+    ///
+    /// # Errors
+    /// The file is damaged; what was read before is good.
+    pub fn read(&mut self, schema: &Schema) -> Result<Option<Points>, Error> {
+        let first = match self.next.take() {
+            Some(first) => first,
+            None => match self.record()? {
+                Some(first) => first,
+                None => return Ok(None),
+            },
+        };
+        let [database, retention_policy, line] = first;
+        let mut points = Points { database, retention_policy, ..Points::default() };
+        points.add(schema, &line)?;
+        while points.rows.len() < CHUNK {
+            let Some(record) = self.record()? else { break };
+            if record[0] != points.database || record[1] != points.retention_policy {
+                self.next = Some(record);
+                break;
+            }
+            points.add(schema, &record[2])?;
+        }
+        Ok(Some(points))
+    }
+
+    fn record(&mut self) -> Result<Option<[String; 3]>, Error> {
+        let Some(database) = self.line()? else { return Ok(None) };
+        let policy = self.line()?.ok_or(Error::Cut)?;
+        let line = self.line()?.ok_or(Error::Cut)?;
+        Ok(Some([database, policy, line]))
+    }
+
+    fn line(&mut self) -> Result<Option<String>, Error> {
+        let mut bytes = Vec::new();
+        let count = (&mut self.input).take(LONGEST as u64 + 1).read_until(b'\n', &mut bytes)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        if bytes.len() > LONGEST {
+            return Err(Error::LongLine(LONGEST));
+        }
+        if bytes.last() == Some(&b'\n') {
+            bytes.pop();
+        }
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+impl Points {
+    /// A line without a time has the time zero.
+    fn add(&mut self, schema: &Schema, line: &str) -> Result<(), Error> {
+        Ok(parse_lines(schema, line.as_bytes(), Precision::Nanoseconds, 0, &mut self.rows, &mut self.words)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn points_come_back_as_they_were() {
+        let schema = Schema::new();
+        let (mut rows, mut words) = (Vec::new(), Words::default());
+        let text = b"cpu,dc=x,host=a\\ b b=true,i=3i,s=\"x y\",value=1 1000000000\nmem used=2.5 2000000000\n";
+        parse_lines(&schema, text, Precision::Nanoseconds, 0, &mut rows, &mut words).unwrap();
+        let frame = Frame::new(Arc::new(words));
+        let mut writer = StreamWriter::new(Vec::new());
+        writer.point(&schema, &frame, &rows[0], ("d", "r")).unwrap();
+        writer.point(&schema, &frame, &rows[1], ("d", "r")).unwrap();
+        writer.point(&schema, &frame, &rows[1], ("e", "r")).unwrap();
+        let file = writer.finish().unwrap();
+        let mut unpacked = String::new();
+        MultiGzDecoder::new(&file[..]).read_to_string(&mut unpacked).unwrap();
+        assert!(
+            unpacked.starts_with("d\nr\ncpu,dc=x,host=a\\ b b=true,i=3i,s=\"x y\",value=1 1000000000\n"),
+            "{unpacked}"
+        );
+        let mut reader = StreamReader::new(&file[..]);
+        let first = reader.read(&schema).unwrap().unwrap();
+        assert_eq!((first.database.as_str(), first.rows.len(), first.rows[1].time), ("d", 2, 2_000_000_000));
+        assert_eq!(first.rows[0].series, rows[0].series);
+        assert_eq!(reader.read(&schema).unwrap().unwrap().database, "e");
+        assert!(reader.read(&schema).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_cut_or_foreign_file_is_an_error() {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(b"d\nr\n").unwrap();
+        let file = packed.finish().unwrap();
+        let schema = Schema::new();
+        let error = StreamReader::new(&file[..]).read(&schema).unwrap_err();
+        assert_eq!(error.to_string(), "invalid replay file format, expected another line");
+        assert!(StreamReader::new(&b"PK\x03\x04 no gzip"[..]).read(&schema).is_err());
+    }
+}
