@@ -2,7 +2,7 @@
 //!
 //! - `schema.rs` owns the tables that number names, shapes, series and groups (`name.rs`, `shape.rs`, `series.rs`, `group.rs`).
 //! - `row.rs`, `frame.rs`, `edge.rs`: a point as 24 bytes, the words behind it, and what an edge carries.
-//! - `line.rs` turns line protocol into rows; `json.rs` and `output.rs` write rows for the world outside.
+//! - `line.rs` turns line protocol into rows; `line_out.rs` and `json.rs` write rows for the world outside.
 #![forbid(unsafe_code)]
 
 mod edge;
@@ -12,6 +12,7 @@ mod group;
 mod json;
 mod kept;
 mod line;
+mod line_out;
 mod name;
 mod pages;
 mod row;
@@ -28,7 +29,8 @@ pub use frame::{Frame, Words};
 pub use group::{Dimensions, Group, GroupId, Grouping};
 pub use json::{JsonError, write_json_float, write_json_string, write_series, write_series_lossy};
 pub use kept::{Kept, KeptRows};
-pub use line::{LineError, Precision, parse_lines, write_line};
+pub use line::{LineError, Precision, parse_lines};
+pub use line_out::write_line;
 pub use name::{Name, Names};
 pub use pages::Pages;
 pub use row::Row;

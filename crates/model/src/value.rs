@@ -91,3 +91,16 @@ impl From<&str> for Value {
         Value::String(v.into())
     }
 }
+
+/// The bare value, for tests and logs.
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Float(v) => write!(f, "{v}"),
+            Value::Int(v) | Value::Duration(v) | Value::Time(v) => write!(f, "{v}"),
+            Value::String(v) => f.write_str(v),
+            Value::Bool(v) => write!(f, "{v}"),
+            Value::Null => f.write_str("null"),
+        }
+    }
+}
