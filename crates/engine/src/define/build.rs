@@ -49,10 +49,9 @@ pub fn build(
             parent_names: &parent_names,
         };
         let built = surface.nodes()[node.spec].build(node.object.as_ref(), &plan)?;
-        if let Some(endpoint) = built.endpoint()
-            && endpoints.insert(endpoint.to_string(), node.name.clone()).is_some()
-        {
-            return Err(BuildError::new(format!("{}: the endpoint {endpoint} is used twice", node.name)));
+        if let Some(endpoint) = built.endpoint() {
+            // Kapacitor starts a task that has one twice, and shows one of both.
+            endpoints.entry(endpoint.to_string()).or_insert_with(|| node.name.clone());
         }
         let (name, parents) = (node.name.clone(), node.parents.clone());
         parts.push(Part { node: built, name, parents, gives: node.gives, quiet: node.quiet });

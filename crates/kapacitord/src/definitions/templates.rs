@@ -120,15 +120,14 @@ impl Definitions {
             modified: template.modified,
             ..before.clone()
         };
-        let blame = |error: Refused| Refused { text: format!("task {}: {}", before.id, error.text), ..error };
-        let defined = self.define(&task).map_err(blame)?;
+        let defined = self.define(&task).map_err(|error| cannot_follow(&before.id, &error))?;
         super::options::take_dbrps(&mut task, &defined, false, "implicitly")?;
         Ok(task)
     }
 
     fn restart(&self, tasks: &[(Task, Task)]) -> Result<(), Refused> {
         for (task, _) in tasks.iter().filter(|(task, _)| task.status == Status::Enabled) {
-            self.start(task).map_err(|error| Refused::failed(format!("task {}: {}", task.id, error.text)))?;
+            self.start(task).map_err(|error| cannot_follow(&task.id, &error))?;
         }
         Ok(())
     }
@@ -167,6 +166,11 @@ impl Definitions {
             warnings: Vec::new(),
         }
     }
+}
+
+/// A change of a template that one of its tasks does not survive.
+fn cannot_follow(task: &str, error: &Refused) -> Refused {
+    Refused::failed(format!("error reloading associated task {task}: {}", error.text))
 }
 
 fn bad_template_id(id: &str) -> String {

@@ -6,7 +6,7 @@ use api::task::{self as shown, TaskOptions};
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
-    http::StatusCode,
+    http::{Method, StatusCode},
 };
 use serde_json::{Map, Value};
 use store::Page;
@@ -76,7 +76,14 @@ pub(super) async fn delete(State(api): State<Arc<Api>>, Path(id): Path<String>) 
     Ok(nothing())
 }
 
-pub(super) async fn endpoint(State(api): State<Arc<Api>>, Path((id, endpoint)): Path<(String, String)>) -> Answered {
+pub(super) async fn endpoint(
+    State(api): State<Arc<Api>>,
+    method: Method,
+    Path((id, endpoint)): Path<(String, String)>,
+) -> Answered {
+    if method == Method::HEAD {
+        return Err(Refused::missing("Not Found"));
+    }
     match shown_by(&api, &id, &endpoint).await? {
         Some(text) => Ok(text_as_json(StatusCode::OK, text)),
         None => Err(Refused::missing("Not Found")),
