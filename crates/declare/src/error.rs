@@ -76,6 +76,35 @@ impl SetError {
         SetError::Refused { name: name.into(), why: why.into() }
     }
 
+    /// What is wrong, without what to write instead.
+    pub fn statement(&self) -> String {
+        match self {
+            SetError::Unknown { name, .. } => format!("there is no property {name:?}"),
+            SetError::Count { name, expected, got, .. } => format!("{name} takes {expected}, got {got}"),
+            // That of a property has no name of its own.
+            SetError::Argument { name, argument, mismatch, .. } if argument == "value" || argument == "values" => {
+                format!("{name}: expected {}, got {}", mismatch.expected, mismatch.got)
+            }
+            SetError::Argument { name, argument, mismatch, .. } => {
+                format!("{name}: expected {} for {argument}, got {}", mismatch.expected, mismatch.got)
+            }
+            SetError::Value { name, mismatch } => {
+                format!("{name}: expected {}, got {}", mismatch.expected, mismatch.got)
+            }
+            SetError::Refused { name, why } => format!("{name}: {why}"),
+        }
+    }
+
+    /// What to write instead.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            SetError::Unknown { near, .. } => did_you_mean(near).strip_prefix(", ").map(str::to_string),
+            SetError::Count { signature, .. } => Some(format!("write {signature}")),
+            SetError::Argument { mismatch, .. } | SetError::Value { mismatch, .. } => mismatch.hint.clone(),
+            SetError::Refused { .. } => None,
+        }
+    }
+
     /// Which argument is meant, from 0, where it is one.
     pub fn argument(&self) -> Option<usize> {
         match self {

@@ -20,8 +20,10 @@ pub struct ParseError {
     pub expected: Vec<String>,
     /// How it is usually repaired.
     pub hint: Option<String>,
+    /// Another place that has to do with it, and how.
+    pub related: Option<Box<(Span, String)>>,
     /// The text around it, of one line.
-    near: String,
+    near: Box<str>,
 }
 
 impl std::error::Error for ParseError {}
@@ -49,7 +51,8 @@ impl ParseError {
             message: message.into(),
             expected: Vec::new(),
             hint: None,
-            near: near(text, at).to_string(),
+            related: None,
+            near: near(text, at).into(),
         }
     }
 
@@ -61,6 +64,18 @@ impl ParseError {
     pub(crate) fn hinting(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same error, but where a string that was never closed has swallowed lines until it met the next quote, the place
+    /// where that string opens. `text` is the script that was parsed.
+    pub(crate) fn at_its_cause(self, text: &str) -> Self {
+        let at = self.span.start as usize;
+        let Some(start) = crate::expected::long_string_before(&text[..at]) else { return self };
+        let line_end = text[start..].find('\n').map_or(text.len(), |end| start + end);
+        let mut error = ParseError::new(text, Span::new(start, line_end), "unterminated string")
+            .hinting("it has no closing quote on its line, and so goes on to the next quote of the script");
+        error.related = Some(Box::new((self.span, "the string ends here, and this cannot follow it".to_string())));
+        error
     }
 
     /// Several lines for a terminal: the message, the line of the script with the place marked, what was expected, the

@@ -163,6 +163,11 @@ fn follows_comment(before: &str) -> bool {
 
 /// Whether a single-quoted string of several lines has just ended.
 fn follows_long_string(before: &str) -> bool {
-    let Some(inner) = before.strip_suffix('\'') else { return false };
-    inner.rfind('\'').is_some_and(|start| inner[start..].contains('\n') && !inner[..start].ends_with("''"))
+    long_string_before(before).is_some()
+}
+
+/// Where the single-quoted string of several lines starts that has just ended.
+pub(crate) fn long_string_before(before: &str) -> Option<usize> {
+    let inner = before.strip_suffix('\'')?;
+    inner.rfind('\'').filter(|&start| inner[start..].contains('\n') && !inner[..start].ends_with("''"))
 }

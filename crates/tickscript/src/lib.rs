@@ -6,6 +6,7 @@
 //! | `ast.rs`, `span.rs` | the tree, as it was written · places in the text |
 //! | `literal.rs`, `pattern.rs` | numbers, durations, strings and back · regexes in RE2's syntax |
 //! | `format.rs`, `walk.rs` | tree to canonical text · visit and rewrite |
+//! | `recover.rs` | all that is wrong with a script, not only the first |
 //! | `error.rs`, `expected.rs`, `nesting.rs` | what is wrong and where · its words and hints · how deep brackets may nest |
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod literal;
 mod nesting;
 mod parse;
 mod pattern;
+mod recover;
 mod span;
 mod walk;
 
@@ -26,5 +28,6 @@ pub use literal::{LiteralError, parse_duration, quote_reference, quote_regex, qu
 pub use nesting::MAX_NESTING;
 pub use parse::{MAX_DEPTH, parse, parse_lambda};
 pub use pattern::{RegexError, compile_regex};
+pub use recover::{Damage, DamageKind, Recovered, parse_recovering};
 pub use span::{Position, Span, position};
 pub use walk::{rewrite, rewrite_script, walk, walk_script};

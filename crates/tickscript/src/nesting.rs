@@ -8,7 +8,7 @@ pub const MAX_NESTING: usize = 200;
 
 /// What the last token was: it decides whether `/` divides or opens a regex.
 #[derive(Clone, Copy, PartialEq)]
-enum After {
+pub(crate) enum After {
     /// A name, a literal or `)`.
     Operand,
     /// `=`, `=~` or `!~`: even `//` is a regex.
@@ -18,7 +18,7 @@ enum After {
 
 /// Refuses a script whose brackets are nested too deeply.
 pub(crate) fn check(text: &str) -> Result<(), Box<ParseError>> {
-    let mut scan = Scan { source: text, text: text.as_bytes(), at: 0, after: After::Other };
+    let mut scan = Scan::new(text);
     let mut depth = 0usize;
     while let Some(byte) = scan.token() {
         match byte {
@@ -37,16 +37,21 @@ pub(crate) fn check(text: &str) -> Result<(), Box<ParseError>> {
     Ok(())
 }
 
-struct Scan<'t> {
+/// Token by token through a script that may be broken.
+pub(crate) struct Scan<'t> {
     source: &'t str,
     text: &'t [u8],
-    at: usize,
-    after: After,
+    pub(crate) at: usize,
+    pub(crate) after: After,
 }
 
-impl Scan<'_> {
+impl<'t> Scan<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Scan { source: text, text: text.as_bytes(), at: 0, after: After::Other }
+    }
+
     /// Moves behind the next token and returns its first byte.
-    fn token(&mut self) -> Option<u8> {
+    pub(crate) fn token(&mut self) -> Option<u8> {
         self.skip_spaces(char::is_whitespace);
         let first = *self.text.get(self.at)?;
         let second = self.text.get(self.at + 1).copied().unwrap_or(0);
@@ -86,7 +91,7 @@ impl Scan<'_> {
         }
     }
 
-    fn skip_spaces(&mut self, space: impl Fn(char) -> bool) {
+    pub(crate) fn skip_spaces(&mut self, space: impl Fn(char) -> bool) {
         let rest = self.source.get(self.at..).unwrap_or("");
         self.at += rest.len() - rest.trim_start_matches(space).len();
     }

@@ -10,7 +10,7 @@ use tickscript::{
 };
 
 use super::{
-    Diagnostic, OpenedHandler, PipelineNode,
+    Diagnostic, OpenedHandler, PipelineNode, PropertyCall,
     error::near_hint,
     interpret::{Interpreter, Val},
     legacy,
@@ -21,6 +21,35 @@ use crate::{
     nodes::{Deadman, Stats},
 };
 
+/// Where a call stands, for remarks on it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Site {
+    /// Of the name.
+    pub(super) span: Span,
+    /// Of the arguments as they are written; none for calls that no script wrote.
+    pub(super) args: Vec<Span>,
+}
+
+impl Site {
+    fn of(call: &Call) -> Site {
+        Site { span: call.name.span, args: call.args.iter().map(|arg| arg.span).collect() }
+    }
+
+    /// The remark on a call that was refused, on the argument that it is about.
+    fn refusal(&self, error: &SetError, text: &str) -> Diagnostic {
+        let place = error.argument().and_then(|index| match self.args.as_slice() {
+            [only] => Some(*only),
+            args => args.get(index).copied(),
+        });
+        let diagnostic = Diagnostic::error(place.unwrap_or(self.span), error.statement()).hints(error.remedy());
+        let is_apart = |place: Span| text[self.span.end as usize..place.start as usize].contains('\n');
+        match place {
+            Some(place) if is_apart(place) => diagnostic.related(self.span, "in this call"),
+            _ => diagnostic,
+        }
+    }
+}
+
 impl Interpreter<'_> {
     /// A function without a left side: `time` for a query's groupBy, or one of the lambdas' on values known now.
     pub(super) fn global_call(&mut self, expr: &Expr, call: &Call) -> Val {
@@ -29,15 +58,13 @@ impl Interpreter<'_> {
             if known {
                 return self.constant(expr);
             }
-            let mut near = declare::nearest(&call.name.name, lambda::functions().map(|function| function.name));
-            near.extend(declare::nearest(&call.name.name, ["time"]));
-            let mut diagnostic =
-                Diagnostic::error(call.name.span, format!("no global function \"{}\" defined", call.name.name));
-            diagnostic.hint = near_hint(&near);
-            self.diagnostics.push(diagnostic);
-            return Val::Unknown;
+            // Its arguments may hold errors of their own.
+            for arg in &call.args {
+                self.eval(arg);
+            }
+            return self.no_function(call);
         }
-        let args: Option<Vec<Argument>> = call.args.iter().map(|arg| self.argument(arg)).collect();
+        let args = self.arguments(call);
         match args.as_deref() {
             None => Val::Unknown,
             Some([Argument::Duration(length)]) => Val::Arg(Argument::Time { length: *length, offset: 0 }),
@@ -54,23 +81,46 @@ impl Interpreter<'_> {
         }
     }
 
-    pub(super) fn chain(&mut self, left: &Expr, link: Link, right: &Expr) -> Val {
+    fn no_function(&mut self, call: &Call) -> Val {
+        let name = call.name.name.as_str();
+        let mut diagnostic = Diagnostic::error(call.name.span, format!("there is no function \"{name}\""));
+        diagnostic.hint = if self.surface.node(name).is_some() {
+            Some(format!("{name} is a node: write |{name}(..) behind what it reads from"))
+        } else if self.surface.nodes().iter().any(|spec| spec.table.find(name).is_some()) {
+            Some(format!("{name} is a property: write .{name}(..) behind its node"))
+        } else {
+            near_hint(&declare::nearest(name, lambda::functions().map(|function| function.name).chain(["time"])))
+        };
+        self.diagnostics.push(diagnostic);
+        Val::Unknown
+    }
+
+    /// `at` is where the link stands.
+    pub(super) fn chain(&mut self, left: &Expr, link: Link, right: &Expr, at: u32) -> Val {
         let target = self.eval(left);
+        let target = self.behind_damage(target, left.span.end, at);
         let ExprKind::Call(call) = &right.kind else {
-            if !matches!(target, Val::Unknown) {
-                let name = if let ExprKind::Ident(name) = &right.kind { name.as_str() } else { "it" };
-                self.diagnostics.push(
-                    Diagnostic::error(right.span, format!("{name} is not called"))
-                        .hint(format!("write {name}() with its arguments, or none, in parentheses")),
-                );
+            if matches!(target, Val::Unknown) {
+                return Val::Unknown;
             }
-            return Val::Unknown;
+            let name = if let ExprKind::Ident(name) = &right.kind { name.as_str() } else { "it" };
+            self.diagnostics.push(
+                Diagnostic::error(right.span, format!("{name} is not called"))
+                    .hint(format!("write {name}() with its arguments, or none, in parentheses")),
+            );
+            return match target {
+                Val::Node(node) | Val::Handler { node, .. } if link == Link::Dot => {
+                    self.pipeline.nodes[node].doubtful = true;
+                    if self.surface.node(name).is_some() { Val::Unknown } else { target }
+                }
+                _ => Val::Unknown,
+            };
         };
         // The arguments are looked at even if the target is unknown: they may hold errors of their own.
         let map_reduce = self.map_reduce_argument(call);
         let args = match &map_reduce {
             Some(_) => Some(Vec::new()),
-            None => call.args.iter().map(|arg| self.argument(arg)).collect::<Option<Vec<Argument>>>(),
+            None => self.arguments(call),
         };
         match (target, args) {
             (Val::Node(node), args) => self.on_node(node, None, link, call, args, map_reduce),
@@ -83,6 +133,12 @@ impl Interpreter<'_> {
             }
             _ => Val::Unknown,
         }
+    }
+
+    /// All are looked at, so that what is wrong with each is said.
+    fn arguments(&mut self, call: &Call) -> Option<Vec<Argument>> {
+        let args: Vec<Option<Argument>> = call.args.iter().map(|arg| self.argument(arg)).collect();
+        args.into_iter().collect()
     }
 
     fn influxql(&mut self, call: &Call, args: Vec<Argument>) -> Val {
@@ -119,7 +175,7 @@ impl Interpreter<'_> {
     ) -> Val {
         if let Some((name, args)) = map_reduce {
             self.legacy_seen.get_or_insert(call.name.span);
-            return self.make(node, &name, call.name.span, args);
+            return self.make(node, &name, &Site::of(call), args);
         }
         // Arguments that could not be read: the name is still looked up, so that both are reported.
         let known = args.is_some();
@@ -128,9 +184,9 @@ impl Interpreter<'_> {
         match link {
             Link::Pipe if self.surface.node(name).is_some_and(|(_, spec)| !spec.source) => {
                 if known {
-                    self.make(node, name, call.name.span, args)
+                    self.make(node, name, &Site::of(call), args)
                 } else {
-                    Val::Unknown
+                    self.make_doubtful(node, name, call.name.span)
                 }
             }
             Link::Pipe => self.not_chainable(node, call),
@@ -161,21 +217,22 @@ impl Interpreter<'_> {
     fn property(&mut self, node: usize, handler: Option<usize>, call: &Call, known: bool, args: Vec<Argument>) -> Val {
         let name = call.name.name.as_str();
         let target = handler.map_or(Val::Node(node), |handler| Val::Handler { node, handler });
+        if !known {
+            self.pipeline.nodes[node].doubtful = true;
+        }
         if let Some(handler) = handler {
             let options = &mut self.pipeline.nodes[node].handlers[handler].options;
             if options.kind().options.find(name).is_some() {
-                if known && let Err(error) = options.set(name, &args) {
-                    self.set_error(call, &error);
-                }
+                let outcome = if known { options.set(name, &args) } else { Ok(()) };
+                self.called(node, Some(handler), call, outcome);
                 return target;
             }
         }
         let place = &mut self.pipeline.nodes[node];
         let spec = &self.surface.nodes()[place.spec];
         if spec.table.find(name).is_some() {
-            if known && let Err(error) = spec.table.set(place.object.as_mut(), name, &args) {
-                self.set_error(call, &error);
-            }
+            let outcome = if known { spec.table.set(place.object.as_mut(), name, &args) } else { Ok(()) };
+            self.called(node, None, call, outcome);
             return Val::Node(node);
         }
         if same_name("quiet", name) {
@@ -188,13 +245,27 @@ impl Interpreter<'_> {
         if spec.opens_handlers
             && let Some(kind) = self.surface.handlers().by_method(name)
         {
-            return if known { self.open_handler(node, kind, call, &args) } else { Val::Unknown };
+            return self.open_handler(node, kind, call, known.then_some(args.as_slice()));
         }
         if self.surface.node(name).is_some_and(|(_, spec)| !spec.source) || self.is_legacy_call(node, name) {
             self.legacy_seen.get_or_insert(call.name.span);
-            return if known { self.make(node, name, call.name.span, args) } else { Val::Unknown };
+            return match known {
+                true => self.make(node, name, &Site::of(call), args),
+                false => self.make_doubtful(node, name, call.name.span),
+            };
         }
+        self.pipeline.nodes[node].doubtful = true;
         self.no_property(node, handler, call)
+    }
+
+    /// Note the call of a property, and what is wrong with it.
+    fn called(&mut self, node: usize, handler: Option<usize>, call: &Call, outcome: Result<(), SetError>) {
+        let site = Site::of(call);
+        let refusal = outcome.err().map(|error| site.refusal(&error, self.text));
+        let place = &mut self.pipeline.nodes[node];
+        place.doubtful |= refusal.is_some();
+        place.calls.push(PropertyCall { name: call.name.name.clone(), handler, span: site.span, args: site.args });
+        self.diagnostics.extend(refusal);
     }
 
     /// `.fork()` of the old dialect: another `from` on the same stream.
@@ -223,22 +294,35 @@ impl Interpreter<'_> {
         Val::Node(node)
     }
 
-    fn open_handler(&mut self, node: usize, kind: &Arc<Kind>, call: &Call, args: &[Argument]) -> Val {
+    /// Without arguments if something wrong was said of them.
+    fn open_handler(&mut self, node: usize, kind: &Arc<Kind>, call: &Call, args: Option<&[Argument]>) -> Val {
         let mut options = HandlerOptions::new(Arc::clone(kind));
-        if let Err(error) = options.construct(&call.name.name, args) {
-            self.set_error(call, &error);
-        }
-        let handlers = &mut self.pipeline.nodes[node].handlers;
-        handlers.push(OpenedHandler { options, span: call.name.span });
-        Val::Handler { node, handler: handlers.len() - 1 }
+        let outcome = args.map_or(Ok(()), |args| options.construct(&call.name.name, args));
+        let doubtful = args.is_none() || outcome.is_err();
+        self.diagnostics.extend(outcome.err().map(|error| Site::of(call).refusal(&error, self.text)));
+        let place = &mut self.pipeline.nodes[node];
+        place.doubtful |= doubtful;
+        place.handlers.push(OpenedHandler { options, span: call.name.span });
+        Val::Handler { node, handler: place.handlers.len() - 1 }
     }
 
-    fn set_error(&mut self, call: &Call, error: &SetError) {
-        self.error(call.name.span, error.to_string());
+    /// A node whose arguments cannot be used: its properties and what follows it are still looked at.
+    fn make_doubtful(&mut self, parent: usize, name: &str, span: Span) -> Val {
+        if self.legacy {
+            return Val::Unknown;
+        }
+        let Some((index, spec)) = self.surface.node(name) else { return Val::Unknown };
+        if spec.after_any {
+            return Val::Unknown;
+        }
+        let made = self.push(index, spec.table.fresh(), vec![parent], span);
+        self.pipeline.nodes[made].doubtful = true;
+        Val::Node(made)
     }
 
     /// A new node below `parent`.
-    pub(super) fn make(&mut self, parent: usize, name: &str, span: Span, mut args: Vec<Argument>) -> Val {
+    pub(super) fn make(&mut self, parent: usize, name: &str, site: &Site, mut args: Vec<Argument>) -> Val {
+        let span = site.span;
         let mut parent = parent;
         let mut name = name;
         let mut measurement = None;
@@ -255,9 +339,13 @@ impl Interpreter<'_> {
         let parent_node = &self.pipeline.nodes[parent];
         let parent_spec = &self.surface.nodes()[parent_node.spec];
         let input = parent_node.gives;
+        let (mut doubtful, mut is_misplaced) = (false, false);
         if let Some(diagnostic) = misplaced(spec, parent_spec, input, span) {
-            self.diagnostics.push(diagnostic);
-            return Val::Unknown;
+            // Else it may be in place once that node is.
+            if !parent_node.gives_a_guess {
+                self.diagnostics.push(diagnostic);
+            }
+            is_misplaced = true;
         }
         let mut parents = vec![parent];
         if spec.takes_nodes {
@@ -273,20 +361,23 @@ impl Interpreter<'_> {
             });
         }
         let mut object = spec.table.fresh();
-        if let Err(error) = spec.table.construct(object.as_mut(), spec.name, &args) {
-            self.error(span, error.to_string());
+        let mut outcome = spec.table.construct(object.as_mut(), spec.name, &args);
+        if let (Ok(()), Some(measurement)) = (&outcome, measurement) {
+            outcome = spec.table.set(object.as_mut(), "measurement", &[measurement]);
         }
-        if let Some(measurement) = measurement
-            && let Err(error) = spec.table.set(object.as_mut(), "measurement", &[measurement])
-        {
-            self.error(span, error.to_string());
+        if let Err(error) = outcome {
+            self.diagnostics.push(site.refusal(&error, self.text));
+            doubtful = true;
         }
         if let Some(deadman) = object.downcast_ref::<Deadman>() {
-            return self.deadman(parent, &deadman.clone(), span);
+            return if doubtful || is_misplaced { Val::Unknown } else { self.deadman(parent, &deadman.clone(), span) };
         }
         let is_childless = self.pipeline.children(parent).is_empty();
         let watches = object.is::<Stats>();
         let made = self.push(index, object, parents, span);
+        let node = &mut self.pipeline.nodes[made];
+        node.doubtful = doubtful || is_misplaced;
+        node.gives_a_guess |= is_misplaced;
         if watches && is_childless {
             let (index, spec) = self.surface.no_op();
             self.push(index, spec.table.fresh(), vec![parent], span);
@@ -303,6 +394,7 @@ impl Interpreter<'_> {
         let named: usize = self.pipeline.nodes.iter().map(|node| node.parents.len().max(1)).sum();
         let named = named + parents.len().saturating_sub(1);
         let gives = spec.gives(object.as_ref(), input);
+        let gives_a_guess = parents.iter().any(|&parent| self.pipeline.nodes[parent].gives_a_guess);
         self.pipeline.nodes.push(PipelineNode {
             spec: index,
             name: format!("{}{named}", spec.id),
@@ -311,7 +403,10 @@ impl Interpreter<'_> {
             handlers: Vec::new(),
             quiet: false,
             span,
+            calls: Vec::new(),
+            doubtful: false,
             gives,
+            gives_a_guess,
         });
         number
     }

@@ -8,7 +8,10 @@ use tickscript::{
     ast::{BinaryOp, Expr, ExprKind},
 };
 
-use super::interpret::{Interpreter, Val};
+use super::{
+    chain::Site,
+    interpret::{Interpreter, Val},
+};
 use crate::nodes::{Deadman, both};
 
 /// What a deadman does if its script does not say otherwise, from the configuration.
@@ -41,12 +44,15 @@ impl Interpreter<'_> {
     /// The alert of a deadman of node `of`.
     pub(super) fn deadman(&mut self, of: usize, deadman: &Deadman, span: Span) -> Val {
         let interval = Argument::Duration(deadman.interval.0);
-        let Val::Node(stats) = self.make(of, "stats", span, vec![interval.clone()]) else { return Val::Unknown };
+        let site = Site { span, args: Vec::new() };
+        let Val::Node(stats) = self.make(of, "stats", &site, vec![interval.clone()]) else { return Val::Unknown };
         self.preset(stats, "align", &[]);
-        let Val::Node(rate) = self.make(stats, "derivative", span, vec!["emitted".into()]) else { return Val::Unknown };
+        let Val::Node(rate) = self.make(stats, "derivative", &site, vec!["emitted".into()]) else {
+            return Val::Unknown;
+        };
         self.preset(rate, "unit", &[interval]);
         self.preset(rate, "nonNegative", &[]);
-        let Val::Node(alert) = self.make(rate, "alert", span, Vec::new()) else { return Val::Unknown };
+        let Val::Node(alert) = self.make(rate, "alert", &site, Vec::new()) else { return Val::Unknown };
         let critical = deadman.expressions.iter().fold(too_few(deadman.threshold), |left, right| both(&left, right));
         let watched = &self.pipeline.nodes[of].name;
         let id = self.surface.deadman().id.replacen("NODE_NAME", watched, 1);

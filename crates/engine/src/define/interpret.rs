@@ -2,118 +2,22 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use declare::{Argument, Lambda, nearest};
+use declare::{Argument, Lambda};
 use tickscript::{
-    Span,
-    ast::{Expr, ExprKind, Ident, Script, Statement, StatementKind, UnaryOp},
-    rewrite, walk, walk_script,
+    Damage, DamageKind, Span,
+    ast::{Expr, ExprKind, Script, Statement, StatementKind, UnaryOp},
+    rewrite,
 };
 
 use super::{
-    DefineError, Diagnostic, Pipeline, PipelineNode, Severity, Surface, Var, VarType, Vars,
+    Diagnostic, Pipeline, PipelineNode, Request, Surface, Vars,
     constant::constant,
-    error::near_hint,
     legacy,
+    read::Read,
     values::{from_value, literal},
+    variables::Binding,
 };
-use crate::{EdgeKind, Place};
-
-/// What is asked for besides the script.
-#[derive(Debug, Clone, Default)]
-pub struct Request {
-    /// Values for the script's variables.
-    pub vars: Vars,
-    /// A template: variables without a value are let be.
-    pub template: bool,
-}
-
-/// A script that was understood.
-pub struct Defined {
-    pub pipeline: Pipeline,
-    /// `EdgeKind::Stream` or `EdgeKind::Batch`, by what the script reads.
-    pub kind: EdgeKind,
-    /// From its `dbrp` statements.
-    pub dbrps: Vec<(String, String)>,
-    /// The variables it declares, with their own values.
-    pub vars: Vars,
-    /// The script in its canonical form.
-    pub formatted: String,
-    pub warnings: Vec<Diagnostic>,
-}
-
-/// The most nodes and properties of one script: what is made of it is checked and drawn as a whole.
-const MOST_LINKS: usize = 20_000;
-
-/// Interpret and check a script.
-///
-/// # Errors
-/// All that is wrong with it at once.
-pub fn define(surface: &Surface, text: &str, request: &Request) -> Result<Defined, DefineError> {
-    let script = tickscript::parse(text).map_err(|error| {
-        let mut message = error.message.clone();
-        if !error.expected.is_empty() {
-            message.push_str(&format!(", expected {}", error.expected.join(", ")));
-        }
-        let mut diagnostic = Diagnostic::error(error.span, message);
-        diagnostic.hint = error.hint.clone();
-        DefineError::script(text, vec![diagnostic])
-    })?;
-    let mut links = 0;
-    walk_script(&script, &mut |expr| links += usize::from(matches!(expr.kind, ExprKind::Chain { .. })));
-    if links > MOST_LINKS {
-        let message = format!("the script has {links} nodes and properties, at most {MOST_LINKS} are possible");
-        let error = Diagnostic::error(Span::default(), message).hint("make several tasks of it");
-        return Err(DefineError::script(text, vec![error]));
-    }
-    let kind = kind_of(&script)?;
-    let mut interpreter = Interpreter {
-        surface,
-        request,
-        kind,
-        legacy: legacy::is_legacy(&script),
-        legacy_seen: None,
-        pipeline: Pipeline::default(),
-        bindings: HashMap::new(),
-        declared: Vars::new(),
-        dbrps: Vec::new(),
-        diagnostics: Vec::new(),
-    };
-    interpreter.source();
-    for statement in &script.statements {
-        interpreter.statement(statement);
-    }
-    interpreter.global_deadman();
-    interpreter.finish(text, &script)
-}
-
-/// Which of `stream` and `batch` a script reads.
-fn kind_of(script: &Script) -> Result<EdgeKind, DefineError> {
-    let (mut stream, mut batch) = (false, false);
-    let mut look = |expr: &Expr| match &expr.kind {
-        ExprKind::Ident(name) if name == "stream" => stream = true,
-        ExprKind::Ident(name) if name == "batch" => batch = true,
-        _ => {}
-    };
-    for statement in &script.statements {
-        match &statement.kind {
-            // A name alone reads nothing.
-            StatementKind::Expr(Expr { kind: ExprKind::Ident(_), .. }) => {}
-            StatementKind::Expr(expr) | StatementKind::Var { value: expr, .. } => walk(expr, &mut look),
-            StatementKind::VarType { .. } | StatementKind::Dbrp { .. } => {}
-        }
-    }
-    match (stream, batch) {
-        (true, false) => Ok(EdgeKind::Stream),
-        (false, true) => Ok(EdgeKind::Batch),
-        (true, true) => Err(DefineError::Kind(
-            "invalid task type: the script uses both stream and batch; make two tasks of it".to_string(),
-        )),
-        (false, false) => Err(DefineError::Kind(
-            "invalid task type: the script reads neither from stream nor from batch; begin a pipeline with one of them"
-                .to_string(),
-        )),
-    }
-}
+use crate::EdgeKind;
 
 /// What an expression of a script stands for.
 #[derive(Debug, Clone)]
@@ -136,24 +40,46 @@ pub(super) enum Val {
     Unknown,
 }
 
-struct Binding {
-    value: Val,
-    span: Span,
-    used: bool,
-}
-
 pub(super) struct Interpreter<'a> {
     pub(super) surface: &'a Surface,
-    request: &'a Request,
+    pub(super) request: &'a Request,
+    pub(super) text: &'a str,
+    damages: &'a [Damage],
     pub(super) kind: EdgeKind,
     pub(super) legacy: bool,
     /// Where `.` was first used to chain.
     pub(super) legacy_seen: Option<Span>,
     pub(super) pipeline: Pipeline,
-    bindings: HashMap<String, Binding>,
-    declared: Vars,
-    dbrps: Vec<(String, String)>,
+    pub(super) bindings: HashMap<String, Binding>,
+    pub(super) declared: Vars,
+    pub(super) dbrps: Vec<(String, String)>,
     pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// Walk a script. What is wrong is in the result's diagnostics, behind what was found when it was read.
+pub(super) fn interpret<'a>(surface: &'a Surface, request: &'a Request, read: &'a Read<'a>) -> Interpreter<'a> {
+    let mut interpreter = Interpreter {
+        surface,
+        request,
+        text: read.text,
+        damages: &read.damages,
+        kind: read.kind,
+        legacy: legacy::is_legacy(&read.script),
+        legacy_seen: None,
+        pipeline: Pipeline::default(),
+        bindings: HashMap::new(),
+        declared: Vars::new(),
+        dbrps: Vec::new(),
+        diagnostics: read.diagnostics.clone(),
+    };
+    interpreter.source();
+    interpreter.lost_variables();
+    interpreter.statements(&read.script);
+    interpreter.global_deadman();
+    interpreter.check();
+    interpreter.warn_of_dialect();
+    interpreter.warn_of_unused();
+    interpreter
 }
 
 impl Interpreter<'_> {
@@ -168,21 +94,73 @@ impl Interpreter<'_> {
             handlers: Vec::new(),
             quiet: false,
             span: Span::default(),
+            calls: Vec::new(),
+            doubtful: false,
             gives: self.kind,
+            gives_a_guess: false,
         });
+    }
+
+    fn warn_of_dialect(&mut self) {
+        if let Some(span) = self.legacy_seen {
+            let warning = Diagnostic::deprecated(span, "chaining nodes with '.' is deprecated")
+                .hint("write '|' before a node's name; '.' is for properties");
+            self.diagnostics.push(warning);
+        }
     }
 
     pub(super) fn error(&mut self, span: Span, message: impl Into<String>) {
         self.diagnostics.push(Diagnostic::error(span, message));
     }
 
-    fn statement(&mut self, statement: &Statement) {
+    fn statements(&mut self, script: &Script) {
+        for (index, statement) in script.statements.iter().enumerate() {
+            let next = script.statements.get(index + 1).map_or(u32::MAX, |next| next.span.start);
+            self.statement(statement, next);
+        }
+    }
+
+    /// What stands for a value behind which a part of the script may have been lost.
+    pub(super) fn behind_damage(&mut self, value: Val, from: u32, to: u32) -> Val {
+        let mut value = value;
+        for damage in self.damages.iter().filter(|damage| from <= damage.span.start && damage.span.start < to) {
+            let (Val::Node(node) | Val::Handler { node, .. }) = value else { continue };
+            match damage.kind {
+                DamageKind::Property => {
+                    self.pipeline.nodes[node].doubtful = true;
+                    let name = damage.name.as_deref().unwrap_or_default();
+                    if self.surface.handlers().by_method(name).is_some() || self.surface.node(name).is_some() {
+                        value = Val::Unknown;
+                    }
+                }
+                DamageKind::Node => value = Val::Unknown,
+                DamageKind::Head | DamageKind::Statement => {}
+            }
+        }
+        value
+    }
+
+    /// Whether a name only fills the place of something that could not be read.
+    pub(super) fn is_damaged(&self, span: Span) -> bool {
+        self.damages.iter().any(|damage| damage.span.start <= span.start && span.start < damage.span.end)
+    }
+
+    /// Variables whose declarations could not be read are known, but not what they are.
+    fn lost_variables(&mut self) {
+        for damage in self.damages.iter().filter(|damage| damage.kind == DamageKind::Statement) {
+            let Some(name) = &damage.name else { continue };
+            let binding = Binding { value: Val::Unknown, span: damage.span, used: true };
+            self.bindings.insert(name.clone(), binding);
+        }
+    }
+
+    fn statement(&mut self, statement: &Statement, next: u32) {
         match &statement.kind {
             StatementKind::Dbrp { database, retention_policy } => {
                 self.dbrps.push((database.clone(), retention_policy.clone()));
             }
             StatementKind::VarType { name, type_name } => self.declare_type(statement, name, type_name),
-            StatementKind::Var { name, value } => self.declare(statement, name, value),
+            StatementKind::Var { name, value } => self.declare(statement, name, value, next),
             // A name on its own does nothing, so it need not be known: Kapacitor reads `1e3` as `1` and `e3`.
             StatementKind::Expr(Expr { kind: ExprKind::Ident(name), .. }) => {
                 if let Some(binding) = self.bindings.get_mut(name) {
@@ -190,93 +168,10 @@ impl Interpreter<'_> {
                 }
             }
             StatementKind::Expr(expr) => {
-                self.eval(expr);
+                let value = self.eval(expr);
+                self.behind_damage(value, expr.span.end, next);
             }
         }
-    }
-
-    fn declare_type(&mut self, statement: &Statement, name: &Ident, type_name: &Ident) {
-        let Some(var_type) = VarType::parse(&type_name.name) else {
-            let mut diagnostic =
-                Diagnostic::error(type_name.span, format!("there is no type {} for variables", type_name.name));
-            diagnostic.hint = near_hint(&nearest(&type_name.name, VarType::names()))
-                .or_else(|| Some(format!("types are {}", VarType::names().collect::<Vec<_>>().join(", "))));
-            return self.diagnostics.push(diagnostic);
-        };
-        let var = Var { var_type, value: None, description: description(statement) };
-        self.declared.insert(name.name.clone(), var);
-        let value = match self.given(name, var_type) {
-            Some(value) => Val::Arg(value),
-            None if self.request.template => Val::Arg(var_type.zero()),
-            None => {
-                if !self.request.vars.contains_key(&name.name) {
-                    self.error(name.span, format!("missing value for var {:?}", name.name));
-                }
-                Val::Unknown
-            }
-        };
-        self.bind(name, value);
-    }
-
-    fn declare(&mut self, statement: &Statement, name: &Ident, value: &Expr) {
-        let mut value = self.eval(value);
-        let var_type = match &value {
-            Val::Arg(value) => VarType::of(value),
-            _ => None,
-        };
-        if let (Some(var_type), Val::Arg(own)) = (var_type, &value) {
-            let var = Var { var_type, value: Some(own.clone()), description: description(statement) };
-            self.declared.insert(name.name.clone(), var);
-            if let Some(given) = self.given(name, var_type) {
-                value = Val::Arg(given);
-            }
-        }
-        self.bind(name, value);
-    }
-
-    /// The value that the request has for a variable; a wrong type is reported.
-    fn given(&mut self, name: &Ident, var_type: VarType) -> Option<Argument> {
-        let given = self.request.vars.get(&name.name)?;
-        if given.var_type != var_type {
-            let message = format!(
-                "invalid type supplied for {}, got {} expected {}",
-                name.name,
-                given.var_type.name(),
-                var_type.name()
-            );
-            self.error(name.span, message);
-            return None;
-        }
-        given.value.clone()
-    }
-
-    fn bind(&mut self, name: &Ident, value: Val) {
-        let source = if self.kind == EdgeKind::Stream { "stream" } else { "batch" };
-        if name.name == source || self.bindings.contains_key(&name.name) {
-            return self.diagnostics.push(
-                Diagnostic::error(name.span, format!("attempted to redefine {}, vars are immutable", name.name))
-                    .hint("give it another name"),
-            );
-        }
-        self.bindings.insert(name.name.clone(), Binding { value, span: name.span, used: false });
-    }
-
-    fn look_up(&mut self, name: &str, span: Span) -> Val {
-        if (name == "stream" && self.kind == EdgeKind::Stream) || (name == "batch" && self.kind == EdgeKind::Batch) {
-            return Val::Node(0);
-        }
-        if let Some(binding) = self.bindings.get_mut(name) {
-            binding.used = true;
-            return binding.value.clone();
-        }
-        if name == "influxql" && self.legacy {
-            return Val::Influxql;
-        }
-        let known = self.bindings.keys().map(String::as_str).chain(["stream", "batch"]);
-        let mut diagnostic = Diagnostic::error(span, format!("name \"{name}\" is undefined"));
-        diagnostic.hint = near_hint(&nearest(name, known));
-        self.diagnostics.push(diagnostic);
-        Val::Unknown
     }
 
     pub(super) fn eval(&mut self, expr: &Expr) -> Val {
@@ -290,12 +185,12 @@ impl Interpreter<'_> {
             ExprKind::Star => Argument::Star,
             ExprKind::Reference(name) => Argument::Reference(name.clone()),
             ExprKind::List(items) => return self.list(items),
-            ExprKind::Ident(name) => return self.look_up(name, expr.span),
+            ExprKind::Ident(name) => return self.look_up(name, expr.span, false),
             ExprKind::Lambda(body) => return self.lambda(body),
             ExprKind::Unary { op, operand } => return self.unary(expr, *op, operand),
             ExprKind::Binary { .. } => return self.constant(expr),
             ExprKind::Call(call) => return self.global_call(expr, call),
-            ExprKind::Chain { left, link, right } => return self.chain(left, *link, right),
+            ExprKind::Chain { left, link, right } => return self.chain(left, *link, right, expr.at),
         })
     }
 
@@ -340,7 +235,7 @@ impl Interpreter<'_> {
         let mut fine = true;
         rewrite(&mut expr, &mut |part| {
             let ExprKind::Ident(name) = &part.kind else { return };
-            let value = self.look_up(name, part.span);
+            let value = self.look_up(name, part.span, true);
             match literal(value) {
                 Ok(kind) => part.kind = kind,
                 Err(None) => fine = false,
@@ -385,75 +280,10 @@ impl Interpreter<'_> {
                     Val::Unknown
                 }
             },
-            Err(why) => {
-                self.error(expr.span, why);
+            Err(error) => {
+                self.diagnostics.push(error.diagnostic(expr.span));
                 Val::Unknown
             }
         }
     }
-
-    fn finish(mut self, text: &str, script: &Script) -> Result<Defined, DefineError> {
-        self.check();
-        let mut errors: Vec<Diagnostic> = std::mem::take(&mut self.diagnostics);
-        if errors.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-            errors.sort_by_key(|diagnostic| diagnostic.span.start);
-            errors.dedup();
-            return Err(DefineError::script(text, errors));
-        }
-        let mut warnings = errors;
-        if let Some(span) = self.legacy_seen {
-            warnings.push(
-                Diagnostic::deprecated(span, "chaining nodes with '.' is deprecated")
-                    .hint("write '|' before a node's name; '.' is for properties"),
-            );
-        }
-        if !self.request.template {
-            let mut unused: Vec<_> = self.bindings.iter().filter(|(_, binding)| !binding.used).collect();
-            unused.retain(|(_, binding)| matches!(binding.value, Val::Arg(_)));
-            unused.sort_by_key(|(_, binding)| binding.span.start);
-            warnings.extend(
-                unused
-                    .into_iter()
-                    .map(|(name, binding)| Diagnostic::warning(binding.span, format!("variable {name} is never used"))),
-            );
-        }
-        Ok(Defined {
-            pipeline: self.pipeline,
-            kind: self.kind,
-            dbrps: self.dbrps,
-            vars: self.declared,
-            formatted: tickscript::format(script),
-            warnings,
-        })
-    }
-
-    /// Every node on its own, with its parents known.
-    fn check(&mut self) {
-        for index in 1..self.pipeline.nodes.len() {
-            let node = &self.pipeline.nodes[index];
-            let parent = node.parents.first().map(|&parent| &self.pipeline.nodes[parent]);
-            let place = Place {
-                input: parent.map_or(EdgeKind::None, |parent| parent.gives),
-                parents: node.parents.len(),
-                parent: parent.map_or("", |parent| self.surface.nodes()[parent.spec].name),
-            };
-            let spec = &self.surface.nodes()[node.spec];
-            if let Err(why) = spec.check(node.object.as_ref(), &place) {
-                self.diagnostics.push(Diagnostic::error(node.span, why));
-            }
-            for handler in &node.handlers {
-                if let Err(why) = handler.options.check() {
-                    self.diagnostics.push(Diagnostic::error(handler.span, why.to_string()));
-                }
-            }
-        }
-    }
-}
-
-fn description(statement: &Statement) -> String {
-    let text = |comment: &'_ tickscript::ast::Comment| -> String {
-        if comment.is_blank_line() { comment.text.clone() } else { comment.text.trim().to_string() }
-    };
-    let lines: Vec<String> = statement.comments.iter().map(text).collect();
-    lines.join("\n")
 }

@@ -13,6 +13,18 @@ pub struct OpenedHandler {
     pub span: Span,
 }
 
+/// A call of a property, where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropertyCall {
+    /// As it was written.
+    pub name: String,
+    /// Whose it is, if it is not the node's own: the index of a handler.
+    pub handler: Option<usize>,
+    /// Of its name.
+    pub span: Span,
+    pub args: Vec<Span>,
+}
+
 /// A definition in its place.
 pub struct PipelineNode {
     /// Its number in the surface's list of nodes.
@@ -27,8 +39,14 @@ pub struct PipelineNode {
     pub quiet: bool,
     /// Where the script makes it.
     pub span: Span,
-    /// Filled in by the check: what it gives to its children.
+    /// The calls of its properties, in their order.
+    pub calls: Vec<PropertyCall>,
+    /// Something wrong was reported of it, so it is not as its author wants it.
+    pub doubtful: bool,
+    /// What it gives to its children.
     pub gives: EdgeKind,
+    /// It, or one before it, is out of place, so what it gives is a guess.
+    pub gives_a_guess: bool,
 }
 
 /// Nodes in the order in which the script made them, so parents come before children.

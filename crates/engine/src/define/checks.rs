@@ -1,0 +1,43 @@
+//! What is asked of every node once its properties are known.
+
+use super::{Diagnostic, PipelineNode, interpret::Interpreter};
+use crate::{EdgeKind, Place};
+
+impl Interpreter<'_> {
+    /// Every node on its own, with its parents known.
+    pub(super) fn check(&mut self) {
+        for index in 1..self.pipeline.nodes.len() {
+            let node = &self.pipeline.nodes[index];
+            if node.doubtful {
+                continue;
+            }
+            let parent = node.parents.first().map(|&parent| &self.pipeline.nodes[parent]);
+            let place = Place {
+                input: parent.map_or(EdgeKind::None, |parent| parent.gives),
+                parents: node.parents.len(),
+                parent: parent.map_or("", |parent| self.surface.nodes()[parent.spec].name),
+            };
+            let spec = &self.surface.nodes()[node.spec];
+            let mut found = Vec::new();
+            if let Err(why) = spec.check(node.object.as_ref(), &place) {
+                found.push(about(node, why));
+            }
+            for handler in &node.handlers {
+                if let Err(why) = handler.options.check() {
+                    found.push(Diagnostic::error(handler.span, why.to_string()));
+                }
+            }
+            self.diagnostics.append(&mut found);
+        }
+    }
+}
+
+/// The remark on a node whose properties do not fit together, on the last of its properties that the words name.
+pub(super) fn about(node: &PipelineNode, why: String) -> Diagnostic {
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_string).collect()
+    };
+    let named = words(&why);
+    let call = node.calls.iter().rev().find(|call| call.handler.is_none() && named.contains(&call.name));
+    Diagnostic::error(call.map_or(node.span, |call| call.span), why)
+}

@@ -1,0 +1,108 @@
+//! Whether a task could be enabled: its nodes are built for a world in which nothing happens.
+
+use std::sync::Arc;
+
+use alert::{Delivery, Kinds, NoStore, Topics};
+use lambda::Zone;
+use model::{Row, Schema, Time, Words};
+
+use super::{Diagnostic, Request, Stage, Surface, checks::about, interpret::Interpreter};
+use crate::{
+    EdgeKind, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogRecord, Origin, Plan, ServerInfo,
+    SideSource, TaskInfo, Ticket,
+};
+
+/// What would keep the task from being enabled, as far as the daemon's configuration has no say in it.
+pub(super) fn trial(
+    surface: &Surface,
+    request: &Request,
+    outcome: &Interpreter<'_>,
+    kind: EdgeKind,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    // Of a template's values nothing is known.
+    if request.template {
+        return;
+    }
+    let host: Arc<dyn Host> = Arc::new(Nowhere::default());
+    let (schema, kinds) = (Schema::new(), Kinds::default());
+    let info =
+        Arc::new(TaskInfo { id: "check".into(), stream: kind == EdgeKind::Stream, dbrps: outcome.dbrps.clone() });
+    let nodes = &outcome.pipeline.nodes;
+    for node in nodes.iter().filter(|node| !node.doubtful) {
+        let parent_names: Vec<String> = node.parents.iter().map(|&parent| nodes[parent].name.clone()).collect();
+        let plan = Plan {
+            schema: &schema,
+            host: &host,
+            task: &info,
+            name: &node.name,
+            input: node.parents.first().map_or(node.gives, |&parent| nodes[parent].gives),
+            parents: node.parents.len(),
+            handlers: &[],
+            kinds: &kinds,
+            parent_names: &parent_names,
+        };
+        if let Err(error) = surface.nodes()[node.spec].build(node.object.as_ref(), &plan) {
+            diagnostics.push(about(node, error.to_string()).at_stage(Stage::Enable));
+        }
+    }
+}
+
+/// A world in which nothing happens, and everything that a script names is there.
+struct Nowhere {
+    zone: Zone,
+    topics: Arc<Topics>,
+    server: ServerInfo,
+}
+
+impl Default for Nowhere {
+    fn default() -> Self {
+        Nowhere {
+            zone: Zone::default(),
+            topics: Arc::new(Topics::new(Delivery::Inline, Arc::new(NoStore))),
+            server: ServerInfo::default(),
+        }
+    }
+}
+
+impl Host for Nowhere {
+    fn now(&self) -> Time {
+        0
+    }
+
+    fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    fn log(&self, _record: &LogRecord<'_>) {}
+
+    fn topics(&self) -> &Arc<Topics> {
+        &self.topics
+    }
+
+    fn post(&self, _request: HttpRequest, _ticket: Ticket) {}
+
+    fn endpoint(&self, _name: &str) -> Option<HttpEndpoint> {
+        Some(HttpEndpoint::default())
+    }
+
+    fn check_cluster(&self, _name: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn write(&self, _write: InfluxWrite, _ticket: Ticket) {}
+
+    fn create_database(&self, _cluster: &str, _database: &str, _retention_policy: &str) {}
+
+    fn query(&self, _query: InfluxQuery, _ticket: Ticket) {}
+
+    fn sideload(&self, _source: &str) -> Result<Arc<SideSource>, String> {
+        Ok(Arc::default())
+    }
+
+    fn loopback(&self, _origin: Origin, _rows: Vec<Row>, _words: Words) {}
+
+    fn server(&self) -> &ServerInfo {
+        &self.server
+    }
+}
