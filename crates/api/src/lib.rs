@@ -1,6 +1,7 @@
 //! The JSON of each HTTP resource as the daemon and its clients know it, and the client that speaks it.
 //!
-//! - One file per resource: [`task`], [`template`], [`recording`], [`replay`], [`topic`], [`service_test`], [`system`].
+//! - One file per resource: [`task`], [`template`], [`recording`], [`replay`], [`topic`], [`service_test`], [`config`],
+//!   [`user`], [`storage`], [`system`].
 //! - What they share: [`vars`], [`link`], [`error`], [`time`], [`duration`]; [`number`] and [`json`] print as Go does.
 //! - Feature `client`: `client`. Feature `yaml`: `yaml`, for task and handler files.
 //!
@@ -9,6 +10,7 @@
 
 #[cfg(feature = "client")]
 pub mod client;
+pub mod config;
 pub mod duration;
 pub mod error;
 pub mod json;
@@ -17,11 +19,13 @@ pub mod number;
 pub mod recording;
 pub mod replay;
 pub mod service_test;
+pub mod storage;
 pub mod system;
 pub mod task;
 pub mod template;
 pub mod time;
 pub mod topic;
+pub mod user;
 pub mod vars;
 #[cfg(feature = "yaml")]
 pub mod yaml;

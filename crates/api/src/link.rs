@@ -1,9 +1,10 @@
 //! Links between resources.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A link to a resource.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Link {
     /// `self`, `events` or `handlers`.

@@ -1,5 +1,6 @@
 //! Recordings: `/recordings` and what is below it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::link::Link;
@@ -13,7 +14,7 @@ pub const PATH: &str = "/kapacitor/v1/recordings";
 pub const FIELDS: &[&str] = &["link", "id", "type", "size", "date", "error", "status", "progress"];
 
 /// How far a recording or replay is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Progress {
     #[default]
@@ -34,7 +35,7 @@ impl Progress {
 }
 
 /// A recording.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Recording {
     pub link: Link,
@@ -53,13 +54,13 @@ pub struct Recording {
 }
 
 /// The answer to a GET of the list, when all fields are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RecordingList {
     pub recordings: Vec<Recording>,
 }
 
 /// The body of `POST /recordings/stream`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RecordStream {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -69,7 +70,7 @@ pub struct RecordStream {
 }
 
 /// The body of `POST /recordings/batch`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RecordBatch {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -80,7 +81,7 @@ pub struct RecordBatch {
 }
 
 /// The body of `POST /recordings/query`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RecordQuery {
     #[serde(skip_serializing_if = "String::is_empty")]

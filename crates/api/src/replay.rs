@@ -1,5 +1,6 @@
 //! Replays: `/replays` and what is below it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::link::Link;
@@ -15,7 +16,7 @@ pub const FIELDS: &[&str] =
     &["link", "id", "recording", "task", "recording-time", "clock", "date", "error", "status", "progress"];
 
 /// How time passes in a replay.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Clock {
     /// As fast as the data can be read.
@@ -36,7 +37,7 @@ impl Clock {
 }
 
 /// A replay.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Replay {
     pub link: Link,
@@ -57,13 +58,13 @@ pub struct Replay {
 }
 
 /// The answer to a GET of the list, when all fields are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplayList {
     pub replays: Vec<Replay>,
 }
 
 /// The body of `POST /replays`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct ReplayRecording {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -75,7 +76,7 @@ pub struct ReplayRecording {
 }
 
 /// The body of `POST /replays/batch`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct ReplayBatch {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -88,7 +89,7 @@ pub struct ReplayBatch {
 }
 
 /// The body of `POST /replays/query`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct ReplayQuery {
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -1,5 +1,6 @@
 //! Tests of services: `/service-tests` and what is below it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -9,7 +10,7 @@ use crate::link::Link;
 pub const PATH: &str = "/kapacitor/v1/service-tests";
 
 /// A service that can be tested.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ServiceTest {
     pub link: Link,
@@ -19,7 +20,7 @@ pub struct ServiceTest {
 }
 
 /// The answer to a GET of the list.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ServiceTestList {
     pub link: Link,
@@ -27,7 +28,7 @@ pub struct ServiceTestList {
 }
 
 /// How a test went.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ServiceTestResult {
     pub success: bool,

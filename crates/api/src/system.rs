@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -19,7 +20,7 @@ pub const BACKUP_PATH: &str = "/kapacitor/v1/storage/backup";
 pub const VERSION_HEADER: &str = "X-Kapacitor-Version";
 
 /// The body of `POST /loglevel`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LogLevel {
     /// `DEBUG`, `INFO` or `ERROR`, in any case.
@@ -27,7 +28,7 @@ pub struct LogLevel {
 }
 
 /// The answer to `GET /debug/vars`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DebugVars {
     pub cluster_id: String,
@@ -46,7 +47,7 @@ pub struct DebugVars {
 }
 
 /// Counters of one thing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Stat {
     /// What is counted: `edges`, `ingress`, `load`, `nodes`, `topics` …

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -33,7 +34,7 @@ pub const FIELDS: &[&str] = &[
 ];
 
 /// What a task reads.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskType {
     /// Not told, or not a known word.
@@ -59,7 +60,7 @@ impl TaskType {
 }
 
 /// Whether a task shall run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     #[default]
@@ -78,7 +79,7 @@ impl Status {
 }
 
 /// A database and a retention policy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Dbrp {
     pub db: String,
@@ -93,7 +94,7 @@ impl fmt::Display for Dbrp {
 }
 
 /// Counters of a running task; empty when it does not run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct ExecutionStats {
     /// Of the whole task, such as `throughput`.
@@ -105,7 +106,7 @@ pub struct ExecutionStats {
 }
 
 /// A task.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Task {
     pub link: Link,
@@ -133,13 +134,13 @@ pub struct Task {
 }
 
 /// The answer to a GET of the list, when all fields are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskList {
     pub tasks: Vec<Task>,
 }
 
 /// The body of a POST or PATCH; what is absent stays as it is. Unknown fields are passed over.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct TaskOptions {
     #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "crate::nullable")]
@@ -159,7 +160,7 @@ pub struct TaskOptions {
 }
 
 /// A task file: what `define -file` and the load directory take. Unknown fields are passed over.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct TaskFile {
     #[serde(deserialize_with = "crate::nullable")]

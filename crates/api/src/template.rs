@@ -1,5 +1,6 @@
 //! Templates: `/templates` and what is below it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::link::Link;
@@ -14,7 +15,7 @@ pub const PATH: &str = "/kapacitor/v1/templates";
 pub const FIELDS: &[&str] = &["link", "id", "type", "script", "vars", "dot", "error", "created", "modified"];
 
 /// A template.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Template {
     pub link: Link,
@@ -36,13 +37,13 @@ pub struct Template {
 }
 
 /// The answer to a GET of the list, when all fields are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TemplateList {
     pub templates: Vec<Template>,
 }
 
 /// The body of a POST or PATCH; what is absent stays as it is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TemplateOptions {
     #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "crate::nullable")]

@@ -1,5 +1,6 @@
 //! Topics of alerts, their events and handlers: `/alerts/topics` and what is below it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,7 +11,7 @@ use crate::time::Time;
 pub const PATH: &str = "/kapacitor/v1/alerts/topics";
 
 /// A topic.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Topic {
     pub link: Link,
@@ -24,7 +25,7 @@ pub struct Topic {
 }
 
 /// The answer to a GET of the list.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TopicList {
     pub link: Link,
@@ -32,7 +33,7 @@ pub struct TopicList {
 }
 
 /// An event of a topic.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Event {
     pub link: Link,
@@ -41,7 +42,7 @@ pub struct Event {
 }
 
 /// The last state of an event.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EventState {
     pub message: String,
@@ -53,7 +54,7 @@ pub struct EventState {
 }
 
 /// The answer to a GET of a topic's events.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EventList {
     pub link: Link,
@@ -62,7 +63,7 @@ pub struct EventList {
 }
 
 /// A handler of a topic.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Handler {
     pub link: Link,
@@ -76,7 +77,7 @@ pub struct Handler {
 }
 
 /// The answer to a GET of a topic's handlers.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HandlerList {
     pub link: Link,
@@ -85,7 +86,7 @@ pub struct HandlerList {
 }
 
 /// The body of a POST or PUT of a handler, and a handler file.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HandlerOptions {
     /// Told by the path, too, which wins.

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::definitions::Refused;
 
@@ -24,6 +25,12 @@ pub(super) fn text_as_json(status: StatusCode, text: String) -> Response {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
+}
+
+/// Resources as the JSON of a list.
+pub(super) fn values(items: impl Iterator<Item = impl Serialize>) -> Result<Vec<Value>, Refused> {
+    let values = items.map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
+    values.map_err(|error| Refused::failed(error.to_string()))
 }
 
 /// 204: no body.

@@ -2,30 +2,64 @@
 
 use std::sync::Arc;
 
+use api::{
+    config::{self as shape, Config, ConfigUpdate, Element, Section},
+    link::Link,
+};
 use axum::{
     body::Bytes,
     extract::{Path, State},
     http::StatusCode,
 };
 use declare::Update;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     Api,
     answer::{Answered, aside, nothing, text_as_json},
+    description::{Operation, Routes},
 };
 use crate::{
     definitions::Refused,
     live_config::{ShownElement, ShownSection},
 };
 
-const BASE: &str = "/kapacitor/v1/config";
+pub(super) fn routes() -> Routes {
+    Routes::of("config")
+        .add(
+            Operation::get("/config", "Show the sections that can be changed, without their secrets.")
+                .gives::<Config>(200)
+                .fails(&[403]),
+            all,
+        )
+        .silent("/config/", axum::routing::get(no_section).post(update_nothing))
+        .silent("/config/{*path}", axum::routing::get(show).post(update))
+        .describe(Operation::get("/config/{section}", "Show a section.").gives::<Section>(200).fails(&[403, 404]))
+        .describe(
+            Operation::get("/config/{section}/{element}", "Show an element of a section.")
+                .gives::<Element>(200)
+                .fails(&[403, 404]),
+        )
+        .describe(
+            Operation::post("/config/{section}", "Change a section, or add and remove elements of it.")
+                .takes::<ConfigUpdate>()
+                .gives_nothing()
+                .fails(&[400, 403, 404, 500]),
+        )
+        .describe(
+            Operation::post("/config/{section}/{element}", "Change an element.")
+                .takes::<ConfigUpdate>()
+                .gives_nothing()
+                .fails(&[400, 403, 404, 500]),
+        )
+}
 
 pub(super) async fn all(State(api): State<Arc<Api>>) -> Answered {
     allowed(&api)?;
-    let sections: Map<String, Value> =
-        api.config.shown().iter().map(|section| (section.name.to_string(), section_json(section))).collect();
-    compact(&json!({ "link": { "rel": "self", "href": BASE }, "sections": sections }))
+    let sections =
+        api.config.shown().iter().map(|section| (section.name.to_string(), self::section(section))).collect();
+    compact(&Config { link: Link::to_self(shape::PATH), sections })
 }
 
 pub(super) async fn no_section(State(api): State<Arc<Api>>) -> Answered {
@@ -39,9 +73,9 @@ pub(super) async fn show(State(api): State<Arc<Api>>, Path(path): Path<String>) 
     let shown = api.config.shown();
     let section = shown.iter().find(|section| section.name == name);
     match (section, element) {
-        (Some(section), None) => compact(&section_json(section)),
+        (Some(section), None) => compact(&self::section(section)),
         (Some(section), Some(id)) => match section.elements.iter().find(|element| element.id == id) {
-            Some(element) => compact(&element_json(name, element)),
+            Some(element) => compact(&self::element(name, element)),
             None => Err(Refused::missing(format!("unknown section/element: {name}/{id}"))),
         },
         (None, _) => Err(Refused::missing(format!("unknown section: {name}"))),
@@ -84,24 +118,23 @@ fn split(path: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn section_json(section: &ShownSection) -> Value {
-    let elements: Vec<Value> = section.elements.iter().map(|element| element_json(section.name, element)).collect();
-    json!({ "link": { "rel": "self", "href": format!("{BASE}/{}", section.name) }, "elements": elements })
+fn section(section: &ShownSection) -> Section {
+    Section {
+        link: Link::to_self(format!("{}/{}", shape::PATH, section.name)),
+        elements: section.elements.iter().map(|element| self::element(section.name, element)).collect(),
+    }
 }
 
-fn element_json(section: &str, element: &ShownElement) -> Value {
+fn element(section: &str, element: &ShownElement) -> Element {
     let redacted = Some(&element.values.redacted).filter(|names| !names.is_empty());
-    let mut options: Vec<(&String, &Value)> = element.values.options.iter().collect();
-    options.sort_by_key(|(key, _)| *key);
-    let options: Map<String, Value> = options.into_iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    json!({
-        "link": { "rel": "self", "href": format!("{BASE}/{section}/{}", element.id) },
-        "options": options,
-        "redacted": redacted,
-    })
+    Element {
+        link: Link::to_self(format!("{}/{section}/{}", shape::PATH, element.id)),
+        options: element.values.options.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        redacted: redacted.map(|names| names.iter().map(ToString::to_string).collect()),
+    }
 }
 
-fn compact(value: &Value) -> Answered {
+fn compact(value: &impl Serialize) -> Answered {
     let text = api::json::compact(value).map_err(|error| Refused::failed(error.to_string()))?;
     Ok(text_as_json(StatusCode::OK, text))
 }

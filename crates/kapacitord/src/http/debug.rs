@@ -6,8 +6,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use super::description::{Operation, Routes};
+
 /// Profiles that programs for Go may ask for.
 const GO_PROFILES: &[&str] = &["allocs", "block", "goroutine", "heap", "mutex", "profile", "threadcreate", "trace"];
+
+pub(super) fn routes() -> Routes {
+    Routes::of("system")
+        .add(Operation::get("/debug/pprof/", "What can be asked of a profiler.").gives_other("text/html"), index)
+        .silent("/debug/pprof/{profile}", axum::routing::get(profile).post(profile))
+        .describe(
+            Operation::get("/debug/pprof/{profile}", "`cmdline` and `symbol`; profiles of Go there are none.")
+                .gives_other("text/plain")
+                .fails(&[404, 501]),
+        )
+}
 
 pub(super) async fn index() -> Response {
     let page = "<html><head><title>/debug/pprof/</title></head><body>\n\

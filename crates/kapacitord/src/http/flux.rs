@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::flux_tasks::{FluxTask, FluxTasks};
@@ -15,6 +16,7 @@ use store::flux_tasks::{FluxTask, FluxTasks};
 use super::{
     Api,
     answer::{Params, aside, text_as_json},
+    description::{Operation, Parameter, Routes},
 };
 use crate::{
     definitions::{Refused, now},
@@ -51,12 +53,54 @@ impl IntoResponse for FluxRefused {
     }
 }
 
-#[derive(Deserialize, Default)]
+/// The body of a POST or PATCH.
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default)]
 struct Given {
     flux: Option<String>,
     status: Option<String>,
     description: Option<String>,
+}
+
+pub(super) fn routes() -> Routes {
+    const RUN: &str = "/api/v2/tasks/{id}/runs/{run}";
+    let one = |operation: Operation| operation.gives::<Map<String, Value>>(200).fails(&[400, 404]);
+    Routes::of("tasks in Flux")
+        .add(
+            one(Operation::get("/api/v2/tasks", "List tasks in Flux, if `[fluxtask]` is on.").query(&[
+                Parameter::new("after", "Those behind this id."),
+                Parameter::new("name", "The one of this name."),
+                Parameter::new("status", "Those of this status.").words(&["active", "inactive"]),
+                Parameter::new("limit", "How many to show, 1 to 500; 100 if not given."),
+            ])),
+            list,
+        )
+        .add(
+            Operation::post("/api/v2/tasks", "Keep a task in Flux.")
+                .takes::<Given>()
+                .gives::<Map<String, Value>>(201)
+                .fails(&[400, 404]),
+            create,
+        )
+        .add(one(Operation::get("/api/v2/tasks/{id}", "Show a task in Flux.")), show)
+        .add(one(Operation::patch("/api/v2/tasks/{id}", "Change a task in Flux.").takes::<Given>()), update)
+        .add(
+            Operation::delete("/api/v2/tasks/{id}", "Delete a task in Flux.").gives_nothing().fails(&[400, 404]),
+            delete,
+        )
+        .add(one(Operation::get("/api/v2/tasks/{id}/runs", "Runs of a task in Flux: none.")), runs)
+        .add(
+            Operation::post("/api/v2/tasks/{id}/runs", "Run a task in Flux: refused.").fails(&[400, 404, 500]),
+            run_now,
+        )
+        .add(one(Operation::get("/api/v2/tasks/{id}/logs", "The log of a task in Flux: empty.")), logs)
+        .add(Operation::get(RUN, "Show a run.").fails(&[400, 404]), no_run_to_find)
+        .add(Operation::delete(RUN, "Cancel a run.").fails(&[400, 404]), no_run_to_cancel)
+        .add(
+            Operation::post("/api/v2/tasks/{id}/runs/{run}/retry", "Try a run again.").fails(&[400, 404]),
+            no_run_to_retry,
+        )
+        .add(Operation::get("/api/v2/tasks/{id}/runs/{run}/logs", "The log of a run.").fails(&[400, 404]), no_run_logs)
 }
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
@@ -142,6 +186,30 @@ pub(super) async fn logs(State(api): State<Arc<Api>>, Path(id): Path<String>) ->
 pub(super) async fn run_now(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
     find(&api, &id, "force run").await?;
     Err(Refused::failed("failed to force run: this daemon keeps tasks in Flux, but does not run them").into())
+}
+
+async fn no_run_to_find(State(api): State<Arc<Api>>, Path((id, run)): Path<(String, String)>) -> Answered {
+    no_run(&api, &id, &run, "find run")
+}
+
+async fn no_run_to_cancel(State(api): State<Arc<Api>>, Path((id, run)): Path<(String, String)>) -> Answered {
+    no_run(&api, &id, &run, "cancel run")
+}
+
+async fn no_run_to_retry(State(api): State<Arc<Api>>, Path((id, run)): Path<(String, String)>) -> Answered {
+    no_run(&api, &id, &run, "retry run")
+}
+
+async fn no_run_logs(State(api): State<Arc<Api>>, Path((id, run)): Path<(String, String)>) -> Answered {
+    no_run(&api, &id, &run, "find task logs")
+}
+
+/// There are no runs, so whatever is wanted of one fails.
+fn no_run(api: &Api, id: &str, run: &str, action: &str) -> Answered {
+    tasks(api)?;
+    valid(id)?;
+    valid(run)?;
+    Err(Refused::missing(format!("failed to {action}: run not found")).into())
 }
 
 fn tasks(api: &Api) -> Result<FluxTasks, Refused> {

@@ -12,7 +12,12 @@ use futures_util::stream;
 use serde_json::{Map, Value};
 use tracing::Level;
 
-use super::{Api, answer::Params, around::Streamed};
+use super::{
+    Api,
+    answer::Params,
+    around::Streamed,
+    description::{Operation, Parameter, Routes},
+};
 use crate::{
     definitions::Refused,
     log_streams::{Line, Wanted},
@@ -20,6 +25,19 @@ use crate::{
 };
 
 pub(super) const PATH: &str = "/kapacitor/v1preview/logs";
+
+pub(super) fn routes() -> Routes {
+    Routes::of("system").add(
+        Operation::get(PATH, "The log as it is written; any other parameter is a field that lines must have.")
+            .query(&[LEVEL])
+            .gives_other("application/logfmt")
+            .fails(&[400]),
+        stream,
+    )
+}
+
+const LEVEL: Parameter =
+    Parameter::new("lvl", "`debug`, `info`, `warn` or `error`, with a `+` behind it for worse ones, too.");
 
 pub(super) async fn stream(
     State(api): State<Arc<Api>>,

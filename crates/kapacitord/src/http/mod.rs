@@ -6,6 +6,7 @@ mod auth;
 mod bodies;
 mod config;
 mod debug;
+mod description;
 mod flux;
 mod json_patch;
 mod legacy;

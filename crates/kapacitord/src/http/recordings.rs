@@ -13,20 +13,94 @@ use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
     http::StatusCode,
+    routing::any,
 };
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use store::{Page, recordings as stored, tasks::TaskType as StoredType};
 
 use super::{
     Api,
-    answer::{Answered, Params, aside, nothing, text_as_json},
+    answer::{Answered, Params, aside, nothing, text_as_json, values},
+    description::{FIELDS, LIMIT, OFFSET, Operation, PATTERN, Routes},
     tasks::{fields, listed},
 };
 use crate::{
     definitions::{Refused, now},
     recordings::{Data, Options, Wanted},
 };
+
+pub(super) fn routes() -> Routes {
+    let list_of = [PATTERN, OFFSET, LIMIT];
+    let recordings = Routes::of("recordings")
+        .add(
+            Operation::get("/recordings", "List recordings.")
+                .query(&list_of)
+                .query(&[FIELDS.words(recording::FIELDS)])
+                .gives::<recording::RecordingList>(200)
+                .fails(&[400]),
+            list,
+        )
+        .silent("/recordings/", any(no_recording))
+        .add(
+            recorded::<RecordStream>("/recordings/stream", "Record what a stream task reads, until a time."),
+            record_stream,
+        )
+        .add(
+            recorded::<RecordBatch>("/recordings/batch", "Record what the queries of a batch task answer."),
+            record_batch,
+        )
+        .add(recorded::<RecordQuery>("/recordings/query", "Record what a query answers."), record_query)
+        .add(
+            Operation::get("/recordings/{id}", "Show a recording: 202 while it is made.")
+                .gives::<recording::Recording>(200)
+                .gives::<recording::Recording>(202)
+                .fails(&[400, 500]),
+            show,
+        )
+        .add(
+            Operation::delete("/recordings/{id}", "Delete a recording, stopping it if it is being made.")
+                .gives_nothing(),
+            delete,
+        );
+    let replays = Routes::of("replays")
+        .add(
+            Operation::get("/replays", "List replays.")
+                .query(&list_of)
+                .query(&[FIELDS.words(replay::FIELDS)])
+                .gives::<replay::ReplayList>(200)
+                .fails(&[400]),
+            list_replays,
+        )
+        .add(replayed::<ReplayRecording>("/replays", "Replay a recording to a task."), self::replay)
+        .silent("/replays/", any(no_replay))
+        .add(
+            replayed::<ReplayBatch>("/replays/batch", "Ask a batch task's queries of a time and replay the answers."),
+            replay_batch,
+        )
+        .add(replayed::<ReplayQuery>("/replays/query", "Ask a query and replay the answer to a task."), replay_query)
+        .add(
+            Operation::get("/replays/{id}", "Show a replay: 202 while it runs.")
+                .gives::<replay::Replay>(200)
+                .gives::<replay::Replay>(202)
+                .fails(&[404]),
+            show_replay,
+        )
+        .add(
+            Operation::delete("/replays/{id}", "Delete a replay, stopping it if it runs.").gives_nothing(),
+            delete_replay,
+        );
+    recordings.and(replays)
+}
+
+fn recorded<T: JsonSchema>(path: &'static str, about: &'static str) -> Operation {
+    Operation::post(path, about).takes::<T>().gives::<recording::Recording>(201).fails(&[400, 404, 500])
+}
+
+fn replayed<T: JsonSchema>(path: &'static str, about: &'static str) -> Operation {
+    Operation::post(path, about).takes::<T>().gives::<replay::Replay>(201).fails(&[400, 404, 500])
+}
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
@@ -62,11 +136,6 @@ fn page(params: &Params) -> Result<(usize, usize), Refused> {
         }
     }
     params.page()
-}
-
-fn values(items: impl Iterator<Item = impl Serialize>) -> Result<Vec<Value>, Refused> {
-    let values = items.map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
-    values.map_err(|error| Refused::failed(error.to_string()))
 }
 
 pub(super) async fn no_recording() -> Answered {

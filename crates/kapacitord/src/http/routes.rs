@@ -1,4 +1,4 @@
-//! Every path and method.
+//! The list of resources, each with its routes, and what is around them all.
 
 use std::sync::Arc;
 
@@ -6,70 +6,61 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{any, get, post},
+    routing::{any, get},
 };
+use serde_json::{Map, Value};
 
 use super::{
-    Api,
+    Api, VERSION,
+    answer::json,
     around::{around, not_found},
-    bodies, config, debug, flux, legacy, logs, recordings, service_tests, storage, system, tasks, templates, topics,
-    users, vars, write,
+    bodies, config, debug,
+    description::{Operation, Routes, document, methods_by_path},
+    flux, legacy, logs, recordings, service_tests, storage, system, tasks, templates, topics, users, vars, write,
 };
+
+/// All resources, with their whole paths.
+fn resources() -> Routes {
+    let resources = system::routes()
+        .and(debug::routes())
+        .and(vars::routes())
+        .and(write::routes())
+        .and(tasks::routes())
+        .and(templates::routes())
+        .and(recordings::routes())
+        .and(topics::routes())
+        .and(config::routes())
+        .and(service_tests::routes())
+        .and(storage::routes())
+        .and(users::routes())
+        .and(flux::routes());
+    resources.below("/kapacitor/v1").and(logs::routes()).and(write::root())
+}
+
+/// What the API says of itself: its paths, and its description in OpenAPI.
+fn with_description(resources: Routes) -> (Router<Arc<Api>>, Value) {
+    const PATHS: &str = "/kapacitor/v1/:routes";
+    const DOCUMENT: &str = "/kapacitor/v1/openapi.json";
+    let (router, described) = resources
+        .describe(Operation::get(PATHS, "Each path with its methods.").gives::<Map<String, Value>>(200))
+        .describe(Operation::get(DOCUMENT, "This description.").gives::<Map<String, Value>>(200))
+        .into_parts();
+    let (paths, document) = (methods_by_path(&described), document(&described, VERSION));
+    let shown = document.clone();
+    // A colon begins a literal part of a path here.
+    let router = router
+        .without_v07_checks()
+        .route(PATHS, get(async move || json(&paths)))
+        .route(DOCUMENT, get(async move || json(&shown)));
+    (router, document)
+}
 
 /// All routes of the daemon.
 pub fn router(api: Arc<Api>) -> Router {
-    let v1 = Router::new()
-        .route("/ping", any(system::ping))
-        .route("/write", post(write::write))
-        .route("/debug/vars", get(vars::vars))
-        .route("/debug/pprof/", get(debug::index))
-        .route("/debug/pprof/{profile}", get(debug::profile).post(debug::profile))
-        .route("/loglevel", post(system::log_level))
-        .route("/config", get(config::all))
-        .route("/config/", get(config::no_section).post(config::update_nothing))
-        .route("/config/{*path}", get(config::show).post(config::update))
-        .route("/service-tests", get(service_tests::list))
-        .route("/service-tests/", get(service_tests::no_name).post(service_tests::no_name))
-        .route("/service-tests/{name}", get(service_tests::show).post(service_tests::run))
-        .route("/users", get(users::list).post(users::create))
-        .route("/users/", any(users::no_name))
-        .route("/users/{name}", get(users::show).patch(users::update).delete(users::delete))
-        .route("/api/v2/tasks", get(flux::list).post(flux::create))
-        .route("/api/v2/tasks/{id}", get(flux::show).patch(flux::update).delete(flux::delete))
-        .route("/api/v2/tasks/{id}/runs", get(flux::runs).post(flux::run_now))
-        .route("/api/v2/tasks/{id}/logs", get(flux::logs))
-        .route("/storage/stores", get(storage::list))
-        .route("/storage/stores/{name}", post(storage::act))
-        .route("/storage/backup", get(storage::backup))
-        .route("/subscriptions", post(system::relink))
-        .route("/sideload/reload", post(system::reload_sideloads))
-        .route("/tasks", get(tasks::list).post(tasks::create))
-        .route("/tasks/", any(tasks::no_id))
-        .route("/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::delete))
-        .route("/tasks/{id}/{*endpoint}", get(tasks::endpoint))
-        .route("/alerts/topics", get(topics::list))
-        .route("/alerts/topics/", any(topics::below))
-        .route("/alerts/topics/{*below}", any(topics::below))
-        .route("/recordings", get(recordings::list))
-        .route("/recordings/", any(recordings::no_recording))
-        .route("/recordings/stream", post(recordings::record_stream))
-        .route("/recordings/batch", post(recordings::record_batch))
-        .route("/recordings/query", post(recordings::record_query))
-        .route("/recordings/{id}", get(recordings::show).delete(recordings::delete))
-        .route("/replays", get(recordings::list_replays).post(recordings::replay))
-        .route("/replays/", any(recordings::no_replay))
-        .route("/replays/batch", post(recordings::replay_batch))
-        .route("/replays/query", post(recordings::replay_query))
-        .route("/replays/{id}", get(recordings::show_replay).delete(recordings::delete_replay))
-        .route("/templates", get(templates::list).post(templates::create))
-        .route("/templates/", any(templates::no_id))
-        .route("/templates/{id}", get(templates::show).patch(templates::update).delete(templates::delete));
-    let routes = Router::new()
-        .nest("/kapacitor/v1", v1)
+    let (described, _) = with_description(resources());
+    let routes = described
         .nest("/api/v1", legacy::router())
-        .route("/write", post(write::write))
         .route("/ping", any(system::ping))
-        .route(logs::PATH, get(logs::stream))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
         .layer(DefaultBodyLimit::max(bodies::LARGEST))
@@ -77,4 +68,43 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(Arc::clone(&api));
     // Around it all, since it changes paths before routes are looked for.
     Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(api, around))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The routes of Kapacitor 1.8: method, path, names of query parameters.
+    const KAPACITOR: &str = include_str!("../../tests/data/routes.json");
+
+    #[test]
+    fn every_route_of_kapacitor_is_described() {
+        let (_, document) = with_description(resources());
+        let known: Vec<(String, String, Vec<String>)> = serde_json::from_str(KAPACITOR).unwrap();
+        assert!(known.len() > 70);
+        for (method, path, query) in known {
+            let operation = &document["paths"][&path][method.to_ascii_lowercase()];
+            assert!(operation.is_object(), "{method} {path} is not described");
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            for name in query {
+                assert!(parameters.iter().any(|one| one["name"] == name), "{method} {path}: no parameter {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_operations_have_one_name() {
+        let (_, document) = with_description(resources());
+        let mut names: Vec<&str> = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|methods| methods.as_object().unwrap().values())
+            .map(|operation| operation["operationId"].as_str().unwrap())
+            .collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
 }

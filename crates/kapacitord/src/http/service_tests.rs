@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::service_test::{ServiceTest, ServiceTestList, ServiceTestResult};
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
@@ -13,8 +14,34 @@ use store::pattern::Pattern;
 use super::{
     Api,
     answer::{Answered, Params, json as pretty},
+    description::{Operation, PATTERN, Routes},
 };
 use crate::definitions::Refused;
+
+pub(super) fn routes() -> Routes {
+    Routes::of("service tests")
+        .add(
+            Operation::get("/service-tests", "List the services that can be tried, with their options.")
+                .query(&[PATTERN])
+                .gives::<ServiceTestList>(200)
+                .fails(&[400]),
+            list,
+        )
+        .silent("/service-tests/", axum::routing::get(no_name).post(no_name))
+        .add(
+            Operation::get("/service-tests/{name}", "Show the options of a service's test.")
+                .gives::<ServiceTest>(200)
+                .fails(&[404]),
+            show,
+        )
+        .add(
+            Operation::post("/service-tests/{name}", "Try a service with these options.")
+                .takes::<Map<String, Value>>()
+                .gives::<ServiceTestResult>(200)
+                .fails(&[400, 404]),
+            run,
+        )
+}
 
 const BASE: &str = "/kapacitor/v1/service-tests";
 /// No test takes longer.

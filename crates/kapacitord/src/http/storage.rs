@@ -2,37 +2,47 @@
 
 use std::sync::Arc;
 
+use super::{
+    Api,
+    answer::{Answered, aside, json, nothing},
+    around::Streamed,
+    description::{Operation, Routes},
+};
+use crate::definitions::Refused;
+use api::{
+    link::Link,
+    storage::{self as shape, Action, Part, PartList},
+};
 use axum::{
     body::{Body, Bytes},
     extract::{Path, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
-
-use super::{
-    Api,
-    answer::{Answered, aside, json as pretty, nothing},
-    around::Streamed,
-};
-use crate::definitions::Refused;
-
-const BASE: &str = "/kapacitor/v1/storage/stores";
 
 /// What users call the parts of the store.
 const STORES: &[&str] = &["handler-specs", "load", "overrides", "recordings", "replays", "tasks"];
 
-#[derive(Deserialize)]
-struct Action {
-    action: String,
+pub(super) fn routes() -> Routes {
+    Routes::of("storage")
+        .add(Operation::get("/storage/stores", "List the parts of the store.").gives::<PartList>(200), list)
+        .add(
+            Operation::post("/storage/stores/{name}", "Look after a part of the store.")
+                .takes::<Action>()
+                .gives_nothing()
+                .fails(&[400, 404]),
+            act,
+        )
+        .add(
+            Operation::get("/storage/backup", "All that is stored, as one file for `kapacitord restore`.")
+                .gives_other("application/octet-stream"),
+            backup,
+        )
 }
 
 pub(super) async fn list() -> Answered {
-    let link = |href: String| json!({ "rel": "self", "href": href });
-    let stores: Vec<Value> =
-        STORES.iter().map(|name| json!({ "link": link(format!("{BASE}/{name}")), "name": name })).collect();
-    pretty(&json!({ "link": link(BASE.to_string()), "storage": stores }))
+    let part = |name: &&str| Part { link: Link::to_self(format!("{}/{name}", shape::PATH)), name: (*name).to_string() };
+    json(&PartList { link: Link::to_self(shape::PATH), storage: STORES.iter().map(part).collect() })
 }
 
 /// The store needs no rebuilding of indexes: lists are read from the records themselves.

@@ -8,13 +8,36 @@ use axum::{
     extract::State,
     http::Method,
     response::{IntoResponse, Response},
+    routing::any,
 };
 
 use super::{
     Api,
     answer::{Answered, aside, nothing},
+    description::{Operation, Routes},
 };
 use crate::definitions::Refused;
+
+pub(super) fn routes() -> Routes {
+    Routes::of("system")
+        .silent("/ping", any(ping))
+        .describe(Operation::get("/ping", "Whether the daemon answers, and its version in a header.").gives_nothing())
+        .describe(Operation::head("/ping", "The same.").gives_nothing())
+        .add(
+            Operation::post("/loglevel", "Which lines of the log are written.")
+                .takes::<LogLevel>()
+                .gives_nothing()
+                .fails(&[400]),
+            log_level,
+        )
+        .add(
+            Operation::post("/sideload/reload", "Read the sources of sideload nodes again.")
+                .gives_nothing()
+                .fails(&[500]),
+            reload_sideloads,
+        )
+        .add(Operation::post("/subscriptions", "Look after subscriptions now.").gives_nothing(), relink)
+}
 
 pub(super) async fn ping(method: Method) -> Response {
     match method {

@@ -7,6 +7,7 @@ use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
     http::{Method, StatusCode},
+    routing::{any, get},
 };
 use serde_json::{Map, Value};
 use store::Page;
@@ -14,8 +15,55 @@ use store::Page;
 use super::{
     Api,
     answer::{Answered, Params, aside, json, nothing, text_as_json},
+    description::{FIELDS, LIMIT, OFFSET, Operation, PATTERN, Parameter, Routes},
 };
 use crate::definitions::{DotView, Refused, ScriptFormat, View};
+
+pub(super) const SCRIPT_FORMAT: Parameter =
+    Parameter::new("script-format", "As it was given, or in canonical form.").words(&["formatted", "raw"]);
+const DOT_VIEW: Parameter =
+    Parameter::new("dot-view", "How counters stand in the drawing.").words(&["attributes", "labels"]);
+const REPLAY_ID: Parameter = Parameter::new("replay-id", "Show the task as that replay runs it.");
+
+pub(super) fn routes() -> Routes {
+    Routes::of("tasks")
+        .add(
+            Operation::get("/tasks", "List tasks.")
+                .query(&[PATTERN, FIELDS.words(shown::FIELDS), OFFSET, LIMIT, DOT_VIEW, SCRIPT_FORMAT])
+                .gives::<shown::TaskList>(200)
+                .fails(&[400]),
+            list,
+        )
+        .add(
+            Operation::post("/tasks", "Define a task, and start it if it is enabled.")
+                .takes::<TaskOptions>()
+                .gives::<shown::Task>(200)
+                .fails(&[400, 500]),
+            create,
+        )
+        .silent("/tasks/", any(no_id))
+        .add(
+            Operation::get("/tasks/{id}", "Show a task.")
+                .query(&[DOT_VIEW, SCRIPT_FORMAT, REPLAY_ID])
+                .gives::<shown::Task>(200)
+                .fails(&[400, 404]),
+            show,
+        )
+        .add(
+            Operation::patch("/tasks/{id}", "Change what is named of a task.")
+                .takes::<TaskOptions>()
+                .gives::<shown::Task>(200)
+                .fails(&[400, 404, 500]),
+            update,
+        )
+        .add(Operation::delete("/tasks/{id}", "Delete a task, running or not.").gives_nothing(), delete)
+        .silent("/tasks/{id}/{*endpoint}", get(endpoint))
+        .describe(
+            Operation::get("/tasks/{id}/{endpoint}", "The latest data at an httpOut node.")
+                .gives::<Map<String, Value>>(200)
+                .fails(&[404]),
+        )
+}
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());

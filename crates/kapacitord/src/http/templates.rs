@@ -6,15 +6,51 @@ use api::template::{self as shown, TemplateOptions};
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
+    routing::any,
 };
 use store::Page;
 
 use super::{
     Api,
     answer::{Answered, Params, aside, json, nothing},
-    tasks::{fields, listed, script_format},
+    description::{FIELDS, LIMIT, OFFSET, Operation, PATTERN, Routes},
+    tasks::{SCRIPT_FORMAT, fields, listed, script_format},
 };
 use crate::definitions::Refused;
+
+pub(super) fn routes() -> Routes {
+    Routes::of("templates")
+        .add(
+            Operation::get("/templates", "List templates.")
+                .query(&[PATTERN, FIELDS.words(shown::FIELDS), OFFSET, LIMIT, SCRIPT_FORMAT])
+                .gives::<shown::TemplateList>(200)
+                .fails(&[400]),
+            list,
+        )
+        .add(
+            Operation::post("/templates", "Define a template.")
+                .takes::<TemplateOptions>()
+                .gives::<shown::Template>(200)
+                .fails(&[400]),
+            create,
+        )
+        .silent("/templates/", any(no_id))
+        .add(
+            Operation::get("/templates/{id}", "Show a template.")
+                .query(&[SCRIPT_FORMAT])
+                .gives::<shown::Template>(200)
+                .fails(&[400, 404]),
+            show,
+        )
+        .add(
+            Operation::patch("/templates/{id}", "Change a template and all tasks made of it, or nothing.")
+                .takes::<TemplateOptions>()
+                .gives::<shown::Template>(200)
+                .fails(&[400, 404, 500]),
+            update,
+        )
+        .add(Operation::delete("/templates/{id}", "Delete a template; its tasks stay.").gives_nothing(), delete)
+}
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());

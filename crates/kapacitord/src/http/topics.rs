@@ -12,6 +12,7 @@ use axum::{
     body::Bytes,
     extract::{RawQuery, State},
     http::{Method, Uri},
+    routing::any,
 };
 use serde_json::{Value, json as value};
 use store::{handlers::Handler, pattern::Pattern};
@@ -19,9 +20,71 @@ use store::{handlers::Handler, pattern::Pattern};
 use super::{
     Api,
     answer::{Answered, Params, aside, json, nothing, percent_decoded},
+    description::{Operation, PATTERN, Parameter, Routes},
     json_patch,
 };
 use crate::{alert_topics::Rejected, definitions::Refused};
+
+const MIN_LEVEL: Parameter =
+    Parameter::new("min-level", "Those of this level or a worse one.").words(&["OK", "INFO", "WARNING", "CRITICAL"]);
+
+pub(super) fn routes() -> Routes {
+    Routes::of("topics")
+        .add(
+            Operation::get("/alerts/topics", "List topics.")
+                .query(&[PATTERN, MIN_LEVEL])
+                .gives::<shown::TopicList>(200)
+                .fails(&[400]),
+            list,
+        )
+        .silent("/alerts/topics/", any(below))
+        .silent("/alerts/topics/{*below}", any(below))
+        .describe(Operation::get("/alerts/topics/{topic}", "Show a topic.").gives::<shown::Topic>(200).fails(&[404]))
+        .describe(Operation::delete("/alerts/topics/{topic}", "Forget a topic's events.").gives_nothing().fails(&[404]))
+        .describe(
+            Operation::get("/alerts/topics/{topic}/events", "List the events of a topic, the last state of each.")
+                .query(&[MIN_LEVEL])
+                .gives::<shown::EventList>(200)
+                .fails(&[400, 500]),
+        )
+        .describe(
+            Operation::get("/alerts/topics/{topic}/events/{event}", "Show the last state of an event.")
+                .gives::<shown::Event>(200)
+                .fails(&[404]),
+        )
+        .and(handler_routes())
+}
+
+fn handler_routes() -> Routes {
+    let one = "/alerts/topics/{topic}/handlers/{id}";
+    Routes::of("topics")
+        .describe(
+            Operation::get("/alerts/topics/{topic}/handlers", "List the handlers of a topic.")
+                .query(&[PATTERN])
+                .gives::<shown::HandlerList>(200)
+                .fails(&[400]),
+        )
+        .describe(
+            Operation::post("/alerts/topics/{topic}/handlers", "Attach a handler to a topic.")
+                .takes::<HandlerOptions>()
+                .gives::<shown::Handler>(200)
+                .fails(&[400, 500]),
+        )
+        .describe(Operation::get(one, "Show a handler.").gives::<shown::Handler>(200).fails(&[404]))
+        .describe(
+            Operation::patch(one, "Change a handler by a JSON patch (RFC 6902) or merge patch (RFC 7386).")
+                .takes::<Value>()
+                .gives::<shown::Handler>(200)
+                .fails(&[400, 404, 500]),
+        )
+        .describe(
+            Operation::put(one, "Put another handler in its place.")
+                .takes::<HandlerOptions>()
+                .gives::<shown::Handler>(200)
+                .fails(&[400, 404, 500]),
+        )
+        .describe(Operation::delete(one, "Take a handler off its topic.").gives_nothing().fails(&[404]))
+}
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());

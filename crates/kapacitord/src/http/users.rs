@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
+use api::{
+    link::Link,
+    user::{self as shape, UserOptions, UserType},
+};
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
+    routing::any,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
 use store::{Page, users::User};
 
 use super::{
     Api,
+    answer::values,
     answer::{Answered, Params, aside, json as pretty, nothing},
+    description::{FIELDS, LIMIT, OFFSET, Operation, PATTERN, Routes},
     tasks::{fields, listed},
 };
 use crate::{
@@ -20,28 +25,43 @@ use crate::{
     users::{Changes, Users},
 };
 
-const BASE: &str = "/kapacitor/v1/users";
-const FIELDS: &[&str] = &["link", "name", "type", "permissions"];
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Given {
-    name: String,
-    password: Option<String>,
-    #[serde(rename = "type")]
-    user_type: Option<String>,
-    permissions: Option<Vec<String>>,
+pub(super) fn routes() -> Routes {
+    Routes::of("users")
+        .add(
+            Operation::get("/users", "List users. Users are there if `[auth]` is on.")
+                .query(&[PATTERN, FIELDS.words(shape::FIELDS), OFFSET, LIMIT])
+                .gives::<shape::UserList>(200)
+                .fails(&[400, 404]),
+            list,
+        )
+        .add(
+            Operation::post("/users", "Make a user.")
+                .takes::<UserOptions>()
+                .gives::<shape::User>(200)
+                .fails(&[400, 404]),
+            create,
+        )
+        .silent("/users/", any(no_name))
+        .add(Operation::get("/users/{name}", "Show a user.").gives::<shape::User>(200).fails(&[404]), show)
+        .add(
+            Operation::patch("/users/{name}", "Change what is named of a user.")
+                .takes::<UserOptions>()
+                .gives::<shape::User>(200)
+                .fails(&[400, 404, 500]),
+            update,
+        )
+        .add(Operation::delete("/users/{name}", "Delete a user.").gives_nothing().fails(&[404]), delete)
 }
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let users = users(&api)?;
     let params = Params::of(query.as_deref());
-    let mut fields = fields(&params, FIELDS, None)?;
+    let mut fields = fields(&params, shape::FIELDS, None)?;
     fields.push("name".to_string());
     let (offset, limit) = (params.number("offset", 0)?, params.number("limit", 100)?);
     let pattern = params.get("pattern").to_string();
     let found = aside(move || users.list(&Page { pattern: &pattern, offset, limit })).await?;
-    listed("users", found.iter().map(shown).collect(), &fields)
+    listed("users", values(found.iter().map(shown))?, &fields)
 }
 
 pub(super) async fn no_name(State(api): State<Arc<Api>>) -> Answered {
@@ -77,7 +97,8 @@ fn users(api: &Api) -> Result<Arc<Users>, Refused> {
 }
 
 fn given(body: &[u8]) -> Result<(String, Changes), Refused> {
-    let given: Given = serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))?;
+    let given: UserOptions =
+        serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))?;
     let admin = match given.user_type.as_deref() {
         None | Some("") => None,
         Some("normal") => Some(false),
@@ -87,11 +108,11 @@ fn given(body: &[u8]) -> Result<(String, Changes), Refused> {
     Ok((given.name, Changes { password: given.password, admin, permissions: given.permissions }))
 }
 
-fn shown(user: &User) -> Value {
-    json!({
-        "link": { "rel": "self", "href": format!("{BASE}/{}", user.name) },
-        "name": user.name,
-        "type": if user.admin { "admin" } else { "normal" },
-        "permissions": user.permissions,
-    })
+fn shown(user: &User) -> shape::User {
+    shape::User {
+        link: Link::to_self(format!("{}/{}", shape::PATH, user.name)),
+        name: user.name.clone(),
+        user_type: if user.admin { UserType::Admin } else { UserType::Normal },
+        permissions: user.permissions.clone(),
+    }
 }

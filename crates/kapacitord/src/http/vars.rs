@@ -14,8 +14,16 @@ use serde_json::{Map, Value, json};
 use super::{
     Api, VERSION,
     answer::{Answered, aside, text_as_json},
+    description::{Operation, Routes},
 };
 use crate::definitions::Refused;
+
+pub(super) fn routes() -> Routes {
+    Routes::of("system").add(
+        Operation::get("/debug/vars", "Counters of the daemon, its tasks and topics.").gives::<DebugVars>(200),
+        vars,
+    )
+}
 
 pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
     let vars = aside(move || {

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::{
     Api,
     answer::{Params, nothing, text_as_json},
+    description::{Operation, Parameter, Routes},
 };
 
 /// A body that is larger when unpacked is refused.
@@ -22,6 +23,30 @@ const MOST: u64 = 1 << 30;
 /// Packed bodies of more bytes may become very large, so only a few are unpacked at a time.
 const LARGE: usize = 64 << 10;
 static TURNS: Semaphore = Semaphore::const_new(4);
+
+pub(super) fn routes() -> Routes {
+    Routes::of("data").add(operation("Write points in line protocol."), write)
+}
+
+/// The same at the root, where clients of InfluxDB write.
+pub(super) fn root() -> Routes {
+    Routes::of("data").add(operation("Write points, as clients of InfluxDB do."), write)
+}
+
+fn operation(about: &'static str) -> Operation {
+    Operation::post("/write", about)
+        .query(&[
+            Parameter::new("db", "The database."),
+            Parameter::new("rp", "The retention policy; the configured default if it is not given."),
+            Parameter::new("precision", "The unit of times; `n` if not given.")
+                .words(&["n", "ns", "u", "ms", "s", "m", "h"]),
+            Parameter::new("u", "A user's name, if credentials are not in a header."),
+            Parameter::new("p", "The user's password."),
+        ])
+        .takes_other("text/plain")
+        .gives_nothing()
+        .fails(&[400, 413, 503])
+}
 
 pub(super) async fn write(
     State(api): State<Arc<Api>>,
