@@ -7,7 +7,8 @@ use declare::{Declaration, Declared};
 use gotemplate::Template;
 use serde_json::{Map, Value as Json};
 
-use crate::http::{Posting, Request, Tls};
+use crate::http::{Posting, Request};
+use crate::tls::Tls;
 use crate::pairs::Pairs;
 use crate::render::{as_text, field_json, render, template};
 use crate::{AlertHost, Configs};

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 pub struct Configs(BTreeMap<String, Vec<Section>>);
 
 /// One element of a section, its values by key.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Section(Map<String, Json>);
 
 /// Without values: they may be secret.

@@ -6,7 +6,8 @@ use alert::{Event, Kind, Level};
 use declare::{Declaration, Declared};
 use serde_json::json;
 
-use crate::http::{Posting, Request, Tls};
+use crate::http::{Posting, Request};
+use crate::tls::Tls;
 use crate::render::{render, template};
 use crate::{AlertHost, Configs};
 

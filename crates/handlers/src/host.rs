@@ -6,12 +6,16 @@ use alert::Topics;
 
 use crate::Configs;
 use crate::http::{Http, Recorder};
+use crate::kafka::Clusters;
+use crate::mqtt::Brokers;
 
 /// What all handlers share.
 pub struct AlertHost {
     configs: RwLock<Arc<Configs>>,
     topics: Weak<Topics>,
     pub(crate) http: Http,
+    pub(crate) kafka: Clusters,
+    pub(crate) mqtt: Brokers,
     /// Where this daemon can be reached, for links in messages: `http://host:9092/kapacitor/v1`.
     pub(crate) url: String,
 }
@@ -34,7 +38,8 @@ impl AlertHost {
 
     fn with(configs: Configs, topics: &Arc<Topics>, url: String, http: Http) -> Arc<Self> {
         let (configs, topics) = (RwLock::new(Arc::new(configs)), Arc::downgrade(topics));
-        Arc::new(AlertHost { configs, topics, http, url })
+        let (kafka, mqtt) = (Clusters::default(), Brokers::default());
+        Arc::new(AlertHost { configs, topics, http, kafka, mqtt, url })
     }
 
     /// The config changed: handlers that are open go by the new one from their next event on.

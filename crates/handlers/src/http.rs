@@ -11,7 +11,8 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, Response, Url};
 use serde_json::Value as Json;
 
-use crate::{AlertHost, Configs, Section};
+use crate::tls::Tls;
+use crate::{AlertHost, Configs};
 
 /// No service gets longer for its answer, unless the user says so.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -37,27 +38,6 @@ pub(crate) enum Body {
     Json(Json),
     Form(Vec<(&'static str, String)>),
     Text(String),
-}
-
-/// How a server proves who it is, and we to it; files are PEM, empty for none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Tls {
-    pub(crate) any_certificate: bool,
-    pub(crate) ca: String,
-    pub(crate) certificate: String,
-    pub(crate) key: String,
-}
-
-impl Tls {
-    /// From the keys `ssl-ca`, `ssl-cert`, `ssl-key`, `insecure-skip-verify` of a section.
-    pub(crate) fn of(section: &Section) -> Self {
-        Tls {
-            any_certificate: section.bool("insecure-skip-verify"),
-            ca: section.text("ssl-ca").to_string(),
-            certificate: section.text("ssl-cert").to_string(),
-            key: section.text("ssl-key").to_string(),
-        }
-    }
 }
 
 impl Request {
@@ -136,6 +116,13 @@ pub(crate) enum Proxies {
     None,
 }
 
+impl Proxies {
+    /// What is here is never asked by a proxy.
+    fn of(url: &Url) -> Self {
+        if is_this_machine(url) { Proxies::None } else { Proxies::FromEnvironment }
+    }
+}
+
 impl Http {
     /// Sends a request; how that went.
     pub(crate) async fn send(&self, request: Request) -> Outcome {
@@ -165,7 +152,7 @@ impl Http {
     }
 
     fn client(&self, tls: &Tls, url: &Url) -> Result<Client, String> {
-        let proxies = if is_this_machine(url) { Proxies::None } else { Proxies::FromEnvironment };
+        let proxies = Proxies::of(url);
         let key = (tls.clone(), proxies);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&key) {
@@ -177,23 +164,16 @@ impl Http {
     }
 }
 
+/// For requests that are no events.
+pub(crate) fn plain_client(url: &str) -> Result<Client, String> {
+    let url = Url::parse(url).map_err(|why| format!("the URL is not valid: {why}"))?;
+    new_client(&Tls::default(), Proxies::of(&url))
+}
+
 fn new_client(tls: &Tls, proxies: Proxies) -> Result<Client, String> {
-    let read = |path: &str| std::fs::read(path).map_err(|why| format!("cannot read {path}: {why}"));
-    let mut builder = Client::builder().timeout(ANSWER_LIMIT).danger_accept_invalid_certs(tls.any_certificate);
+    let mut builder = Client::builder().timeout(ANSWER_LIMIT).use_preconfigured_tls(tls.client()?);
     if proxies == Proxies::None {
         builder = builder.no_proxy();
-    }
-    if !tls.ca.is_empty() {
-        let certificates = reqwest::Certificate::from_pem_bundle(&read(&tls.ca)?)
-            .map_err(|why| format!("{} holds no certificates: {why}", tls.ca))?;
-        builder = certificates.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
-    }
-    if !tls.certificate.is_empty() {
-        let mut pem = read(&tls.certificate)?;
-        pem.extend(read(&tls.key)?);
-        let identity = reqwest::Identity::from_pem(&pem)
-            .map_err(|why| format!("{} and {} are no certificate and key: {why}", tls.certificate, tls.key))?;
-        builder = builder.identity(identity);
     }
     builder.build().map_err(|why| format!("cannot make connections: {}", causes(why)))
 }
@@ -273,7 +253,6 @@ fn place_of(url: &Url) -> String {
     }
 }
 
-/// What is here is never asked by a proxy.
 fn is_this_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

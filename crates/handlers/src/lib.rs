@@ -30,6 +30,7 @@ mod render;
 mod sensu;
 mod service_test;
 mod servicenow;
+mod shared;
 mod slack;
 mod smtp;
 mod snmptrap;
@@ -39,6 +40,7 @@ mod teams;
 mod telegram;
 #[cfg(test)]
 mod testing;
+mod tls;
 mod victorops;
 mod zenoss;
 

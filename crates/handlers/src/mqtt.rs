@@ -1,27 +1,36 @@
-//! `mqtt`: a message to an MQTT broker.
+//! `mqtt`: a message to an MQTT broker. `mqtt/broker.rs` is the connection.
+
+mod broker;
 
 use std::sync::Arc;
 
-use alert::{Kind, OpenError};
+use alert::{BoxFuture, Event, Handler, Kind, Outcome};
 use declare::{Declaration, Declared, Mismatch, Setting};
+use gotemplate::Template;
+use rumqttc::mqttbytes::QoS;
 use serde_json::Value as Json;
 
 use crate::AlertHost;
-use crate::disabled::Disabled;
+use crate::render::{check_template, render, template};
+use crate::shared::Shared;
+use broker::{Broker, Letter};
 
 const NAME: &str = "mqtt";
 const QUALITIES: [&str; 3] = ["at-most-once", "at-least-once", "exactly-once"];
 
-/// The kind `mqtt`. Sending needs a client of MQTT, which is not here yet.
+/// The brokers of the config that handlers send to: one connection each, since a broker knows a client by its name and
+/// closes the connection of a second one with the same.
+pub(crate) type Brokers = Shared<Broker>;
+
+/// The kind `mqtt`.
 pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let host = host.clone();
-    Kind::of(NAME, Options::declare, move |_: Options, _| {
-        if host.configs().all(NAME).iter().any(|section| section.bool("enabled")) {
-            return Err(OpenError::CannotSend { kind: NAME });
-        }
-        Ok(Box::new(Disabled { host: host.clone(), section: NAME }))
+    Kind::of(NAME, Options::declare, move |options: Options, _| {
+        let topic = template(NAME, "topic", &options.topic)?;
+        Ok(Box::new(Mqtt { host: host.clone(), topic, options }))
     })
     .method("mqtt")
+    .check(Options::check)
     .build()
 }
 
@@ -67,6 +76,23 @@ impl Declared for Options {
     }
 }
 
+impl Options {
+    fn check(&self) -> Result<(), String> {
+        if !(0..=2).contains(&self.qos) {
+            return Err(format!("qos must be 0, 1 or 2, got {}", self.qos));
+        }
+        check_template("topic", &self.topic)
+    }
+
+    fn qos(&self) -> QoS {
+        match self.qos {
+            2 => QoS::ExactlyOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::AtMostOnce,
+        }
+    }
+}
+
 /// The older spelling of the last one is taken, too.
 fn quality(name: &str) -> Result<i64, Mismatch> {
     match name {
@@ -77,20 +103,68 @@ fn quality(name: &str) -> Result<i64, Mismatch> {
     }
 }
 
+struct Mqtt {
+    host: Arc<AlertHost>,
+    topic: Template,
+    options: Options,
+}
+
+impl Mqtt {
+    fn prepared(&self, event: &Event) -> Result<(Arc<Broker>, Letter), String> {
+        let configs = self.host.configs();
+        let section = configs.chosen(NAME, "name", &self.options.broker_name)?;
+        let broker = self.host.mqtt.get(section.text("name"), section, Broker::of)?;
+        let topic = render(&self.topic, &event.template_data())?;
+        if topic.is_empty() {
+            return Err("missing MQTT topic: say .mqtt('TOPIC')".to_string());
+        }
+        let (qos, retained) = (self.options.qos(), self.options.retained);
+        Ok((broker, Letter { topic, qos, retained, message: event.state.message.clone() }))
+    }
+}
+
+impl Handler for Mqtt {
+    fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            match self.prepared(event) {
+                Ok((broker, letter)) => broker.send(letter).await,
+                Err(why) => Outcome::GiveUp(why),
+            }
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use alert::{Level, Outcome};
+    use alert::Level;
     use serde_json::json;
 
+    use super::*;
     use crate::testing::{host, open, send};
 
     #[test]
-    fn an_enabled_broker_is_refused_until_it_can_be_used() {
-        let options = json!({"topic": "x", "qos": "exactly-one"});
-        assert!(matches!(send(&host(&[]), "mqtt", options.clone(), Level::Info), Outcome::GiveUp(_)));
-        let enabled = host(&[("mqtt", json!({"enabled": true, "name": "a"}))]);
-        let error = open(&crate::kinds(&enabled), "mqtt", options).err().unwrap();
-        assert_eq!(error.to_string(), "mqtt: this handler cannot send yet");
-        assert!(open(&crate::kinds(&enabled), "mqtt", json!({"qos": "sometimes"})).is_err());
+    fn what_is_wrong_is_told() {
+        let none = send(&host(&[]), "mqtt", json!({"topic": "x"}), Level::Info);
+        assert!(matches!(&none, Outcome::GiveUp(why) if why.contains("not enabled")), "{none:?}");
+        let mqtt = host(&[("mqtt", json!({"enabled": true, "name": "a", "url": "tcp://127.0.0.1:1"}))]);
+        for options in [json!({"qos": "sometimes"}), json!({"topic": "{{ .ID"})] {
+            assert!(open(&crate::kinds(&mqtt), "mqtt", options.clone()).is_err(), "{options}");
+        }
+        for (options, want) in [
+            (json!({"topic": "x", "broker-name": "b"}), "no [[mqtt]] of the config has name = \"b\""),
+            (json!({"topic": "{{ index .Tags \"none\" }}"}), "missing MQTT topic"),
+            (json!({"topic": "a/#"}), "not a topic"),
+        ] {
+            let outcome = send(&mqtt, "mqtt", options, Level::Info);
+            assert!(matches!(&outcome, Outcome::GiveUp(why) if why.contains(want)), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_broker_that_is_away_is_tried_again() {
+        let section = json!({"enabled": true, "name": "a", "url": "tcp://127.0.0.1:1", "password": "hidden"});
+        let outcome = send(&host(&[("mqtt", section)]), "mqtt", json!({"topic": "x"}), Level::Info);
+        let Outcome::Retry { why, .. } = outcome else { panic!("{outcome:?}") };
+        assert!(why.starts_with("tcp://127.0.0.1:1: ") && !why.contains("hidden"), "{why}");
     }
 }

@@ -8,7 +8,8 @@ use alert::{Event, Kind, OpenError};
 use declare::{Declaration, Declared};
 use gotemplate::Template;
 
-use crate::http::{Body, Posting, Request, Tls};
+use crate::http::{Body, Posting, Request};
+use crate::tls::Tls;
 use crate::pairs::Pairs;
 use crate::{AlertHost, Configs, Section};
 

@@ -11,6 +11,11 @@ pub(crate) fn template(kind: &'static str, option: &str, source: &str) -> Result
     Template::text(option, source).map_err(why)
 }
 
+/// Whether an option is a template, asked when a script is defined.
+pub(crate) fn check_template(option: &str, source: &str) -> Result<(), String> {
+    Template::text(option, source).map(drop).map_err(|why| format!("{option}: {why}"))
+}
+
 /// The templates of an option that is a list.
 pub(crate) fn templates(kind: &'static str, option: &str, sources: &[String]) -> Result<Vec<Template>, OpenError> {
     sources.iter().map(|source| template(kind, option, source)).collect()

@@ -8,11 +8,12 @@ use gotemplate::{Template, Value};
 use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Body, Mailbox};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tracing::warn;
 
 use crate::render::{render_all, templates};
+use crate::tls::system_has_authorities;
 use crate::{AlertHost, Section};
 
 const NAME: &str = "smtp";
@@ -119,8 +120,12 @@ impl Smtp {
 fn transport(config: &Section) -> Result<AsyncSmtpTransport<Tokio1Executor>, lettre::transport::smtp::Error> {
     let host = config.text("host");
     let port = u16::try_from(config.int("port")).unwrap_or_default();
-    let tls =
-        TlsParameters::builder(host.to_string()).dangerous_accept_invalid_certs(config.bool("no-verify")).build()?;
+    let authorities =
+        if system_has_authorities() { CertificateStore::Default } else { CertificateStore::WebpkiRoots };
+    let tls = TlsParameters::builder(host.to_string())
+        .certificate_store(authorities)
+        .dangerous_accept_invalid_certs(config.bool("no-verify"))
+        .build()?;
     let tls = if port == TLS_PORT { Tls::Wrapper(tls) } else { Tls::Opportunistic(tls) };
     let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port).tls(tls);
     if !config.text("username").is_empty() {

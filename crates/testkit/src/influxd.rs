@@ -1,7 +1,6 @@
 //! A real InfluxDB 1.x of its own for a test, on free loopback ports, gone when dropped.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::http::{escape, send};
+use crate::process::free_port;
 
 /// How long a server may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -99,11 +99,6 @@ impl Drop for Influxd {
         self.process.kill().ok();
         self.process.wait().ok();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
-    listener.local_addr().expect("a bound listener has an address").port()
 }
 
 fn spawn(directory: &Path, config: &Path) -> Child {

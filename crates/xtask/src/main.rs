@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Some("test") => test(),
         Some("conformance") => build_programs().and_then(|()| conformance::play(&root(), rest)),
         Some("tidy") => tidy(),
-        Some("peers") => peers::install(),
+        Some("peers") => peers::install(&root()),
         _ => {
             println!("{USAGE}");
             return ExitCode::from(2);
@@ -56,7 +56,7 @@ fn demo(args: &[String]) -> anyhow::Result<()> {
 }
 
 fn test() -> anyhow::Result<()> {
-    peers::install()?;
+    peers::install(&root())?;
     tidy()?;
     // The tests' build leaves both programs in the target folder: they have tests that run them.
     run(cargo().args(["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;

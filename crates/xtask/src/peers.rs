@@ -1,16 +1,41 @@
-//! The real servers that tests meet, from Debian's packages.
+//! The real servers that tests meet: Debian's packages, one of PyPI, and one of Maven Central.
 
-use std::{env, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, bail};
 
 use crate::run;
 
 /// Programs and the packages they come with.
-const PEERS: [(&str, &str); 2] = [("influxd", "influxdb"), ("python3", "python3")];
+const PEERS: [(&str, &str); 9] = [
+    ("influxd", "influxdb"),
+    ("java", "default-jre-headless"),
+    ("mosquitto", "mosquitto"),
+    ("mosquitto_sub", "mosquitto-clients"),
+    ("mvn", "maven"),
+    ("openssl", "openssl"),
+    ("pip", "python3-pip"),
+    ("python3", "python3"),
+    ("snmptrapd", "snmptrapd"),
+];
+/// Of PyPI.
+const MAIL_SERVER: &str = "aiosmtpd==1.4.6";
+const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
 
-/// Install what is not there yet. Packages' services are not started: tests start servers of their own.
-pub(crate) fn install() -> anyhow::Result<()> {
+/// Install what is not there yet. Packages' services are not started: tests start servers of their own. What is not
+/// Debian's goes to `target/peers`.
+pub(crate) fn install(root: &Path) -> anyhow::Result<()> {
+    install_packages()?;
+    let peers = root.join("target/peers");
+    install_mail_server(&peers.join("python"))?;
+    install_kafka(root, &peers.join("kafka"))
+}
+
+fn install_packages() -> anyhow::Result<()> {
     let missing: Vec<&str> = PEERS.iter().filter(|(program, _)| !is_there(program)).map(|peer| peer.1).collect();
     if missing.is_empty() {
         return Ok(());
@@ -22,6 +47,30 @@ pub(crate) fn install() -> anyhow::Result<()> {
     run(&mut apt(&["update", "-q"]))?;
     run(apt(&["install", "-q", "-y", "--no-install-recommends"]).args(&missing))
         .with_context(|| format!("cannot install {}", missing.join(", ")))
+}
+
+fn install_mail_server(folder: &Path) -> anyhow::Result<()> {
+    if folder.join("aiosmtpd").is_dir() {
+        return Ok(());
+    }
+    println!("installing {MAIL_SERVER}");
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(folder).arg(MAIL_SERVER);
+    run(&mut pip).with_context(|| format!("cannot install {MAIL_SERVER}"))
+}
+
+/// From Maven Central. Its last file is a sign that all are there.
+fn install_kafka(root: &Path, folder: &Path) -> anyhow::Result<()> {
+    let sign = folder.join("complete");
+    if sign.is_file() {
+        return Ok(());
+    }
+    println!("installing a Kafka broker");
+    let mut maven = Command::new("mvn");
+    maven.args(["--quiet", "--batch-mode", "--file"]).arg(root.join("crates/testkit/peers/kafka.xml")).arg(COPY);
+    maven.args(["-DincludeScope=runtime", &format!("-DoutputDirectory={}", folder.display())]);
+    run(&mut maven).context("cannot install a Kafka broker")?;
+    std::fs::write(&sign, "").with_context(|| format!("cannot write {}", sign.display()))
 }
 
 fn apt(args: &[&str]) -> Command {
@@ -39,5 +88,8 @@ fn is_root() -> bool {
 }
 
 fn is_there(program: &str) -> bool {
-    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    let path = env::var_os("PATH").unwrap_or_default();
+    // Where Debian keeps servers; not all users look there.
+    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.into_iter().any(|folder| folder.join(program).is_file())
 }
