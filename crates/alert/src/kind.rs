@@ -55,8 +55,6 @@ pub enum OpenError {
     Invalid { kind: &'static str, why: String },
     #[error("{kind}: this handler is disabled on the daemon's command line")]
     Off { kind: &'static str },
-    #[error("{kind}: this handler cannot send yet")]
-    CannotSend { kind: &'static str },
     #[error("unsupported handler kind \"{kind}\"{}", declare::did_you_mean(.near))]
     Unknown { kind: String, near: Vec<String> },
     #[error("{kind}: {}", .errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]

@@ -9,9 +9,9 @@ use gotemplate::{Template, Value};
 use serde_json::{Map, Value as Json, json};
 
 use crate::http::{Posting, Request};
-use crate::tls::Tls;
 use crate::pairs::Pairs;
 use crate::render::{render, render_all, template, templates, with_path};
+use crate::tls::Tls;
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "alerta";

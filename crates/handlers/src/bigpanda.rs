@@ -8,9 +8,9 @@ use gotemplate::Template;
 use serde_json::{Map, Value as Json};
 
 use crate::http::{Posting, Request};
-use crate::tls::Tls;
 use crate::pairs::Pairs;
 use crate::render::{as_text, field_json, render, template};
+use crate::tls::Tls;
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "bigpanda";

@@ -7,8 +7,8 @@ use declare::{Declaration, Declared};
 use serde_json::json;
 
 use crate::http::{Posting, Request};
-use crate::tls::Tls;
 use crate::render::{render, template};
+use crate::tls::Tls;
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "discord";

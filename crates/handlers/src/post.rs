@@ -9,8 +9,8 @@ use declare::{Declaration, Declared};
 use gotemplate::Template;
 
 use crate::http::{Body, Posting, Request};
-use crate::tls::Tls;
 use crate::pairs::Pairs;
+use crate::tls::Tls;
 use crate::{AlertHost, Configs, Section};
 
 const NAME: &str = "post";

@@ -1,6 +1,7 @@
 //! `smtp`: an email, `.email()` in scripts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alert::{BoxFuture, Event, Handler, Kind, Outcome};
 use declare::{Declaration, Declared, Setting};
@@ -19,6 +20,8 @@ use crate::{AlertHost, Section};
 const NAME: &str = "smtp";
 /// Servers on this port speak TLS from the first byte on.
 const TLS_PORT: u16 = 465;
+/// How long a server may take for each of its answers.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// The kind `smtp`.
 pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
@@ -120,14 +123,14 @@ impl Smtp {
 fn transport(config: &Section) -> Result<AsyncSmtpTransport<Tokio1Executor>, lettre::transport::smtp::Error> {
     let host = config.text("host");
     let port = u16::try_from(config.int("port")).unwrap_or_default();
-    let authorities =
-        if system_has_authorities() { CertificateStore::Default } else { CertificateStore::WebpkiRoots };
+    let authorities = if system_has_authorities() { CertificateStore::Default } else { CertificateStore::WebpkiRoots };
     let tls = TlsParameters::builder(host.to_string())
         .certificate_store(authorities)
         .dangerous_accept_invalid_certs(config.bool("no-verify"))
         .build()?;
     let tls = if port == TLS_PORT { Tls::Wrapper(tls) } else { Tls::Opportunistic(tls) };
-    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port).tls(tls);
+    let mut builder =
+        AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port).tls(tls).timeout(Some(ANSWER_LIMIT));
     if !config.text("username").is_empty() {
         let login = Credentials::new(config.text("username").to_string(), config.text("password").to_string());
         builder = builder.credentials(login);

@@ -47,7 +47,8 @@ impl Tls {
         }
         // One file may hold both.
         let key_file = if self.key.is_empty() { &self.certificate } else { &self.key };
-        let key = PrivateKeyDer::from_pem_file(key_file).map_err(|why| format!("no private key in {key_file}: {why}"))?;
+        let key =
+            PrivateKeyDer::from_pem_file(key_file).map_err(|why| format!("no private key in {key_file}: {why}"))?;
         builder
             .with_client_auth_cert(certificates(&self.certificate)?, key)
             .map_err(|why| format!("{} and {key_file} are no certificate and key: {why}", self.certificate))

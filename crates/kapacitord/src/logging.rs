@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use tracing::{Event, Level, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer, Registry,
+    filter::filter_fn,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer, writer::BoxMakeWriter},
     layer::SubscriberExt,
     registry::LookupSpan,
@@ -19,6 +20,9 @@ use tracing_subscriber::{
 };
 
 use crate::log_streams::{Collected, LogStreams};
+
+/// Crates that say in the log what they also answer with, where we say it better.
+const SILENT: [&str; 1] = ["rskafka"];
 
 /// Changes the level while the daemon runs, and lets others read along.
 #[derive(Clone)]
@@ -67,7 +71,9 @@ pub fn start(file: &str, level: &str) -> Result<LevelHandle, String> {
         }
     };
     let (filter, handle) = reload::Layer::new(level_of(level)?);
-    let lines = tracing_subscriber::fmt::layer().event_format(Logfmt).with_writer(writer).with_filter(filter);
+    let lines = tracing_subscriber::fmt::layer().event_format(Logfmt).with_writer(writer);
+    let lines = lines.with_filter(filter_fn(|event| !SILENT.iter().any(|name| event.target().starts_with(name))));
+    let lines = lines.with_filter(filter);
     let streams = LogStreams::default();
     let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![lines.boxed(), streams.layer().boxed()];
     // A second start in one process (tests) keeps the first log.

@@ -1,7 +1,7 @@
 """A mail server for tests: takes mails on a free loopback port and writes each as a line of JSON.
 
-usage: mail.py MAILS [--starttls | --tls] [--certificate FILE --key FILE] [--login USER PASSWORD]
-Prints its port once it listens.
+usage: mail.py MAILS [--certificate FILE --key FILE] [--login USER PASSWORD]
+With a certificate, STARTTLS must be used. Prints its port once it listens.
 """
 
 import argparse
@@ -22,7 +22,7 @@ class Mails:
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
             "text": envelope.content.decode(),
-            "encrypted": session.ssl is not None or server.transport.get_extra_info("sslcontext") is not None,
+            "encrypted": session.ssl is not None,
             "user": (session.auth_data or b"").decode(),
         }
         with open(self.path, "a") as file:
@@ -33,8 +33,6 @@ class Mails:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("mails")
-    parser.add_argument("--starttls", action="store_true")
-    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
     parser.add_argument("--login", nargs=2)
@@ -47,22 +45,22 @@ def main():
 
     def authenticate(server, session, envelope, mechanism, data):
         right = [data.login.decode(), data.password.decode()] == args.login
-        return AuthResult(success=right, auth_data=data.login)
+        return AuthResult(success=right, handled=False, auth_data=data.login)
 
     def session():
         return SMTP(
             Mails(args.mails),
             hostname="mail.test",
-            tls_context=context if args.starttls else None,
-            require_starttls=args.starttls,
+            tls_context=context,
+            require_starttls=context is not None,
             auth_required=args.login is not None,
-            auth_require_tls=args.starttls,
+            auth_require_tls=context is not None,
             authenticator=authenticate if args.login else None,
         )
 
     async def serve():
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(session, "127.0.0.1", 0, ssl=context if args.tls else None)
+        server = await loop.create_server(session, "127.0.0.1", 0)
         print(server.sockets[0].getsockname()[1], flush=True)
         await server.serve_forever()
 

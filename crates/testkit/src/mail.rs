@@ -14,16 +14,8 @@ use crate::wait;
 pub struct Rules<'a> {
     /// User and password that must be given.
     pub login: Option<(&'a str, &'a str)>,
-    pub tls: Option<(Encryption, &'a Certificates)>,
-}
-
-/// When TLS begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encryption {
-    /// With the first byte.
-    AtOnce,
-    /// With STARTTLS, which must be used.
-    StartTls,
+    /// STARTTLS with the certificate of the server; it must be used.
+    pub tls: Option<&'a Certificates>,
 }
 
 /// A running server.
@@ -41,8 +33,7 @@ impl MailServer {
         let mails = folder.path().join("mails");
         let mut command = Command::new("python3");
         command.arg(own_file("mail.py")).arg(&mails).env("PYTHONPATH", peers().join("python"));
-        if let Some((encryption, tls)) = rules.tls {
-            command.arg(if encryption == Encryption::AtOnce { "--tls" } else { "--starttls" });
+        if let Some(tls) = rules.tls {
             command.args(["--certificate", &tls.certificate("server"), "--key", &tls.key("server")]);
         }
         if let Some((user, password)) = rules.login {

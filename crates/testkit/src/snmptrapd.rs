@@ -1,5 +1,7 @@
 //! A real receiver of SNMP traps of its own for a test.
 
+use std::process::Command;
+
 use tempfile::TempDir;
 
 use crate::process::{Process, free_port, program};
@@ -17,20 +19,19 @@ impl Snmptrapd {
     pub fn start(community: &str) -> Snmptrapd {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let config = folder.path().join("snmptrapd.conf");
-        std::fs::write(&config, format!("authCommunity log {community}\n")).expect("a file in the temporary directory");
+        std::fs::write(&config, format!("authCommunity log \"{community}\"\n"))
+            .expect("a file in the temporary directory");
         let port = free_port();
-        let mut command = program("snmptrapd");
+        // Its output shall not wait in a buffer.
+        let mut command = Command::new("stdbuf");
+        command.arg("-oL").arg(program("snmptrapd").get_program());
         // In the foreground, without names for numbers, a line per trap.
         command.args(["-f", "-n", "-m", "", "-On", "-Lo", "-C", "-c"]).arg(&config);
         command.args(["-F", "trap %N %w.%q %v\n", &format!("udp:127.0.0.1:{port}")]);
         command.env("SNMP_PERSISTENT_DIR", folder.path());
-        // Its output is not kept in a buffer.
-        let mut unbuffered = std::process::Command::new("stdbuf");
-        unbuffered.arg("-oL").arg(command.get_program()).args(command.get_args());
-        unbuffered.env("SNMP_PERSISTENT_DIR", folder.path());
         let log = folder.path().join("traps");
-        let mut started =
-            Snmptrapd { receiver: Process::start("snmptrapd", &mut unbuffered, log), port, _folder: folder };
+        let receiver = Process::start("snmptrapd", &mut command, log);
+        let mut started = Snmptrapd { receiver, port, _folder: folder };
         started.line("NET-SNMP version");
         started
     }

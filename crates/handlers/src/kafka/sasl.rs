@@ -39,12 +39,14 @@ pub(super) fn of(section: &Section) -> Result<Option<SignIn>, String> {
             let source = Arc::new(TokenSource::of(section)?);
             Ok(Some(SignIn::Token { source, extensions: section.table("sasl_extensions") }))
         }
-        "GSSAPI" => Err("sasl-mechanism = \"GSSAPI\" (Kerberos) is not supported: use SCRAM-SHA-512, or a certificate \
+        "GSSAPI" => {
+            Err("sasl-mechanism = \"GSSAPI\" (Kerberos) is not supported: use SCRAM-SHA-512, or a certificate \
              with ssl-cert"
-            .to_string()),
-        other => Err(format!(
-            "sasl-mechanism = \"{other}\" is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER"
-        )),
+                .to_string())
+        }
+        other => {
+            Err(format!("sasl-mechanism = \"{other}\" is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER"))
+        }
     }
 }
 

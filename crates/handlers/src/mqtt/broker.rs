@@ -122,8 +122,9 @@ impl Broker {
             Some(Scheme::Ws) => {
                 MqttOptions::new(id, rumqttc::Broker::websocket(url.as_str()).map_err(|why| why.to_string())?)
             }
-            Some(Scheme::Wss) => MqttOptions::websocket_with_tls_config(id, url.as_str(), tls()?)
-                .map_err(|why| why.to_string())?,
+            Some(Scheme::Wss) => {
+                MqttOptions::websocket_with_tls_config(id, url.as_str(), tls()?).map_err(|why| why.to_string())?
+            }
             Some(Scheme::Unix) => MqttOptions::new(id, rumqttc::Broker::unix(PathBuf::from(url.path()))),
             Some(Scheme::Tcp) | None => MqttOptions::new(id, tcp(1883)),
         };
@@ -183,7 +184,10 @@ async fn publish(link: &mut Link, letter: Letter) -> Result<(), End> {
     let notice = match link.client.publish_tracked(letter.topic.clone(), message, options).await {
         Ok(notice) => notice,
         Err(ClientError::InvalidRequest(_)) => {
-            return Err(End { why: format!("\"{}\" is not a topic that one can send to", letter.topic), refused: true });
+            return Err(End {
+                why: format!("\"{}\" is not a topic that one can send to", letter.topic),
+                refused: true,
+            });
         }
         Err(_) => return Err(how_it_ended(link).await),
     };
