@@ -16,6 +16,21 @@ pub(crate) fn read(path: &str) -> anyhow::Result<String> {
     String::from_utf8(bytes).map_err(|_| anyhow!("read {path}: the file is not UTF-8 text"))
 }
 
+/// Gives a file another text, by way of a file beside it, so that it is never there by half. Its rights stay.
+pub(crate) fn replace(path: &str, text: &str) -> anyhow::Result<()> {
+    let failed = || format!("cannot write {path}");
+    // A link stays one: what it leads to gets the text.
+    let target = std::fs::canonicalize(path).with_context(failed)?;
+    let beside = target.with_extension(format!("tick.{}.tmp", std::process::id()));
+    let written = std::fs::write(&beside, text)
+        .and_then(|()| std::fs::set_permissions(&beside, std::fs::metadata(&target)?.permissions()))
+        .and_then(|()| std::fs::rename(&beside, &target));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written.with_context(failed)
+}
+
 /// Why a file could not be opened, in the words that users of Kapacitor know.
 pub(crate) fn open_error(path: &str, error: &std::io::Error) -> anyhow::Error {
     let why = match error.kind() {

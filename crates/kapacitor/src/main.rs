@@ -3,15 +3,18 @@
 //! - `cli`: the global flags, finding the verb, exit codes. `flags`: Go's flag syntax. `help`: usage texts.
 //! - `commands`: one file per verb; its clap command is the one declaration that parsing and help are made of.
 //! - `output`, `zone`: tables, times and sizes as users know them. `files`, `dbrp`: what users hand in.
+//! - `scripts`, `diff`: scripts that are looked at without a daemon, and what would change in them.
 #![forbid(unsafe_code)]
 
 mod cli;
 mod commands;
 mod dbrp;
+mod diff;
 mod files;
 mod flags;
 mod help;
 mod output;
+mod scripts;
 mod zone;
 
 use std::process::ExitCode;

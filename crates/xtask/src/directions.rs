@@ -21,7 +21,7 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("influx", &["model", "declare", "influxql"]),
     ("handlers", &["alert", "declare", "model", "gotemplate"]),
     ("replay", &["model"]),
-    ("kapacitor", &["api"]),
+    ("kapacitor", &["api", "engine", "handlers", "tickscript"]),
     (
         "kapacitord",
         &[

@@ -122,7 +122,8 @@ impl Interpreter<'_> {
             Some(_) => Some(Vec::new()),
             None => self.arguments(call),
         };
-        match (target, args) {
+        let nodes = self.pipeline.nodes.len();
+        let value = match (target, args) {
             (Val::Node(node), args) => self.on_node(node, None, link, call, args, map_reduce),
             (Val::Handler { node, handler }, args) => self.on_node(node, Some(handler), link, call, args, map_reduce),
             (Val::Influxql, Some(args)) if link == Link::Dot => self.influxql(call, args),
@@ -132,7 +133,11 @@ impl Interpreter<'_> {
                 Val::Unknown
             }
             _ => Val::Unknown,
+        };
+        if link == Link::Dot && self.pipeline.nodes.len() > nodes {
+            self.edits.extend(legacy::modernised(left, at, right));
         }
+        value
     }
 
     /// All are looked at, so that what is wrong with each is said.

@@ -14,6 +14,7 @@ use super::{
     constant::constant,
     legacy,
     read::Read,
+    upgrade::Edit,
     values::{from_value, literal},
     variables::Binding,
 };
@@ -49,6 +50,8 @@ pub(super) struct Interpreter<'a> {
     pub(super) legacy: bool,
     /// Where `.` was first used to chain.
     pub(super) legacy_seen: Option<Span>,
+    /// What today's dialect has in places of the old one.
+    pub(super) edits: Vec<Edit>,
     pub(super) pipeline: Pipeline,
     pub(super) bindings: HashMap<String, Binding>,
     pub(super) declared: Vars,
@@ -66,6 +69,7 @@ pub(super) fn interpret<'a>(surface: &'a Surface, request: &'a Request, read: &'
         kind: read.kind,
         legacy: legacy::is_legacy(&read.script),
         legacy_seen: None,
+        edits: Vec::new(),
         pipeline: Pipeline::default(),
         bindings: HashMap::new(),
         declared: Vars::new(),
@@ -208,7 +212,12 @@ impl Interpreter<'_> {
     /// An expression as an argument; `None` if something wrong was reported.
     pub(super) fn argument(&mut self, expr: &Expr) -> Option<Argument> {
         match self.eval(expr) {
-            Val::Arg(Argument::Reference(text)) if self.legacy => Some(Argument::String(text)),
+            Val::Arg(Argument::Reference(text)) if self.legacy => {
+                if matches!(expr.kind, ExprKind::Reference(_)) {
+                    self.edits.push(Edit::new(expr.span.start, expr.span.end, tickscript::quote_string(&text)));
+                }
+                Some(Argument::String(text))
+            }
             Val::Arg(value) => Some(value),
             Val::Node(node) | Val::Handler { node, .. } => Some(Argument::Node(node)),
             Val::Influxql | Val::MapReduce { .. } => {

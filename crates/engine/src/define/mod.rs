@@ -3,7 +3,7 @@
 //! `surface.rs` is what a script may name, `read.rs` its tree, `interpret.rs` walks it with `chain.rs` and `variables.rs`,
 //! `legacy.rs` is what the dialect of v0.2 adds; `pipeline.rs` is the result, `build.rs` makes a task of it, `dot.rs`
 //! draws it. `diagnose.rs` says all that is known of a script: `checks.rs` what does not fit, `trial.rs` what would keep
-//! its task from being enabled, `lint.rs` what is allowed but surely not meant; `error.rs` shows it.
+//! its task from being enabled, `lint.rs` what is allowed but surely not meant; `error.rs` shows it. `upgrade.rs` rewrites a script of v0.2.
 
 mod build;
 mod chain;
@@ -22,6 +22,7 @@ mod scope;
 mod spec;
 mod surface;
 mod trial;
+mod upgrade;
 mod values;
 mod variables;
 
@@ -31,6 +32,8 @@ pub use diagnose::{Defined, Diagnosis, Request, define, diagnose};
 pub use dot::{dot, dot_with_stats};
 pub use error::{DefineError, Diagnostic, Place, Severity, Stage};
 pub use pipeline::{OpenedHandler, Pipeline, PipelineNode, PropertyCall};
+pub use read::syntax_errors;
 pub use scope::{Var, VarType, Vars};
 pub use spec::{NodeSpec, spec};
 pub use surface::Surface;
+pub use upgrade::upgrade;

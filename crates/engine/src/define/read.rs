@@ -40,6 +40,11 @@ pub(super) fn read(text: &str) -> Read<'_> {
     Read { text, script, damages, kind, diagnostics }
 }
 
+/// All for which a script cannot be parsed.
+pub fn syntax_errors(text: &str) -> Vec<Diagnostic> {
+    tickscript::parse_recovering(text).errors.iter().map(of_parse_error).collect()
+}
+
 fn of_parse_error(error: &ParseError) -> Diagnostic {
     let mut message = error.message.clone();
     if !error.expected.is_empty() {

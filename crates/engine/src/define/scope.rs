@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use declare::{Argument, Lambda};
+use serde_json::Value as Json;
 use tickscript::ast::{Expr, ExprKind};
 
 /// The type of a variable.
@@ -59,6 +60,42 @@ impl VarType {
             Argument::Star => VarType::Star,
             Argument::Node(_) | Argument::Reference(_) | Argument::Time { .. } => return None,
         })
+    }
+
+    /// A value of this type from JSON: a duration is whole nanoseconds, a lambda and a regex are text, a list holds
+    /// objects with `type` and `value`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(self, value: &Json) -> Result<Argument, String> {
+        let simple = match self {
+            VarType::Int => value.as_i64().map(Argument::Int),
+            VarType::Float => value.as_f64().map(Argument::Float),
+            VarType::Bool => value.as_bool().map(Argument::Bool),
+            VarType::String => value.as_str().map(|text| Argument::String(text.to_string())),
+            VarType::Regex => value.as_str().map(|text| Argument::Regex(text.to_string())),
+            VarType::Duration => value.as_i64().map(Argument::Duration),
+            VarType::Star => Some(Argument::Star),
+            VarType::Lambda => {
+                let text = value.as_str().unwrap_or_default();
+                let expr =
+                    tickscript::parse_lambda(text).map_err(|error| format!("invalid lambda expression: {error}"))?;
+                Some(Argument::Lambda(Lambda { text: tickscript::format_expr(&expr), expr: expr.into() }))
+            }
+            VarType::List => {
+                let items = value.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(|item| {
+                    let name = item.get("type").and_then(Json::as_str).unwrap_or_default();
+                    let item_type =
+                        VarType::parse(name).ok_or_else(|| format!("an item is of the unknown type {name:?}"))?;
+                    item_type.read(item.get("value").unwrap_or(&Json::Null))
+                });
+                Some(Argument::List(items.collect::<Result<Vec<_>, String>>()?))
+            }
+        };
+        if let Some(Argument::Regex(pattern)) = &simple {
+            tickscript::compile_regex(pattern).map_err(|error| format!("invalid regex pattern: {error}"))?;
+        }
+        simple.ok_or_else(|| format!("{value} is not of type {}", self.name()))
     }
 
     /// What a template is checked with as long as nobody has given a value.

@@ -9,7 +9,7 @@ use model::{Row, Schema, Time, Words};
 use super::{Diagnostic, Request, Stage, Surface, checks::about, interpret::Interpreter};
 use crate::{
     EdgeKind, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogRecord, Origin, Plan, ServerInfo,
-    SideSource, TaskInfo, Ticket,
+    SideSource, TaskInfo, Ticket, nodes::Query,
 };
 
 /// What would keep the task from being enabled, as far as the daemon's configuration has no say in it.
@@ -26,9 +26,14 @@ pub(super) fn trial(
     }
     let host: Arc<dyn Host> = Arc::new(Nowhere::default());
     let (schema, kinds) = (Schema::new(), Kinds::default());
-    let info =
-        Arc::new(TaskInfo { id: "check".into(), stream: kind == EdgeKind::Stream, dbrps: outcome.dbrps.clone() });
     let nodes = &outcome.pipeline.nodes;
+    // A script that names no database is allowed to read what it reads: that is said when its task is defined.
+    let mut dbrps = outcome.dbrps.clone();
+    if dbrps.is_empty() {
+        let queries = nodes.iter().filter_map(|node| node.object.downcast_ref::<Query>());
+        dbrps = queries.flat_map(Query::reads).collect();
+    }
+    let info = Arc::new(TaskInfo { id: "check".into(), stream: kind == EdgeKind::Stream, dbrps });
     for node in nodes.iter().filter(|node| !node.doubtful) {
         let parent_names: Vec<String> = node.parents.iter().map(|&parent| nodes[parent].name.clone()).collect();
         let plan = Plan {

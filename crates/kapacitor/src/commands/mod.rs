@@ -1,12 +1,14 @@
 //! The verbs: one file each, listed here in the order of the help.
 
 mod backup;
+mod check;
 mod define;
 mod define_template;
 mod define_topic_handler;
 mod delete;
 mod disable;
 mod enable;
+mod fmt;
 mod help;
 mod level;
 mod list;
@@ -21,6 +23,7 @@ mod show_template;
 mod show_topic;
 mod show_topic_handler;
 mod stats;
+mod upgrade;
 mod vars;
 mod version;
 mod watch;
@@ -45,6 +48,9 @@ pub(crate) const ALL: &[Verb] = &[
     define::VERB,
     define_template::VERB,
     define_topic_handler::VERB,
+    check::VERB,
+    fmt::VERB,
+    upgrade::VERB,
     replay::VERB,
     replay_live::VERB,
     watch::VERB,

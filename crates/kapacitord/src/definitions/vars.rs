@@ -1,9 +1,7 @@
 //! Variables between three forms: the API's JSON, what is stored (the same JSON), and what scripts compute with.
 
-use std::sync::Arc;
-
 use api::vars as shown;
-use declare::{Argument, Lambda};
+use declare::Argument;
 use engine::define::{Var, VarType, Vars};
 use serde_json::Value as Json;
 
@@ -33,7 +31,8 @@ pub(super) fn from_api(vars: &shown::Vars) -> Result<Vars, Refused> {
     vars.iter()
         .map(|(name, var)| {
             let var_type = VarType::parse(var.var_type.name()).expect("both name the same types");
-            let value = argument(var_type, &var.value)
+            let value = var_type
+                .read(&var.value)
                 .map_err(|why| Refused::bad(format!("invalid TICKscript: invalid var {name}: {why}")))?;
             Ok((name.clone(), Var { var_type, value: Some(value), description: var.description.clone() }))
         })
@@ -65,33 +64,6 @@ fn type_shown(var_type: VarType) -> shown::VarType {
         VarType::List => shown::VarType::List,
         VarType::Star => shown::VarType::Star,
     }
-}
-
-fn argument(var_type: VarType, value: &Json) -> Result<Argument, String> {
-    let simple = match var_type {
-        VarType::Int => value.as_i64().map(Argument::Int),
-        VarType::Float => value.as_f64().map(Argument::Float),
-        VarType::Bool => value.as_bool().map(Argument::Bool),
-        VarType::String => value.as_str().map(|text| Argument::String(text.to_string())),
-        VarType::Regex => value.as_str().map(|text| Argument::Regex(text.to_string())),
-        VarType::Duration => value.as_i64().map(Argument::Duration),
-        VarType::Star => Some(Argument::Star),
-        VarType::Lambda => {
-            let text = value.as_str().unwrap_or_default();
-            let expr = tickscript::parse_lambda(text).map_err(|error| format!("invalid lambda expression: {error}"))?;
-            Some(Argument::Lambda(Lambda { text: tickscript::format_expr(&expr), expr: Arc::new(expr) }))
-        }
-        VarType::List => {
-            let items = value.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(|item| {
-                let name = item.get("type").and_then(Json::as_str).unwrap_or_default();
-                let item_type =
-                    VarType::parse(name).ok_or_else(|| format!("an item is of the unknown type {name:?}"))?;
-                argument(item_type, item.get("value").unwrap_or(&Json::Null))
-            });
-            Some(Argument::List(items.collect::<Result<Vec<_>, String>>()?))
-        }
-    };
-    simple.ok_or_else(|| format!("{value} is not of type {}", var_type.name()))
 }
 
 fn json(value: &Argument) -> Json {

@@ -108,6 +108,12 @@ impl Query {
         }))
     }
 
+    /// The databases and retention policies that it reads; none if the query cannot be understood.
+    pub fn reads(&self) -> Vec<(String, String)> {
+        let Ok(select) = Select::parse(&self.text) else { return Vec::new() };
+        select.measurements().iter().map(|found| (found.database.clone(), found.policy.clone())).collect()
+    }
+
     /// The cluster that it asks; empty for the default one.
     pub fn cluster(&self) -> &str {
         &self.cluster
