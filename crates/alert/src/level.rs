@@ -14,6 +14,16 @@ pub enum Level {
     Critical,
 }
 
+impl model::Save for Level {
+    fn save(&self, out: &mut model::Saver<'_>) {
+        out.byte(*self as u8);
+    }
+
+    fn restore(from: &mut model::Saved<'_>) -> Result<Level, model::Damaged> {
+        Level::ALL.get(usize::from(from.byte()?)).copied().ok_or(model::Damaged("a level is unknown"))
+    }
+}
+
 impl Level {
     /// From good to bad.
     pub const ALL: [Level; 4] = [Level::Ok, Level::Info, Level::Warning, Level::Critical];

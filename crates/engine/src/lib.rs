@@ -5,6 +5,7 @@
 //! - `define/`: script to checked pipeline, and pipeline back to text.
 //! - `task/`: the loop that takes letters and sweeps the nodes.
 //! - `router.rs`, `workers.rs`, `tasks.rs`: which task gets which rows, and the threads they run on.
+//! - `saving.rs`: what nodes remember, written down so that a later process goes on with it.
 //! - `host.rs`: all that a task may ask of the world; `side_source.rs`: what sideload looks into.
 //!
 //! Nothing here reads a clock, opens a socket or a file: see `host.rs`.
@@ -18,6 +19,7 @@ pub mod nodes;
 mod per_group;
 mod per_row;
 mod router;
+mod saving;
 mod side_source;
 mod task;
 mod tasks;
@@ -30,7 +32,8 @@ pub use node::{Answer, BuildError, Definition, EdgeKind, Node, Place, Plan, Repl
 pub use per_group::{PerGroup, boxed_per_group};
 pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};
+pub use saving::{Change, NodeSaved, NodeSaver, SavedTask, Snapshot};
 pub use side_source::{SideSource, SideTables};
-pub use task::{Letter, Origin, Taken, Task, Tracer, Write};
+pub use task::{BeginsAnew, Letter, Origin, Taken, Task, Tracer, Write};
 pub use tasks::{Running, Tap, Tasks};
 pub use workers::Workers;

@@ -3,9 +3,9 @@
 use std::{any::Any, sync::Arc};
 
 use declare::Declaration;
-use model::{BatchHead, Edge, Row, Schema, Time, Words};
+use model::{BatchHead, Damaged, Edge, Row, Schema, Time, Words};
 
-use crate::{Cx, Host, StatName};
+use crate::{Cx, Host, NodeSaved, NodeSaver, StatName};
 
 /// What travels along an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -84,12 +84,21 @@ pub trait Definition: Default + Clone + Send + Sync + 'static {
     /// The edge it needs; `None` takes both kinds.
     const WANTS: Option<EdgeKind> = None;
 
+    /// The version of what its node saves. Raise it with any change to that.
+    const STATE: u8 = 1;
+
     /// Its face to users.
     fn declare(it: Declaration<Self>) -> Declaration<Self>;
 
     /// What it gives on an input of this kind.
     fn gives(&self, input: EdgeKind) -> EdgeKind {
         input
+    }
+
+    /// What it says of how points are grouped, if it says anything: what nodes below it remember is of use only while
+    /// that stays the same.
+    fn grouping(&self) -> Option<String> {
+        None
     }
 
     /// Whether it makes sense as it was written. The message is for the script's author.
@@ -158,15 +167,23 @@ pub trait Node: Send {
         None
     }
 
-    /// Its state, to be restored when the same node starts again.
-    fn save(&self) -> Option<Vec<u8>> {
-        None
+    /// Write down what it remembers: see [`NodeSaver`]. Called between two letters, so nothing is half done.
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        let _ = out;
     }
 
-    /// Take up a saved state.
-    fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
-        let _ = saved;
+    /// Take up what [`Node::save`] wrote, before the task starts. If it is damaged, the node stays as it was.
+    ///
+    /// # Errors
+    /// What was saved is damaged.
+    fn restore(&mut self, saved: &NodeSaved<'_>, cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let _ = (saved, cx);
         Ok(())
+    }
+
+    /// Bytes that its state takes.
+    fn memory(&self) -> usize {
+        0
     }
 }
 

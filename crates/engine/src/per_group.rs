@@ -1,13 +1,13 @@
 //! The middle shape of a node: points and batches of one group in, anything out.
 
-use model::{BatchHead, Edge, GroupId, Row, Schema, Slab, Time, Walk};
+use model::{BatchHead, Damaged, Edge, GroupId, Row, Save, Saved, Saver, Schema, Slab, Time, Walk};
 
-use crate::{Cx, Node, Reply, StatName};
+use crate::{Cx, Node, NodeSaved, NodeSaver, Reply, StatName};
 
 /// A node that handles each group for itself and may emit whatever it likes.
 pub trait PerGroup: Send + 'static {
     /// What is remembered of a group.
-    type Group: Send + 'static;
+    type Group: Save + Send + 'static;
 
     /// A group is met for the first time (or again after it was deleted).
     fn open(&mut self, group: GroupId, cx: &mut Cx<'_>) -> Self::Group;
@@ -33,8 +33,43 @@ pub trait PerGroup: Send + 'static {
         let _ = (groups, now, cx);
     }
 
-    fn start(&mut self, cx: &mut Cx<'_>) {
-        let _ = cx;
+    /// The task starts; there are groups already if it goes on where it was.
+    fn start(&mut self, groups: &mut Slab<Self::Group>, cx: &mut Cx<'_>) {
+        let _ = (groups, cx);
+    }
+
+    /// Write down what it remembers of a group.
+    fn save_group(&self, id: GroupId, group: &Self::Group, out: &mut Saver<'_>) {
+        let _ = id;
+        group.save(out);
+    }
+
+    /// Read what was written of a group.
+    ///
+    /// # Errors
+    /// It is damaged.
+    fn restore_group(&mut self, id: GroupId, from: &mut Saved<'_>, cx: &mut Cx<'_>) -> Result<Self::Group, Damaged> {
+        let _ = (id, cx);
+        Self::Group::restore(from)
+    }
+
+    /// Write down what it remembers beside its groups.
+    fn save_own(&mut self, out: &mut NodeSaver<'_>) {
+        let _ = out;
+    }
+
+    /// Read what was written beside the groups.
+    ///
+    /// # Errors
+    /// It is damaged.
+    fn restore_own(&mut self, saved: &NodeSaved<'_>, cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let _ = (saved, cx);
+        Ok(())
+    }
+
+    /// Bytes that it holds beside its groups.
+    fn memory(&self) -> usize {
+        0
     }
 
     fn reply(&mut self, groups: &mut Slab<Self::Group>, reply: Reply, cx: &mut Cx<'_>) {
@@ -128,7 +163,7 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
     }
 
     fn start(&mut self, cx: &mut Cx<'_>) {
-        self.node.start(cx);
+        self.node.start(&mut self.groups, cx);
     }
 
     fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
@@ -161,5 +196,22 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
 
     fn show(&mut self, schema: &Schema) -> Option<String> {
         self.node.show(&mut self.groups, schema)
+    }
+
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        let PerGroupNode { node, groups } = self;
+        out.groups(groups, |id, group, out| node.save_group(id, group, out));
+        node.save_own(out);
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let groups = saved.groups(|id, from| self.node.restore_group(id, from, cx))?;
+        self.node.restore_own(saved, cx)?;
+        self.groups = groups;
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.groups.memory() + self.node.memory()
     }
 }

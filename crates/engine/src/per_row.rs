@@ -1,13 +1,13 @@
 //! The smallest shape of a node: a row in, a row or nothing out, alike for streams and batches.
 
-use model::{BatchHead, Edge, Row, Slab, Time, Walk};
+use model::{BatchHead, Damaged, Edge, Row, Save, Slab, Time, Walk};
 
-use crate::{Cx, Node, Reply, StatName};
+use crate::{Cx, Node, NodeSaved, NodeSaver, Reply, StatName};
 
 /// A node that looks at one row at a time, with a state per group.
 pub trait PerRow: Send + 'static {
     /// What is remembered of a group.
-    type Group: Default + Send + 'static;
+    type Group: Default + Save + Send + 'static;
 
     /// A batch of the group begins; its head may be changed.
     fn begin_batch(&mut self, group: &mut Self::Group, head: &mut BatchHead, cx: &mut Cx<'_>) {
@@ -31,6 +31,11 @@ pub trait PerRow: Send + 'static {
         true
     }
 
+    /// Whether a group's state ever differs from that of a new one; else only that there is the group is saved.
+    fn remembers(&self) -> bool {
+        true
+    }
+
     fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
         let _ = (reply, cx);
     }
@@ -42,12 +47,13 @@ pub trait PerRow: Send + 'static {
 
 struct PerRowNode<N: PerRow> {
     node: N,
+    remembers: bool,
     groups: Slab<N::Group>,
 }
 
 /// As a node of a pipeline.
 pub fn boxed_per_row<N: PerRow>(node: N) -> Box<dyn Node> {
-    Box::new(PerRowNode { node, groups: Slab::default() })
+    Box::new(PerRowNode { remembers: node.remembers(), node, groups: Slab::default() })
 }
 
 impl<N: PerRow> Node for PerRowNode<N> {
@@ -56,14 +62,14 @@ impl<N: PerRow> Node for PerRowNode<N> {
             match item {
                 Walk::Points(rows) => {
                     for row in rows {
-                        let group = self.groups.get_or_insert_with(row.group, N::Group::default);
+                        let group = self.groups.meet(row.group, self.remembers, N::Group::default);
                         if let Some(row) = self.node.row(group, *row, cx) {
                             cx.out.point(row);
                         }
                     }
                 }
                 Walk::Batch(mut head, rows) => {
-                    let group = self.groups.get_or_insert_with(head.group, N::Group::default);
+                    let group = self.groups.meet(head.group, self.remembers, N::Group::default);
                     self.node.begin_batch(group, &mut head, cx);
                     cx.out.begin_batch(head);
                     for row in rows {
@@ -87,6 +93,19 @@ impl<N: PerRow> Node for PerRowNode<N> {
 
     fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
         self.node.reply(reply, cx);
+    }
+
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        out.groups(&mut self.groups, |_, group, out| group.save(out));
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        self.groups = saved.groups(|_, from| N::Group::restore(from))?;
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.groups.memory()
     }
 
     fn stats(&self) -> &'static [StatName] {

@@ -130,12 +130,3 @@ fn operator_kind(op: BinaryOp) -> &'static str {
         _ => "comparison",
     }
 }
-
-/// Why a saved state can't be read back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreError {
-    #[error("state of lambda expressions was saved in unknown version {0}")]
-    Version(u8),
-    #[error("the saved state of a lambda expression is cut off")]
-    Truncated,
-}

@@ -23,7 +23,7 @@ mod state;
 mod value;
 mod zone;
 
-pub use error::{CompileError, CompileErrorKind, EvalError, Phase, RestoreError, Side, Warning};
+pub use error::{CompileError, CompileErrorKind, EvalError, Phase, Side, Warning};
 pub use evaluator::{Context, Evaluator};
 pub use functions::{Function, Group, Signature, function, functions};
 pub use program::{Comparison, Constant, Program, Threshold};

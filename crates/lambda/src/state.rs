@@ -1,6 +1,6 @@
 //! What `count`, `sigma` and `spread` remember between the rows of a group.
 
-use crate::RestoreError;
+use model::{Damaged, Save, Saved, Saver, save_fields};
 
 /// The memory of one lambda expression in one group. Empty, and without any allocation, until something is remembered.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -54,8 +54,7 @@ impl Memory {
     }
 }
 
-const VERSION: u8 = 1;
-const WORDS: usize = 6;
+save_fields!(Memory { count, mean, squares, values, min, max });
 
 impl State {
     /// Whether nothing is remembered yet.
@@ -78,77 +77,51 @@ impl State {
         }
         &mut all[index]
     }
+}
 
-    /// As bytes that [`State::restore`] reads; none if nothing is remembered.
-    pub fn save(&self) -> Vec<u8> {
-        let Some(scopes) = &self.scopes else { return Vec::new() };
-        let mut out = Vec::with_capacity(1 + scopes.len() * WORDS * 8);
-        out.push(VERSION);
-        for m in scopes {
-            out.extend_from_slice(&m.count.to_le_bytes());
-            for v in [m.mean, m.squares, m.values, m.min, m.max] {
-                out.extend_from_slice(&v.to_le_bytes());
-            }
-        }
-        out
+impl Save for State {
+    fn save(&self, out: &mut Saver<'_>) {
+        let scopes = self.scopes.as_deref().unwrap_or_default();
+        out.number(scopes.len() as u64);
+        scopes.iter().for_each(|scope| scope.save(out));
     }
 
-    /// Read what [`State::save`] wrote.
-    pub fn restore(saved: &[u8]) -> Result<State, RestoreError> {
-        let Some((&version, rest)) = saved.split_first() else { return Ok(State::default()) };
-        if version != VERSION {
-            return Err(RestoreError::Version(version));
-        }
-        if rest.len() % (WORDS * 8) != 0 {
-            return Err(RestoreError::Truncated);
-        }
-        let word = |bytes: &[u8], i: usize| -> [u8; 8] {
-            bytes[i * 8..i * 8 + 8].try_into().expect("the slice is eight bytes long")
-        };
-        let scopes: Vec<Memory> = rest
-            .chunks_exact(WORDS * 8)
-            .map(|m| Memory {
-                count: i64::from_le_bytes(word(m, 0)),
-                mean: f64::from_le_bytes(word(m, 1)),
-                squares: f64::from_le_bytes(word(m, 2)),
-                values: f64::from_le_bytes(word(m, 3)),
-                min: f64::from_le_bytes(word(m, 4)),
-                max: f64::from_le_bytes(word(m, 5)),
-            })
-            .collect();
-        Ok(State { scopes: if scopes.is_empty() { None } else { Some(scopes.into()) } })
+    fn restore(from: &mut Saved<'_>) -> Result<State, Damaged> {
+        let scopes: Vec<Memory> = Save::restore(from)?;
+        Ok(State { scopes: (!scopes.is_empty()).then(|| scopes.into()) })
+    }
+
+    fn owned(&self) -> usize {
+        self.scopes.as_ref().map_or(0, |scopes| scopes.len() * size_of::<Memory>())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use model::{Schema, seal};
+
     use super::*;
 
     #[test]
     fn a_saved_state_goes_on_where_it_was() {
         let mut state = State::default();
-        assert!(state.is_empty() && state.save().is_empty());
+        assert!(state.is_empty());
         for x in [10.0, 12.0, 11.0] {
             let m = state.scope(0, 2);
             m.count();
             m.sigma(x);
             m.spread(x);
         }
-        let mut back = State::restore(&state.save()).unwrap();
+        let schema = Schema::default();
+        let mut out = Saver::new(&schema);
+        state.save(&mut out);
+        let (bytes, refs) = out.finish();
+        let sealed = seal(&schema, &refs, &bytes);
+        let mut back = Saved::open(&schema, &sealed).unwrap().whole(State::restore).unwrap();
         assert_eq!(back, state);
         assert_eq!(back.scope(0, 2).count(), 4);
         assert_eq!(back.scope(0, 2).sigma(80.0), state.scope(0, 2).sigma(80.0));
         assert_eq!(back.scope(0, 2).spread(80.0), 70.0);
         assert_eq!(back.scope(5, 2).count(), 1);
-    }
-
-    #[test]
-    fn a_damaged_state_is_told() {
-        let mut saved = { State::default().scope(0, 1).clone() };
-        saved.count();
-        let state = State { scopes: Some(vec![saved].into()) };
-        let bytes = state.save();
-        assert_eq!(State::restore(&bytes[..bytes.len() - 1]), Err(RestoreError::Truncated));
-        assert_eq!(State::restore(&[9]), Err(RestoreError::Version(9)));
     }
 }

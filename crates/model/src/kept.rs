@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, ops::Range};
 
-use crate::{FieldType, Frame, Row, Schema, ShapeId};
+use crate::{
+    Damaged, FieldType, Frame, Row, Saved, Saver, Schema, ShapeId,
+    save::{NOTHING, restore_head, restore_word, save_head, save_word},
+};
 
 /// One row with its own words.
 #[derive(Debug, Clone)]
@@ -50,6 +53,38 @@ impl Kept {
     pub fn set_time(&mut self, time: i64) {
         self.row.time = time;
     }
+
+    /// Bytes held.
+    pub(crate) fn memory(&self) -> usize {
+        self.words.len() * 8 + self.text.len()
+    }
+
+    pub(crate) fn save_to(&self, out: &mut Saver<'_>) {
+        save_head(&self.row, &NOTHING, out);
+        let text = |word: u64| text_of(&self.text, (word >> 32) as usize, word);
+        for (word, field) in self.words.iter().zip(out.schema.shape(self.row.shape).fields()) {
+            save_word(*word, field.1, text, out);
+        }
+    }
+
+    pub(crate) fn restore_from(from: &mut Saved<'_>) -> Result<Kept, Damaged> {
+        let row = restore_head(&NOTHING, from)?;
+        let mut text = String::new();
+        let mut keep = |found: &str| {
+            let start = text.len() as u64;
+            text.push_str(found);
+            (start << 32) | found.len() as u64
+        };
+        let fields = from.schema.shape(row.shape).fields();
+        let words: Result<Box<[u64]>, Damaged> =
+            fields.iter().map(|field| restore_word(field.1, &mut keep, from)).collect();
+        Ok(Kept { row, words: words?, text: text.into() })
+    }
+}
+
+/// The part of a text that begins at `start` and is as long as the word says.
+fn text_of(text: &str, start: usize, word: u64) -> &str {
+    text.get(start..start + (word as u32) as usize).unwrap_or("")
 }
 
 /// Make room for more by a quarter: doubled queues would be half empty.
@@ -186,6 +221,50 @@ impl KeptRows {
             }
             frame.push_word(word);
         }
+    }
+
+    pub(crate) fn save_to(&self, out: &mut Saver<'_>) {
+        out.number(self.rows.len() as u64);
+        let mut before = NOTHING;
+        let mut fields = out.schema.shape(before.shape).fields();
+        for row in &self.rows {
+            save_head(row, &before, out);
+            if row.shape != before.shape {
+                fields = out.schema.shape(row.shape).fields();
+            }
+            let text = |word: u64| {
+                let start = ((word >> 32) as u32).wrapping_sub(self.text_gone) as usize;
+                text_of(&self.text, start, word)
+            };
+            for (index, field) in fields.iter().enumerate() {
+                save_word(self.word(row, index), field.1, text, out);
+            }
+            before = *row;
+        }
+    }
+
+    pub(crate) fn restore_from(from: &mut Saved<'_>) -> Result<KeptRows, Damaged> {
+        let count = from.count()?;
+        let mut held = KeptRows::default();
+        held.rows.reserve_exact(count);
+        let mut before = NOTHING;
+        for _ in 0..count {
+            let row = Row { at: held.words.len() as u32, ..restore_head(&before, from)? };
+            let fields = from.schema.shape(row.shape).fields();
+            grow(&mut held.words, fields.len());
+            for field in fields {
+                let keep = |found: &str| {
+                    let start = held.text.len() as u64;
+                    held.text.push_str(found);
+                    (start << 32) | found.len() as u64
+                };
+                let word = restore_word(field.1, keep, from)?;
+                held.words.push_back(word);
+            }
+            held.rows.push_back(row);
+            before = row;
+        }
+        Ok(held)
     }
 
     /// Bytes held.

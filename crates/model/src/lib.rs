@@ -2,6 +2,7 @@
 //!
 //! - `schema.rs` owns the tables that number names, shapes, series and groups (`name.rs`, `shape.rs`, `series.rs`, `group.rs`).
 //! - `row.rs`, `frame.rs`, `edge.rs`: a point as 24 bytes, the words behind it, and what an edge carries.
+//! - `save.rs`: values written down for a later process, which numbers everything anew.
 //! - `line.rs` turns line protocol into rows; `line_out.rs` and `json.rs` write rows for the world outside.
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ mod line_out;
 mod name;
 mod pages;
 mod row;
+mod save;
 mod schema;
 mod series;
 mod shape;
@@ -34,6 +36,7 @@ pub use line_out::write_line;
 pub use name::{Name, Names};
 pub use pages::Pages;
 pub use row::Row;
+pub use save::{Damaged, Ref, Save, Saved, Saver, group_key, group_of_key, seal};
 pub use schema::Schema;
 pub use series::{Series, SeriesId, Tags};
 pub use shape::{Shape, ShapeId};

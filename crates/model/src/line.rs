@@ -413,6 +413,14 @@ fn key_end(rest: &[u8]) -> Result<usize, &'static str> {
 /// Longest key, as in InfluxDB.
 const MAX_KEY: usize = 65_535;
 
+/// The series of a key as it stands in line protocol, which may be one that was met before.
+pub(crate) fn series_of_key(schema: &Schema, key: &[u8]) -> Result<SeriesId, &'static str> {
+    match schema.series_table().find_raw(key) {
+        Some(series) => Ok(series),
+        None => new_series(schema, key),
+    }
+}
+
 fn new_series(schema: &Schema, key: &[u8]) -> Result<SeriesId, &'static str> {
     if key.len() > MAX_KEY {
         return Err("max key length exceeded");

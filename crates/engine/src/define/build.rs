@@ -8,6 +8,7 @@ use super::{Pipeline, PipelineNode, Surface};
 use crate::{
     BuildError, Host, Interest, Plan, Task, TaskInfo,
     nodes::{From, Stream},
+    saving::fingerprint,
     task::Part,
 };
 
@@ -34,7 +35,8 @@ pub fn build(
 ) -> Result<Built, BuildError> {
     let mut parts = Vec::with_capacity(pipeline.nodes.len());
     let mut endpoints = BTreeMap::new();
-    for node in &pipeline.nodes {
+    let groupings = groupings(surface, pipeline);
+    for (index, node) in pipeline.nodes.iter().enumerate() {
         same_edges(pipeline, node)?;
         let parent_names: Vec<String> = node.parents.iter().map(|&p| pipeline.nodes[p].name.clone()).collect();
         let plan = Plan {
@@ -54,10 +56,22 @@ pub fn build(
             endpoints.entry(endpoint.to_string()).or_insert_with(|| node.name.clone());
         }
         let (name, parents) = (node.name.clone(), node.parents.clone());
-        parts.push(Part { node: built, name, parents, gives: node.gives, quiet: node.quiet });
+        let fingerprint = fingerprint(&[&surface.nodes()[node.spec].meaning(node.object.as_ref()), &groupings[index]]);
+        parts.push(Part { node: built, name, parents, gives: node.gives, quiet: node.quiet, fingerprint });
     }
     let task = Task::new(Arc::clone(info), Arc::clone(schema), Arc::clone(host), parts);
     Ok(Built { task, interest: interest(pipeline), edges: pipeline.edges(), endpoints })
+}
+
+/// For each node, what is said of how its points are grouped on the way to it.
+fn groupings(surface: &Surface, pipeline: &Pipeline) -> Vec<String> {
+    let mut said: Vec<String> = Vec::with_capacity(pipeline.nodes.len());
+    for node in &pipeline.nodes {
+        let above: Vec<&str> = node.parents.iter().map(|&parent| said[parent].as_str()).collect();
+        let own = surface.nodes()[node.spec].grouping(node.object.as_ref());
+        said.push(own.unwrap_or_else(|| above.join(";")));
+    }
+    said
 }
 
 /// Several parents must all give streams, or all batches.

@@ -29,6 +29,9 @@ pub struct NodeSpec {
     /// Its properties may open alert handlers.
     pub opens_handlers: bool,
     pub table: Table,
+    /// The version of what its nodes save.
+    state: u8,
+    grouping: fn(&dyn Any) -> Option<String>,
     gives: fn(&dyn Any, EdgeKind) -> EdgeKind,
     check: fn(&dyn Any, &Place<'_>) -> Result<(), String>,
     build: Build,
@@ -47,6 +50,8 @@ pub fn spec<D: Definition>() -> NodeSpec {
         source: false,
         opens_handlers: false,
         table: Table::of::<D>(D::declare),
+        state: D::STATE,
+        grouping: |object| of::<D>(object).grouping(),
         gives: |object, input| of::<D>(object).gives(input),
         check: |object, place| of::<D>(object).check(place),
         build: |object, plan| of::<D>(object).clone().build(plan),
@@ -97,6 +102,16 @@ impl NodeSpec {
 
     pub fn gives(&self, object: &dyn Any, input: EdgeKind) -> EdgeKind {
         (self.gives)(object, input)
+    }
+
+    /// What it says of how points are grouped.
+    pub(crate) fn grouping(&self, object: &dyn Any) -> Option<String> {
+        (self.grouping)(object)
+    }
+
+    /// What it is, as one text: another one means that its state is of no use.
+    pub(crate) fn meaning(&self, object: &dyn Any) -> String {
+        format!("{} {} {}", self.name, self.state, serde_json::Value::from(self.table.json(object)))
     }
 
     /// # Errors

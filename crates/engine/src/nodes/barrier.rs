@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use declare::{Declaration, Nanos};
-use model::{BatchHead, GroupId, Row, Slab, Time};
+use model::{BatchHead, GroupId, Row, Slab, Time, save_fields};
 
 use crate::{BuildError, Cx, Definition, Node, PerGroup, Place, Plan, boxed_per_group};
 
@@ -67,6 +67,8 @@ struct Group {
     entry: Time,
 }
 
+save_fields!(Group { last, barrier, deadline, entry });
+
 impl BarrierNode {
     /// Whether something of this time may pass.
     fn passes(&self, group: &mut Group, time: Time, cx: &Cx<'_>) -> bool {
@@ -110,6 +112,20 @@ impl PerGroup for BarrierNode {
         let mut group = Group { last: cx.now, barrier: Time::MIN, deadline, entry: deadline };
         self.schedule(id, &mut group, cx);
         group
+    }
+
+    // That nothing came while the daemon was down says nothing of the group.
+    fn start(&mut self, groups: &mut Slab<Group>, cx: &mut Cx<'_>) {
+        for (id, group) in groups.iter_mut() {
+            if self.idle && group.deadline < cx.now {
+                group.deadline = cx.now.saturating_add(self.every);
+            }
+            self.schedule(id, group, cx);
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.due.capacity() * size_of::<Reverse<(Time, GroupId)>>()
     }
 
     fn point(&mut self, group: &mut Group, row: Row, cx: &mut Cx<'_>) {

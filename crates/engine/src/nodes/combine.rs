@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use declare::{Declaration, Lambda};
 use lambda::{Evaluator, State};
-use model::{BatchHead, FieldType, GroupId, KeptRows, Name, Row, Time, round};
+use model::{BatchHead, Damaged, FieldType, GroupId, KeptRows, Name, Row, Save, Saved, Time, round, save_fields};
 
 use crate::{
     BuildError, Cx, Definition, EdgeKind, Node, PerGroup, Place, Plan, boxed_per_group,
@@ -100,6 +100,8 @@ struct Group {
     held: KeptRows,
     states: Vec<State>,
 }
+
+save_fields!(Group { name, time, held, states });
 
 impl CombineNode {
     fn prefixed(&mut self, prefix: usize, name: Name, cx: &Cx<'_>) -> Name {
@@ -232,6 +234,12 @@ impl PerGroup for CombineNode {
     fn open(&mut self, _group: GroupId, _cx: &mut Cx<'_>) -> Group {
         let states = self.expressions.iter().map(|_| State::default()).collect();
         Group { name: Name::EMPTY, time: 0, held: KeptRows::default(), states }
+    }
+
+    fn restore_group(&mut self, _id: GroupId, from: &mut Saved<'_>, _cx: &mut Cx<'_>) -> Result<Group, Damaged> {
+        let group = Group::restore(from)?;
+        let fits = group.states.len() == self.expressions.len();
+        if fits { Ok(group) } else { Err(Damaged("it is of another number of expressions")) }
     }
 
     fn point(&mut self, group: &mut Group, row: Row, cx: &mut Cx<'_>) {

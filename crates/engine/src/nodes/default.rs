@@ -100,6 +100,10 @@ impl PerRow for DefaultNode {
         false
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn begin_batch(&mut self, _group: &mut (), head: &mut BatchHead, cx: &mut Cx<'_>) {
         Retag::head(&self.tags, cx.schema, head);
         // The head of a batch has no fields, so Kapacitor counts all of them once. Case: influxql/after_other_nodes.

@@ -101,6 +101,10 @@ impl PerRow for DeleteNode {
         false
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn begin_batch(&mut self, _group: &mut (), head: &mut BatchHead, cx: &mut Cx<'_>) {
         Retag::head(&self.tags, cx.schema, head);
     }

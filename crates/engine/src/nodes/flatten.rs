@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use declare::Declaration;
-use model::{BatchHead, FieldType, GroupId, KeptRows, Name, Row, Schema, SeriesId, Time, round};
+use model::{BatchHead, FieldType, GroupId, KeptRows, Name, Row, Schema, SeriesId, Time, round, save_fields};
 
 use crate::{BuildError, Cx, Definition, Node, PerGroup, Plan, boxed_per_group};
 
@@ -74,6 +74,8 @@ struct Group {
     time: Time,
     held: KeptRows,
 }
+
+save_fields!(Group { name, time, held });
 
 impl FlattenNode {
     fn prefix(&mut self, schema: &Schema, series: SeriesId) -> Result<Name, Name> {

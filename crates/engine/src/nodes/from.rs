@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use declare::{Argument, Declaration, Lambda, SetError};
 use lambda::{Evaluator, State};
-use model::{Edge, GroupId, Grouping, Name, Row, SeriesId, Walk, truncate};
+use model::{Damaged, Edge, GroupId, Grouping, Name, Row, Save, SeriesId, Walk, truncate};
 
 use crate::{
-    BuildError, Cx, Definition, EdgeKind, Node, Plan,
+    BuildError, Cx, Definition, EdgeKind, Node, NodeSaved, NodeSaver, Plan,
     nodes::{Dimension, compiled, dimensions, grouping_of},
 };
 
@@ -47,6 +47,10 @@ impl Definition for From {
             .property("truncate", "Cut times down to a multiple of this.", |f| &mut f.truncate)
             .property("round", "Round times to a multiple of this.", |f| &mut f.round)
             .example("stream |from().measurement('cpu').where(lambda: \"cpu\" == 'cpu-total').groupBy('host')")
+    }
+
+    fn grouping(&self) -> Option<String> {
+        Some(format!("{:?} {}", self.group_by, self.by_measurement))
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
@@ -162,5 +166,20 @@ impl Node for FromNode {
                 Walk::DeleteGroup(group) => cx.out.delete_group(group),
             }
         }
+    }
+
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        if !self.state.is_empty() {
+            out.own(|out| self.state.save(out));
+        }
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        self.state = saved.own(State::restore)?.unwrap_or_default();
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.known.capacity() * size_of::<u32>() + self.state.owned()
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use declare::{Argument, Declaration};
-use model::{BatchHead, Edge, GroupId, Grouping, KeptRows, Row, Schema, Slab, Time, Walk};
+use model::{BatchHead, Damaged, Edge, GroupId, Grouping, KeptRows, Row, Save, Schema, Slab, Time, Walk};
 
 use crate::{
-    BuildError, Cx, Definition, Node, Place, Plan,
+    BuildError, Cx, Definition, Node, NodeSaved, NodeSaver, Place, Plan,
     nodes::{Dimension, dimensions, grouping_of},
 };
 
@@ -27,6 +27,10 @@ impl Definition for GroupBy {
             .appends("exclude", "Tags that * does not stand for.", |g| &mut g.exclude)
             .flag("byMeasurement", "Group by measurement, too.", |g| &mut g.by_measurement)
             .example("stream |from().measurement('cpu') |groupBy('host', 'cpu')")
+    }
+
+    fn grouping(&self) -> Option<String> {
+        Some(format!("{:?} {:?} {}", self.by, self.exclude, self.by_measurement))
     }
 
     fn check(&self, _place: &Place<'_>) -> Result<(), String> {
@@ -139,5 +143,30 @@ impl Node for GroupByNode {
 
     fn cardinality(&self) -> Option<usize> {
         Some(self.places.len())
+    }
+
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        out.own(|out| {
+            self.time.save(out);
+            self.held.save(out);
+        });
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let Some((time, held)) = saved.own(<(Option<Time>, Vec<(BatchHead, KeptRows)>)>::restore)? else {
+            return Ok(());
+        };
+        for (place, (head, rows)) in held.iter().enumerate() {
+            // A group that was deleted meanwhile holds nothing.
+            if !rows.is_empty() {
+                self.places.insert(head.group, place);
+            }
+        }
+        (self.time, self.held) = (time, held);
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.held.owned() + self.places.memory()
     }
 }

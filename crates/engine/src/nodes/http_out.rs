@@ -1,9 +1,12 @@
 //! `|httpOut('name')`: the latest data of each group, for HTTP clients to fetch.
 
 use declare::Declaration;
-use model::{BatchHead, FieldType, Frame, GroupId, KeptRows, Name, Put, Row, Schema, Slab, write_series};
+use model::{
+    BatchHead, Damaged, FieldType, Frame, GroupId, KeptRows, Name, Put, Row, Save, Saved, Saver, Schema, Slab,
+    save_fields, write_series,
+};
 
-use crate::{BuildError, Cx, Definition, Node, PerGroup, Plan, boxed_per_group};
+use crate::{BuildError, Cx, Definition, Node, NodeSaved, NodeSaver, PerGroup, Plan, boxed_per_group};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct HttpOut {
@@ -50,6 +53,23 @@ enum Head {
     Batch(Name, GroupId),
 }
 
+save_fields!(Latest { number, head, rows });
+
+impl Save for Head {
+    fn save(&self, out: &mut Saver<'_>) {
+        let batch = match self {
+            Head::Point => None,
+            Head::Batch(name, group) => Some((*name, *group)),
+        };
+        batch.save(out);
+    }
+
+    fn restore(from: &mut Saved<'_>) -> Result<Head, Damaged> {
+        let batch = Option::restore(from)?;
+        Ok(batch.map_or(Head::Point, |(name, group)| Head::Batch(name, group)))
+    }
+}
+
 impl PerGroup for HttpOutNode {
     type Group = Latest;
 
@@ -68,6 +88,15 @@ impl PerGroup for HttpOutNode {
         latest.head = Some(Head::Batch(head.name, head.group));
         latest.keep(rows, cx);
         cx.emit_batch(head, rows);
+    }
+
+    fn save_own(&mut self, out: &mut NodeSaver<'_>) {
+        out.own(|out| self.opened.save(out));
+    }
+
+    fn restore_own(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        self.opened = saved.own(u64::restore)?.unwrap_or_default();
+        Ok(())
     }
 
     fn endpoint(&self) -> Option<&str> {

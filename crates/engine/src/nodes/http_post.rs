@@ -4,10 +4,14 @@ use std::collections::VecDeque;
 
 use declare::{Argument, Declaration, Nanos};
 use gotemplate::{Template, Value};
-use model::{BatchHead, FieldType, GroupId, KeptRows, Name, Put, Row, Slab, Tags, Time, write_series};
+use model::{
+    BatchHead, Damaged, FieldType, GroupId, KeptRows, Name, Put, Row, Save, Saved, Saver, Slab, Tags, Time,
+    write_series,
+};
 
 use crate::{
-    Answer, BuildError, Cx, Definition, HttpEndpoint, HttpRequest, Node, PerGroup, Place, Plan, Reply, boxed_per_group,
+    Answer, BuildError, Cx, Definition, HttpEndpoint, HttpRequest, Node, NodeSaved, NodeSaver, PerGroup, Place, Plan,
+    Reply, boxed_per_group,
 };
 
 #[derive(Debug, Clone, Default)]
@@ -172,6 +176,45 @@ enum Held {
     DeleteGroup(GroupId),
 }
 
+impl Save for Held {
+    fn save(&self, out: &mut Saver<'_>) {
+        match self {
+            Held::Data { ticket, code, head, rows } => {
+                out.byte(0);
+                (*ticket, *code, *head).save(out);
+                rows.save(out);
+            }
+            Held::Barrier(group, time) => {
+                out.byte(1);
+                (*group, *time).save(out);
+            }
+            Held::DeleteGroup(group) => {
+                out.byte(2);
+                group.save(out);
+            }
+        }
+    }
+
+    fn restore(from: &mut Saved<'_>) -> Result<Held, Damaged> {
+        Ok(match from.byte()? {
+            0 => {
+                let (ticket, code, head) = Save::restore(from)?;
+                Held::Data { ticket, code, head, rows: Save::restore(from)? }
+            }
+            1 => Held::Barrier(Save::restore(from)?, Save::restore(from)?),
+            2 => Held::DeleteGroup(Save::restore(from)?),
+            _ => return Err(Damaged("what waits is of no known kind")),
+        })
+    }
+
+    fn owned(&self) -> usize {
+        match self {
+            Held::Data { rows, .. } => rows.owned(),
+            Held::Barrier(..) | Held::DeleteGroup(_) => 0,
+        }
+    }
+}
+
 impl HttpPostNode {
     /// Send one point or batch. Its ticket, or nothing if there is nothing to send.
     fn post(&mut self, name: Name, tags: &Tags, rows: &[Row], cx: &mut Cx<'_>) -> Option<u64> {
@@ -326,6 +369,38 @@ impl PerGroup for HttpPostNode {
         } else {
             self.held.push_back(Held::DeleteGroup(id));
         }
+    }
+
+    // Answers to what was posted before the task stopped come no more.
+    fn start(&mut self, _groups: &mut Slab<()>, cx: &mut Cx<'_>) {
+        let mut lost = 0;
+        for held in &mut self.held {
+            if let Held::Data { code: code @ None, .. } = held {
+                *code = Some(0);
+                lost += 1;
+            }
+        }
+        if lost > 0 {
+            cx.row_error(format_args!("the answers to {lost} POSTs were lost as the task was stopped"));
+        }
+        self.release(cx);
+    }
+
+    fn save_own(&mut self, out: &mut NodeSaver<'_>) {
+        out.own(|out| {
+            self.posted.save(out);
+            self.held.save(out);
+        });
+    }
+
+    fn restore_own(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let Some((posted, held)) = saved.own(<(u64, VecDeque<Held>)>::restore)? else { return Ok(()) };
+        (self.posted, self.held) = (posted, held);
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.held.owned()
     }
 
     fn reply(&mut self, _groups: &mut Slab<()>, reply: Reply, cx: &mut Cx<'_>) {

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use declare::{Declaration, Nanos};
-use model::{Edge, Frame, Name, Precision, Row, Schema, Time, Walk, write_line};
+use model::{Damaged, Edge, Frame, Name, Precision, Row, Save, Schema, Time, Walk, save_fields, write_line};
 
 use super::relabel::{Relabel, set_tag, tags_shown};
-use crate::{Answer, BuildError, Cx, Definition, EdgeKind, InfluxWrite, Node, Place, Plan, Reply, StatName};
+use crate::{
+    Answer, BuildError, Cx, Definition, EdgeKind, InfluxWrite, Node, NodeSaved, NodeSaver, Place, Plan, Reply, StatName,
+};
 
 #[derive(Debug, Clone)]
 pub(super) struct InfluxDbOut {
@@ -132,6 +134,8 @@ struct Target {
     /// The length of the lines written last: what the next ones will need.
     expected: usize,
 }
+
+save_fields!(Target { lines, points, expected });
 
 /// Adds a row as a line.
 struct Writer<'a> {
@@ -291,6 +295,29 @@ impl Node for InfluxDbOutNode {
 
     fn stats(&self) -> &'static [StatName] {
         &["points_written", "write_errors"]
+    }
+
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        out.own(|out| {
+            self.wake.save(out);
+            out.number(self.targets.len() as u64);
+            for ((database, policy), target) in &self.targets {
+                out.text(database);
+                out.text(policy);
+                target.save(out);
+            }
+        });
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let read = <(Option<Time>, Vec<((String, String), Target)>)>::restore;
+        let Some((wake, targets)) = saved.own(read)? else { return Ok(()) };
+        (self.wake, self.targets) = (wake, targets.into_iter().collect());
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.targets.iter().map(|(place, target)| place.owned() + target.owned()).sum()
     }
 }
 

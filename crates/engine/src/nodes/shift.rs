@@ -44,6 +44,10 @@ impl PerRow for ShiftNode {
         false
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn begin_batch(&mut self, _group: &mut (), head: &mut BatchHead, _cx: &mut Cx<'_>) {
         head.tmax = head.tmax.saturating_add(self.shift);
     }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use declare::{Argument, Declaration, SetError};
 use gotemplate::Template;
-use model::{FieldType, GroupId, Name, Row, Schema, SeriesId, ShapeId, Value};
+use model::{Damaged, FieldType, GroupId, Name, Row, Save, Saved, Saver, Schema, SeriesId, ShapeId, Value};
 use serde_json::Value as Json;
 
 use super::relabel::{set_tag, tags_shown};
@@ -261,11 +261,26 @@ fn go_bool(text: &str) -> Option<bool> {
     }
 }
 
-impl PerRow for SideloadNode {
-    /// What the group of the last row has become.
-    type Group = Option<(SeriesId, GroupId)>;
+/// What the group of the last row has become: found again if it is not known.
+#[derive(Default)]
+struct Known(Option<(SeriesId, GroupId)>);
 
-    fn row(&mut self, known: &mut Self::Group, row: Row, cx: &mut Cx<'_>) -> Option<Row> {
+impl Save for Known {
+    fn save(&self, _out: &mut Saver<'_>) {}
+
+    fn restore(_from: &mut Saved<'_>) -> Result<Known, Damaged> {
+        Ok(Known::default())
+    }
+}
+
+impl PerRow for SideloadNode {
+    type Group = Known;
+
+    fn remembers(&self) -> bool {
+        false
+    }
+
+    fn row(&mut self, known: &mut Known, row: Row, cx: &mut Cx<'_>) -> Option<Row> {
         let found = self.find(&row, cx);
         for error in &found.errors {
             cx.row_error(error);
@@ -277,11 +292,11 @@ impl PerRow for SideloadNode {
         if found.series != row.series {
             new.series = found.series;
             if self.regroups {
-                new.group = match known {
+                new.group = match &known.0 {
                     Some((series, group)) if *series == found.series => *group,
                     _ => cx.schema.regroup(row.group, found.series),
                 };
-                *known = Some((found.series, new.group));
+                known.0 = Some((found.series, new.group));
             }
         }
         Some(new)

@@ -1,7 +1,7 @@
 //! `|stateDuration(lambda: ..)`: for how long an expression has been true without a break.
 
 use declare::{Declaration, Lambda, Nanos};
-use model::{FieldType, Time};
+use model::{FieldType, Time, save_fields};
 
 use super::state_tracking::{Tracker, tracking};
 use crate::{BuildError, Definition, Node, Plan};
@@ -45,14 +45,18 @@ struct Duration {
 }
 
 /// Since when the condition is true.
-struct Since(Time);
+struct Since {
+    time: Time,
+}
+
+save_fields!(Since { time });
 
 /// Not at all.
 const NOT: Time = Time::MIN;
 
 impl Default for Since {
     fn default() -> Self {
-        Since(NOT)
+        Since { time: NOT }
     }
 }
 
@@ -62,13 +66,13 @@ impl Tracker for Duration {
     #[inline]
     fn track(&self, since: &mut Since, time: Time, holds: bool) -> (FieldType, u64) {
         let value = if !holds {
-            since.0 = NOT;
+            since.time = NOT;
             -1.0
         } else {
-            if since.0 == NOT {
-                since.0 = time;
+            if since.time == NOT {
+                since.time = time;
             }
-            time.wrapping_sub(since.0) as f64 / self.unit
+            time.wrapping_sub(since.time) as f64 / self.unit
         };
         (FieldType::Float, value.to_bits())
     }

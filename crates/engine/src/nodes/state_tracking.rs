@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use declare::Lambda;
 use lambda::{Evaluator, State};
-use model::{BatchHead, FieldType, Put, Row, Time};
+use model::{BatchHead, FieldType, Put, Row, Save, Time};
 
 use crate::{BuildError, Cx, Node, PerRow, Plan, boxed_per_row, nodes::compiled};
 
 /// How long a condition has been true, in one way of counting.
 pub(super) trait Tracker: Send + 'static {
     /// What is remembered of a group; the default is that of a condition that was not true.
-    type Mark: Default + Send + 'static;
+    type Mark: Default + Save + Send + 'static;
 
     /// The value for a row.
     fn track(&self, mark: &mut Self::Mark, time: Time, holds: bool) -> (FieldType, u64);
@@ -41,7 +41,7 @@ pub(super) fn tracking<T: Tracker>(
 
 /// Where the memory of stateful functions is: most conditions have none, and their groups are small.
 trait Memory: Send + 'static {
-    type PerGroup: Default + Send + 'static;
+    type PerGroup: Default + Save + Send + 'static;
     fn of<'a>(&'a mut self, group: &'a mut Self::PerGroup) -> &'a mut State;
 }
 

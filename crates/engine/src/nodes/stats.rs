@@ -1,9 +1,9 @@
 //! `|stats(10s)`: how many points a node has given, group by group, as a stream of its own.
 
 use declare::{Declaration, Nanos};
-use model::{Edge, FieldType, GroupId, Name, Row, ShapeId, Slab, Time, Walk, round, truncate};
+use model::{Damaged, Edge, FieldType, GroupId, Name, Row, Save, ShapeId, Slab, Time, Walk, round, truncate};
 
-use crate::{BuildError, Cx, Definition, EdgeKind, Node, Plan};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, NodeSaved, NodeSaver, Plan};
 
 #[derive(Debug, Clone, Default)]
 pub struct Stats {
@@ -39,6 +39,7 @@ impl Definition for Stats {
             align: self.align,
             next: 0,
             stamp: None,
+            resumed: None,
             counts: Slab::default(),
             name: plan.schema.name("stats"),
             shape: plan.schema.shape_of(&[(plan.schema.name("emitted"), FieldType::Int)]),
@@ -53,6 +54,8 @@ struct StatsNode {
     next: Time,
     /// The time that the first aligned points get: that of the start.
     stamp: Option<Time>,
+    /// When it would have spoken next before the task stopped.
+    resumed: Option<Time>,
     /// Points given by the parent, by group.
     counts: Slab<i64>,
     name: Name,
@@ -78,6 +81,17 @@ impl StatsNode {
 
 impl Node for StatsNode {
     fn start(&mut self, cx: &mut Cx<'_>) {
+        if let Some(resumed) = self.resumed.take() {
+            if resumed >= cx.now {
+                self.next = resumed;
+                return;
+            }
+            // That nothing came while the daemon was down says nothing of the groups. What was told of them before is no
+            // measure for what comes now, so the nodes below begin anew with them.
+            for (group, _) in self.counts.iter() {
+                cx.emit_delete_group(group);
+            }
+        }
         self.next = if self.align {
             self.stamp = Some(cx.now);
             truncate(cx.now, self.interval).saturating_add(self.interval)
@@ -98,6 +112,22 @@ impl Node for StatsNode {
                 }
             }
         }
+    }
+
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        out.own(|out| (self.next, self.stamp).save(out));
+        out.groups(&mut self.counts, |_, count, out| count.save(out));
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let counts = saved.groups(|_, from| i64::restore(from))?;
+        let Some((next, stamp)) = saved.own(<(Time, Option<Time>)>::restore)? else { return Ok(()) };
+        (self.counts, self.resumed, self.stamp) = (counts, Some(next), stamp);
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.counts.memory()
     }
 
     fn wake(&mut self, now: Time, cx: &mut Cx<'_>) {

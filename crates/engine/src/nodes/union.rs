@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 
 use declare::{Argument, Declaration};
-use model::{BatchHead, Edge, GroupId, KeptRows, Name, Row, Schema, Time, Walk};
+use model::{
+    BatchHead, Damaged, Edge, GroupId, KeptRows, Name, Row, Save, Saved, Saver, Schema, Time, Walk, save_fields,
+};
 
-use crate::{BuildError, Cx, Definition, LogLevel, Node, Place, Plan};
+use crate::{BuildError, Cx, Definition, LogLevel, Node, NodeSaved, NodeSaver, Place, Plan};
 
 /// How many rows and barriers a parent may have waiting for another one that gives nothing.
 const MOST_WAITING: usize = 1 << 20;
@@ -65,6 +67,27 @@ enum Waiting {
     Barrier(GroupId, Time),
 }
 
+save_fields!(Source { waiting, rows, mark });
+
+impl Save for Waiting {
+    fn save(&self, out: &mut Saver<'_>) {
+        match self {
+            Waiting::Point(time) => (0u64, *time).save(out),
+            Waiting::Batch(head, count) => (1u64, *head, *count).save(out),
+            Waiting::Barrier(group, time) => (2u64, *group, *time).save(out),
+        }
+    }
+
+    fn restore(from: &mut Saved<'_>) -> Result<Waiting, Damaged> {
+        Ok(match u64::restore(from)? {
+            0 => Waiting::Point(Time::restore(from)?),
+            1 => Waiting::Batch(BatchHead::restore(from)?, usize::restore(from)?),
+            2 => Waiting::Barrier(GroupId::restore(from)?, Time::restore(from)?),
+            _ => return Err(Damaged("what waits is of no known kind")),
+        })
+    }
+}
+
 impl Waiting {
     fn time(&self) -> Time {
         match self {
@@ -75,6 +98,16 @@ impl Waiting {
 }
 
 impl Source {
+    /// Whether there are as many rows as what is waiting says.
+    fn is_sound(&self) -> bool {
+        let rows = self.waiting.iter().map(|waiting| match waiting {
+            Waiting::Point(_) => 1,
+            Waiting::Batch(_, count) => *count,
+            Waiting::Barrier(..) => 0,
+        });
+        rows.fold(0usize, usize::saturating_add) == self.rows.len()
+    }
+
     fn is_too_long(&self) -> bool {
         self.waiting.len() > MOST_WAITING || self.rows.len() > MOST_WAITING
     }
@@ -201,5 +234,22 @@ impl Node for UnionNode {
 
     fn finish(&mut self, cx: &mut Cx<'_>) {
         self.release(true, cx);
+    }
+
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        out.own(|out| self.sources.save(out));
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let Some(sources) = saved.own(Vec::<Source>::restore)? else { return Ok(()) };
+        if sources.len() != self.sources.len() || !sources.iter().all(Source::is_sound) {
+            return Err(Damaged("what waits does not fit together"));
+        }
+        self.sources = sources;
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.sources.owned()
     }
 }

@@ -36,6 +36,10 @@ impl PerRow for WhereNode {
     /// What stateful functions remember.
     type Group = State;
 
+    fn remembers(&self) -> bool {
+        self.predicate.program().stateful()
+    }
+
     #[inline]
     fn row(&mut self, state: &mut State, row: Row, cx: &mut Cx<'_>) -> Option<Row> {
         match self.predicate.eval_bool(&cx.lambda(&row), state) {

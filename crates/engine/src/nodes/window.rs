@@ -1,7 +1,7 @@
 //! `|window()`: the last points of each group as a batch, again and again, by time or by count.
 
 use declare::{Declaration, Nanos};
-use model::{BatchHead, GroupId, KeptRows, Name, Row, Time, truncate};
+use model::{BatchHead, GroupId, KeptRows, Name, Row, Time, save_fields, truncate};
 
 use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerGroup, Place, Plan, boxed_per_group};
 
@@ -96,6 +96,8 @@ struct TimeGroup {
     started: Option<(Name, Time)>,
     held: KeptRows,
 }
+
+save_fields!(TimeGroup { started, held });
 
 impl TimeWindow {
     fn first_emit(&self, time: Time) -> Time {
@@ -203,6 +205,8 @@ struct CountGroup {
     missing: u64,
     held: KeptRows,
 }
+
+save_fields!(CountGroup { name, missing, held });
 
 impl PerGroup for CountWindow {
     type Group = CountGroup;

@@ -1,6 +1,7 @@
 //! A task that runs: its nodes, and the one loop that takes letters and sweeps them.
 
 mod letter;
+mod snapshot;
 mod sweep;
 mod trace;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use model::{Edge, Frame, Schema, Time};
 
 pub use letter::{Letter, Origin, Write};
+pub use snapshot::BeginsAnew;
 pub use trace::{Taken, Tracer};
 
 use crate::{Counters, EdgeKind, Host, Node, NodeStats, TaskInfo, cx::Wakes};
@@ -24,6 +26,10 @@ struct Place {
     edge: Edge,
     counters: Counters,
     stats: Arc<NodeStats>,
+    /// Of its definition and the format of its state.
+    fingerprint: u64,
+    /// It was called since the last snapshot.
+    touched: bool,
 }
 
 /// What is needed to put a node into a task; see [`crate::define`].
@@ -36,6 +42,8 @@ pub struct Part {
     pub gives: EdgeKind,
     /// Its errors are counted, not logged.
     pub quiet: bool,
+    /// Tells whether what was saved of a node is of one like this.
+    pub fingerprint: u64,
 }
 
 /// A compiled pipeline. It is stepped by whoever owns it, letter by letter; it never blocks.
@@ -75,6 +83,8 @@ impl Task {
                 parents: part.parents,
                 edge: Edge::default(),
                 counters: Counters::new(part.quiet),
+                fingerprint: part.fingerprint,
+                touched: false,
             })
             .collect();
         let stats = places.iter().map(|place| Arc::clone(&place.stats)).collect();

@@ -121,8 +121,9 @@ impl Task {
         self.frame.clear_scratch();
     }
 
-    fn call<R>(&mut self, index: usize, act: impl FnOnce(&mut Box<dyn Node>, &mut Cx<'_>) -> R) -> R {
+    pub(super) fn call<R>(&mut self, index: usize, act: impl FnOnce(&mut Box<dyn Node>, &mut Cx<'_>) -> R) -> R {
         let place = &mut self.places[index];
+        place.touched = true;
         let mut cx = Cx {
             schema: &self.schema,
             frame: &mut self.frame,

@@ -1,6 +1,7 @@
 //! `.flapping(low, high)`: whether a group changes its level so often that its events are held back.
 
 use alert::Level;
+use model::{Damaged, Save, Saved, Saver};
 
 /// What the lightest change weighs, and the heaviest.
 const LIGHTEST: f64 = 0.8;
@@ -47,6 +48,26 @@ impl Flapping {
             self.flaps = true;
         }
         self.flaps
+    }
+
+    pub(super) fn save(&self, out: &mut Saver<'_>) {
+        out.number(self.levels.len() as u64);
+        self.levels.iter().for_each(|level| level.save(out));
+        (self.at, self.same, self.flaps).save(out);
+    }
+
+    /// What was saved of a group under these thresholds.
+    pub(super) fn restore(thresholds: &Thresholds, from: &mut Saved<'_>) -> Result<Flapping, Damaged> {
+        let levels: Vec<Level> = Save::restore(from)?;
+        let (at, same, flaps) = Save::restore(from)?;
+        let flapping = Flapping { levels: levels.into(), at, same, flaps };
+        let length = thresholds.history.max(2);
+        let sound = flapping.levels.len() == length && flapping.at < length && flapping.same <= length;
+        if sound { Ok(flapping) } else { Err(Damaged("levels are missing")) }
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.levels.len()
     }
 
     // Kapacitor weighs the change to the newest level least, and takes the oldest for its successor. Case:

@@ -1,7 +1,7 @@
 //! What is remembered of a group, and whether a new level makes an event.
 
 use alert::Level;
-use model::Time;
+use model::{Damaged, Save, Saved, Saver, Time};
 
 /// Which levels make events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,7 +56,37 @@ impl Default for History {
     }
 }
 
+const MET: u8 = 1;
+const HAS_TIMES: u8 = 2;
+
+impl Save for History {
+    fn save(&self, out: &mut Saver<'_>) {
+        let has_times = (self.first, self.last) != (NEVER, NEVER);
+        self.level.save(out);
+        out.byte(u8::from(self.met) * MET | u8::from(has_times) * HAS_TIMES);
+        if has_times {
+            out.signed(self.last);
+            out.signed(self.last.wrapping_sub(self.first));
+        }
+    }
+
+    fn restore(from: &mut Saved<'_>) -> Result<History, Damaged> {
+        let (level, flags) = (Level::restore(from)?, from.byte()?);
+        let (mut first, mut last) = (NEVER, NEVER);
+        if flags & HAS_TIMES != 0 {
+            last = from.signed()?;
+            first = last.wrapping_sub(from.signed()?);
+        }
+        Ok(History { first, last, level, met: flags & MET != 0 })
+    }
+}
+
 impl History {
+    /// It is of an earlier life of the task: the topics are asked again what they know.
+    pub(super) fn forget_met(&mut self) {
+        self.met = false;
+    }
+
     #[inline]
     pub(super) fn level(&self) -> Level {
         self.level
@@ -67,12 +97,21 @@ impl History {
         self.met
     }
 
-    /// Take up the level of an earlier life; `time` is that of its last event.
+    /// Take up the level of an earlier life that the topics know; `time` is that of its last event. What is remembered
+    /// stays, unless the topics were told something later, or know of nothing that is not OK.
     pub(super) fn meet(&mut self, known: Option<(Level, Time)>) {
         self.met = true;
-        if let Some((level, time)) = known.filter(|(level, _)| *level != Level::Ok) {
-            *self = History { first: time, last: time, level, met: true };
+        match known {
+            Some((Level::Ok, time)) if time > self.last => *self = History { met: true, ..History::default() },
+            Some((level, time)) if time > self.last => *self = History { first: time, last: time, level, met: true },
+            None if self.level != Level::Ok => *self = History { met: true, ..History::default() },
+            _ => {}
         }
+    }
+
+    /// There are no topics that could know anything.
+    pub(super) fn meet_nobody(&mut self) {
+        self.met = true;
     }
 
     /// Remember a level and decide whether it is told.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alert::Level;
 use declare::Lambda;
 use lambda::{EvalError, Evaluator, State};
-use model::{Row, Schema};
+use model::{Damaged, Row, Save, Saved, Saver, Schema};
 
 use crate::{BuildError, Cx, nodes::compiled};
 
@@ -53,6 +53,21 @@ impl Levels {
             }
         }
         Ok(levels)
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Condition> {
+        self.conditions.iter_mut().chain(&mut self.resets).flatten()
+    }
+
+    /// What stateful functions remember.
+    pub(super) fn save(&mut self, out: &mut Saver<'_>) {
+        self.all().for_each(|condition| condition.memory.save(out));
+    }
+
+    pub(super) fn restore(&mut self, from: &mut Saved<'_>) -> Result<(), Damaged> {
+        let memories: Vec<State> = self.all().map(|_| State::restore(from)).collect::<Result<_, _>>()?;
+        self.all().zip(memories).for_each(|(condition, memory)| condition.memory = memory);
+        Ok(())
     }
 
     /// The level of a row of a group that is at `current`. A condition without a result counts as not met.

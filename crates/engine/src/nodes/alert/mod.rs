@@ -136,6 +136,7 @@ impl Definition for Alert {
             task: plan.task.id.clone(),
             publisher,
             extras: Default::default(),
+            resumed: Default::default(),
         }))
     }
 }

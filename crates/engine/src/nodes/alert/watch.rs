@@ -1,9 +1,9 @@
 //! What runs of an alert: rows and batches come, levels are remembered, events are said.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use alert::{EventData, EventState, Inhibitor, Level};
-use model::{BatchHead, GroupId, Name, Row, Slab, Time, write_series_lossy};
+use model::{BatchHead, Damaged, GroupId, Name, Row, Save, Saved, Saver, Slab, Time, write_series_lossy};
 use serde_json::Value as Json;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     message::{Happening, Messages, Subject, Texts},
     publish::Publisher,
 };
-use crate::{Cx, LogLevel, LogRecord, PerGroup, StatName};
+use crate::{Cx, LogLevel, LogRecord, NodeSaved, NodeSaver, PerGroup, StatName};
 
 const TRIGGERED: StatName = "alerts_triggered";
 const INHIBITED: StatName = "alerts_inhibited";
@@ -35,6 +35,8 @@ pub(super) struct Watch {
     pub(super) publisher: Publisher,
     /// What few alerts need of a group.
     pub(super) extras: Slab<Extra>,
+    /// Flapping of groups of an earlier life, until the task starts.
+    pub(super) resumed: HashMap<GroupId, Flapping>,
 }
 
 /// What an alert that is not OK holds back.
@@ -73,24 +75,20 @@ impl Watch {
     /// A group's first row: what its topic knows of it is taken up.
     #[cold]
     fn meet(&mut self, history: &mut History, subject: &Subject<'_>, cx: &mut Cx<'_>) {
-        let known = if self.publisher.has_readers() && self.publisher.knows_anything() {
-            match self.messages.draft(subject, None, cx.schema).id() {
-                Ok(id) => self.publisher.known(&id),
-                Err(error) => {
-                    cx.row_error(error);
-                    None
-                }
-            }
+        let known = self.known(history, subject, cx);
+        if self.publisher.has_readers() {
+            history.meet(known);
         } else {
-            None
-        };
-        history.meet(known);
+            history.meet_nobody();
+        }
         if self.flapping.is_none() && self.inhibits.is_empty() {
             return;
         }
-        let mut extra = self.extra(subject.group, cx);
+        let before = self.extras.remove(subject.group).and_then(|extra| extra.flapping);
+        let resumed = before.is_some();
+        let mut extra = self.extra(subject.group, before, cx);
         if history.level() != Level::Ok {
-            if let (Some(flapping), Some(thresholds)) = (&mut extra.flapping, &self.flapping) {
+            if let (Some(flapping), Some(thresholds), false) = (&mut extra.flapping, &self.flapping, resumed) {
                 flapping.add(history.level(), thresholds);
             }
             extra.inhibitors.iter().for_each(|inhibitor| inhibitor.set(true));
@@ -98,7 +96,22 @@ impl Watch {
         self.extras.insert(subject.group, extra);
     }
 
-    fn extra(&self, group: GroupId, cx: &Cx<'_>) -> Extra {
+    /// What the topics know of a group.
+    fn known(&self, history: &History, subject: &Subject<'_>, cx: &mut Cx<'_>) -> Option<(Level, Time)> {
+        let worth_asking = history.level() != Level::Ok || self.publisher.knows_anything();
+        if !self.publisher.has_readers() || !worth_asking {
+            return None;
+        }
+        match self.messages.draft(subject, None, cx.schema).id() {
+            Ok(id) => self.publisher.known(&id),
+            Err(error) => {
+                cx.row_error(error);
+                None
+            }
+        }
+    }
+
+    fn extra(&self, group: GroupId, flapping: Option<Flapping>, cx: &Cx<'_>) -> Extra {
         let tags = cx.schema.group(group).tags();
         let value = |key: Name| tags.iter().find(|tag| tag.0 == key).map_or("", |tag| cx.schema.text(tag.1));
         let inhibitor = |inhibits: &Inhibits| {
@@ -106,7 +119,7 @@ impl Watch {
             cx.host.topics().inhibitors().add(Arc::clone(&inhibits.category), tags)
         };
         Extra {
-            flapping: self.flapping.as_ref().map(Flapping::new),
+            flapping: flapping.or_else(|| self.flapping.as_ref().map(Flapping::new)),
             inhibitors: self.inhibits.iter().map(inhibitor).collect(),
         }
     }
@@ -270,7 +283,53 @@ impl PerGroup for Watch {
         cx.emit_delete_group(id);
     }
 
-    fn start(&mut self, cx: &mut Cx<'_>) {
+    fn save_group(&self, id: GroupId, history: &History, out: &mut Saver<'_>) {
+        history.save(out);
+        let flapping = self.extras.get(id).and_then(|extra| extra.flapping.as_ref());
+        flapping.is_some().save(out);
+        if let Some(flapping) = flapping {
+            flapping.save(out);
+        }
+    }
+
+    fn restore_group(&mut self, id: GroupId, from: &mut Saved<'_>, _cx: &mut Cx<'_>) -> Result<History, Damaged> {
+        let mut history = History::restore(from)?;
+        history.forget_met();
+        if bool::restore(from)? {
+            let thresholds = self.flapping.as_ref().ok_or(Damaged("it is of an alert that may flap"))?;
+            self.resumed.insert(id, Flapping::restore(thresholds, from)?);
+        }
+        Ok(history)
+    }
+
+    fn save_own(&mut self, out: &mut NodeSaver<'_>) {
+        out.own(|out| self.levels.save(out));
+    }
+
+    fn restore_own(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        saved.own(|from| self.levels.restore(from))?;
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        let extras = self.extras.iter().map(|(_, extra)| extra);
+        let owned = |extra: &Extra| {
+            size_of::<Extra>()
+                + extra.flapping.as_ref().map_or(0, Flapping::memory)
+                + extra.inhibitors.len() * size_of::<Inhibitor>()
+        };
+        extras.map(owned).sum()
+    }
+
+    fn start(&mut self, groups: &mut Slab<History>, cx: &mut Cx<'_>) {
+        let mut resumed = std::mem::take(&mut self.resumed);
+        if self.flapping.is_some() || !self.inhibits.is_empty() {
+            for (id, history) in groups.iter() {
+                let extra = self.extra(id, resumed.remove(&id), cx);
+                extra.inhibitors.iter().for_each(|inhibitor| inhibitor.set(history.level() != Level::Ok));
+                self.extras.insert(id, extra);
+            }
+        }
         if let Some(error) = self.messages.hopeless() {
             cx.log(LogLevel::Warn, &format!("no event will be told, since its details cannot be written: {error}"));
         }

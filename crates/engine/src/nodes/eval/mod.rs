@@ -228,6 +228,10 @@ impl PerRow for EvalNode {
     /// What stateful functions remember, for each expression; empty if there are none.
     type Group = Vec<State>;
 
+    fn remembers(&self) -> bool {
+        self.stateful
+    }
+
     #[inline]
     fn row(&mut self, states: &mut Vec<State>, row: Row, cx: &mut Cx<'_>) -> Option<Row> {
         if let Err(error) = self.work_out(states, &row, cx) {

@@ -1,6 +1,6 @@
 //! The node of the functions that make one result of a batch, or of the points of a group that have the same time.
 
-use model::{BatchHead, Field, FieldType, GroupId, KeptRows, Name, Row, SeriesId, ShapeId, Time};
+use model::{BatchHead, Field, FieldType, GroupId, KeptRows, Name, Row, SeriesId, ShapeId, Time, save_fields};
 
 use super::{
     aggregate::{Aggregate, aggregate},
@@ -242,6 +242,8 @@ impl ReduceNode {
         self.loaded = rows;
     }
 }
+
+save_fields!(Group { name, series, started, time, field_type, held });
 
 impl Group {
     fn call(&mut self, name: Name, id: GroupId, cx: &Cx<'_>) {

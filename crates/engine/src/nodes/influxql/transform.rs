@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use model::{BatchHead, Field, FieldType, Name, Row, SeriesId, ShapeId, Time};
+use model::{BatchHead, Field, FieldType, Name, Row, SeriesId, ShapeId, Time, save_fields};
 
 use super::function::Function;
 use crate::{Cx, PerRow};
@@ -63,6 +63,9 @@ struct Sum {
     float: f64,
     int: i64,
 }
+
+save_fields!(Group { series, field_type, previous, sum, last });
+save_fields!(Sum { float, int });
 
 impl Sum {
     fn add(&mut self, word: u64, field_type: FieldType) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use model::{GroupId, Name, SeriesId, Time};
+use model::{Damaged, GroupId, Name, Save, Saved, Saver, SeriesId, Time, save_fields};
 
 use super::Waiting;
 
@@ -21,6 +21,8 @@ impl Set {
     }
 }
 
+save_fields!(Set { time, parts });
+
 /// One group.
 pub(super) struct JoinGroup {
     /// By time; of several of one time each takes its parts in the order they come.
@@ -33,7 +35,32 @@ pub(super) struct JoinGroup {
     spare: Vec<Vec<Option<Waiting>>>,
 }
 
+impl Save for JoinGroup {
+    fn save(&self, out: &mut Saver<'_>) {
+        self.sets.save(out);
+        self.heads.save(out);
+        self.called.save(out);
+    }
+
+    fn restore(from: &mut Saved<'_>) -> Result<JoinGroup, Damaged> {
+        let (sets, heads, called) = Save::restore(from)?;
+        Ok(JoinGroup { sets, heads, called, spare: Vec::new() })
+    }
+
+    fn owned(&self) -> usize {
+        self.sets.owned() + self.heads.owned() + self.spare.capacity() * size_of::<Vec<Option<Waiting>>>()
+    }
+}
+
 impl JoinGroup {
+    /// This, if it is of so many parents.
+    pub(super) fn of(self, parents: usize) -> Result<JoinGroup, Damaged> {
+        let sound = self.heads.len() == parents
+            && self.sets.iter().all(|set| set.parts.len() == parents && set.parts.iter().any(Option::is_some))
+            && self.sets.iter().is_sorted_by_key(|set| set.time);
+        if sound { Ok(self) } else { Err(Damaged("what waits does not fit together")) }
+    }
+
     pub(super) fn new(parents: usize) -> JoinGroup {
         JoinGroup { sets: VecDeque::new(), heads: vec![None; parents], called: None, spare: Vec::new() }
     }

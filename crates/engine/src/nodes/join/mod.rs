@@ -8,14 +8,17 @@ mod merge;
 mod on;
 
 use declare::{Argument, Declaration};
-use model::{BatchHead, Edge, GroupId, Kept, KeptRows, Name, Row, Slab, Time, Walk, round};
+use model::{
+    BatchHead, Damaged, Edge, GroupId, Kept, KeptRows, Name, Row, Save, Saved, Saver, Slab, Time, Walk, round,
+    save_fields,
+};
 
 use self::{
     group::{JoinGroup, Round},
     merge::{Fill, Merger},
     on::Matcher,
 };
-use crate::{BuildError, Cx, Definition, Node, Place, Plan, nodes::prefix::check_prefixes};
+use crate::{BuildError, Cx, Definition, Node, NodeSaved, NodeSaver, Place, Plan, nodes::prefix::check_prefixes};
 
 #[derive(Debug, Clone)]
 pub(super) struct Join {
@@ -112,6 +115,38 @@ struct Waiting {
 enum Body {
     Point(Kept),
     Batch(Box<KeptRows>),
+}
+
+save_fields!(Waiting { time, group, name, body });
+
+impl Save for Body {
+    fn save(&self, out: &mut Saver<'_>) {
+        match self {
+            Body::Point(kept) => {
+                out.byte(0);
+                kept.save(out);
+            }
+            Body::Batch(rows) => {
+                out.byte(1);
+                rows.save(out);
+            }
+        }
+    }
+
+    fn restore(from: &mut Saved<'_>) -> Result<Body, Damaged> {
+        Ok(match from.byte()? {
+            0 => Body::Point(Save::restore(from)?),
+            1 => Body::Batch(Save::restore(from)?),
+            _ => return Err(Damaged("what waits is of no known kind")),
+        })
+    }
+
+    fn owned(&self) -> usize {
+        match self {
+            Body::Point(kept) => kept.owned(),
+            Body::Batch(rows) => rows.owned(),
+        }
+    }
 }
 
 struct JoinNode {
@@ -214,5 +249,27 @@ impl Node for JoinNode {
 
     fn cardinality(&self) -> Option<usize> {
         Some(self.groups.len())
+    }
+
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        out.groups(&mut self.groups, |_, group, out| group.save(out));
+        if let Some(matcher) = &self.matcher {
+            out.own(|out| matcher.save(out));
+        }
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let parents = self.parents;
+        let groups = saved.groups(|_, from| JoinGroup::restore(from)?.of(parents))?;
+        let places = saved.own(|from| Matcher::restore(from, parents))?;
+        if let (Some(matcher), Some((reported, places))) = (&mut self.matcher, places) {
+            matcher.take_up(reported, places);
+        }
+        self.groups = groups;
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.groups.memory() + self.matcher.as_ref().map_or(0, Matcher::memory)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use model::{GroupId, Name, Schema, Time};
+use model::{Damaged, GroupId, Name, Save, Saved, Saver, Schema, Time, save_fields};
 
 use super::Waiting;
 
@@ -20,7 +20,7 @@ pub(super) struct Matcher {
 }
 
 /// What waits for one combination of values of the joined tags.
-struct Place {
+pub(super) struct Place {
     /// The last time of each parent.
     marks: Vec<Option<Time>>,
     /// From groups that have the joined tags alone.
@@ -42,7 +42,17 @@ struct Specific {
     sent: bool,
 }
 
+save_fields!(Place { marks, general, specific });
+save_fields!(General { input, waiting, sent_to });
+save_fields!(Specific { input, waiting, sent });
+
 impl Place {
+    fn is_of(&self, parents: usize) -> bool {
+        self.marks.len() == parents
+            && self.general.iter().all(|general| general.input < parents)
+            && self.specific.iter().all(|specific| specific.input < parents)
+    }
+
     /// The time that all parents have come to. A parent that gave nothing here counts only if it comes after others:
     /// then nothing is certain.
     fn low_mark(&self) -> Option<Time> {
@@ -61,6 +71,31 @@ fn is_before(time: Time, low: Option<Time>) -> bool {
 impl Matcher {
     pub(super) fn new(on: Vec<Name>, parents: usize) -> Matcher {
         Matcher { on, reported: vec![false; parents], places: HashMap::new() }
+    }
+
+    pub(super) fn save(&self, out: &mut Saver<'_>) {
+        self.reported.save(out);
+        out.number(self.places.len() as u64);
+        for (group, place) in &self.places {
+            group.save(out);
+            place.save(out);
+        }
+    }
+
+    /// What a matcher of so many parents remembered.
+    pub(super) fn restore(from: &mut Saved<'_>, parents: usize) -> Result<(Vec<bool>, Vec<(GroupId, Place)>), Damaged> {
+        let (reported, places): (Vec<bool>, Vec<(GroupId, Place)>) = Save::restore(from)?;
+        let sound = reported.len() == parents && places.iter().all(|(_, place)| place.is_of(parents));
+        if sound { Ok((reported, places)) } else { Err(Damaged("what waits does not fit together")) }
+    }
+
+    pub(super) fn take_up(&mut self, reported: Vec<bool>, places: Vec<(GroupId, Place)>) {
+        self.reported = reported;
+        self.places = places.into_iter().collect();
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.places.values().map(|place| size_of::<Place>() + place.owned()).sum()
     }
 
     /// What can be sent to the groups now that this has come.

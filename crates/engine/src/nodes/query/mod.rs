@@ -5,11 +5,12 @@ mod schedule;
 use declare::{Argument, Declaration, Nanos};
 use influxql::{Fill, Select};
 use lambda::Zone;
-use model::{Edge, Time};
+use model::{Damaged, Edge, Save, Time};
 use schedule::Schedule;
 
 use crate::{
-    Answer, BuildError, Cx, Definition, EdgeKind, InfluxQuery, LogLevel, Node, Plan, Reply, StatName, TaskInfo,
+    Answer, BuildError, Cx, Definition, EdgeKind, InfluxQuery, LogLevel, Node, NodeSaved, NodeSaver, Plan, Reply,
+    StatName, TaskInfo,
 };
 
 /// What a script says of a query.
@@ -64,6 +65,10 @@ impl Definition for Query {
             .example("batch |query('SELECT usage_idle FROM telegraf.autogen.cpu').period(5m).every(1m).groupBy('host')")
     }
 
+    fn grouping(&self) -> Option<String> {
+        Some(format!("{:?} {}", self.group_by, self.by_measurement))
+    }
+
     fn gives(&self, _input: EdgeKind) -> EdgeKind {
         EdgeKind::Batch
     }
@@ -72,7 +77,7 @@ impl Definition for Query {
         let schedule = self.schedule(*plan.host.zone())?;
         let ask = self.ask()?;
         check_sources(&ask.select, plan.task)?;
-        Ok(Box::new(QueryNode { ask, schedule, due: None, asked: false, waiting: None }))
+        Ok(Box::new(QueryNode { ask, schedule, due: None, asked: None, waiting: None }))
     }
 }
 
@@ -219,8 +224,8 @@ struct QueryNode {
     schedule: Schedule,
     /// When to ask next.
     due: Option<Time>,
-    /// A query is out.
-    asked: bool,
+    /// A query is out: the time it was asked for.
+    asked: Option<Time>,
     /// It was time to ask while a query was out: the first such time. Later ones are left out, as Go's tickers do.
     waiting: Option<Time>,
 }
@@ -236,7 +241,7 @@ impl QueryNode {
     fn send(&mut self, tick: Time, cx: &mut Cx<'_>) {
         let query = self.ask.at(tick);
         cx.log(LogLevel::Debug, &format!("starting next batch query: {}", query.text));
-        self.asked = true;
+        self.asked = Some(tick);
         cx.host.query(query, cx.ticket(0));
     }
 }
@@ -246,8 +251,24 @@ impl Node for QueryNode {
         if cx.host.replay().is_some() {
             return;
         }
-        let first = self.schedule.first(cx.now);
-        self.plan(first, cx);
+        if self.due.is_none() {
+            let first = self.schedule.first(cx.now);
+            self.plan(first, cx);
+        }
+        // Asked before the task stopped, and not answered.
+        if let Some(tick) = self.waiting.take() {
+            self.send(tick, cx);
+        }
+    }
+
+    fn save(&mut self, out: &mut NodeSaver<'_>) {
+        out.own(|out| (self.due, self.asked.or(self.waiting)).save(out));
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let Some((due, waiting)) = saved.own(<(Option<Time>, Option<Time>)>::restore)? else { return Ok(()) };
+        (self.due, self.waiting) = (due, waiting);
+        Ok(())
     }
 
     fn receive(&mut self, _input: usize, _edge: &Edge, _cx: &mut Cx<'_>) {}
@@ -260,7 +281,7 @@ impl Node for QueryNode {
             Schedule::Cron { .. } => self.schedule.next(now),
         };
         self.plan(next, cx);
-        if self.asked {
+        if self.asked.is_some() {
             self.waiting.get_or_insert(tick);
         } else {
             self.send(tick, cx);
@@ -280,7 +301,7 @@ impl Node for QueryNode {
             Answer::Failed(why) => cx.row_error(format_args!("error executing query: {why}")),
             _ => {}
         }
-        self.asked = false;
+        self.asked = None;
         if let Some(tick) = self.waiting.take() {
             self.send(tick, cx);
         }

@@ -1,0 +1,262 @@
+//! What the nodes of a task remember, written down so that a later process goes on with it.
+//!
+//! A task writes a [`Snapshot`] between two letters: quickly, with the numbers of its schema. [`Snapshot::changes`]
+//! explains the numbers, on any thread. The changes are put together in a [`SavedTask`], which a task that is built anew
+//! takes up: node by node, each only if its definition is the same.
+
+use std::collections::BTreeMap;
+
+use model::{Damaged, GroupId, Ref, Save, Saved, Saver, Schema, Slab, group_key, group_of_key, seal};
+
+/// The version of what all nodes write; a node's own version is part of its fingerprint.
+const FORMAT: u8 = 1;
+
+/// A change of what is saved: a key, and its value unless it is gone.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// Where a node writes what it remembers.
+pub struct NodeSaver<'a> {
+    out: Saver<'a>,
+    whole: bool,
+    parts: Vec<Part>,
+}
+
+struct Part {
+    key: PartKey,
+    /// Where it ends, and the notes for it; `None` if it is gone.
+    end: Option<(usize, usize)>,
+}
+
+#[derive(Clone, Copy)]
+enum PartKey {
+    Header,
+    /// What belongs to no group.
+    Own,
+    Group(GroupId),
+}
+
+impl<'a> NodeSaver<'a> {
+    pub(crate) fn new(schema: &'a Schema, whole: bool) -> NodeSaver<'a> {
+        NodeSaver { out: Saver::new(schema), whole, parts: Vec::new() }
+    }
+
+    fn part(&mut self, key: PartKey, write: impl FnOnce(&mut Saver<'a>)) {
+        self.out.end();
+        write(&mut self.out);
+        let end = Some(self.out.end());
+        self.parts.push(Part { key, end });
+    }
+
+    pub(crate) fn header(&mut self, header: &Header) {
+        self.part(PartKey::Header, |out| header.save(out));
+    }
+
+    /// Write what belongs to no group; once.
+    pub fn own(&mut self, write: impl FnOnce(&mut Saver<'a>)) {
+        self.part(PartKey::Own, write);
+    }
+
+    /// Write the groups that have changed, or all if all are wanted.
+    pub fn groups<T>(&mut self, groups: &mut Slab<T>, mut write: impl FnMut(GroupId, &T, &mut Saver<'a>)) {
+        let whole = self.whole;
+        groups.take_changes(whole, |id, value| match value {
+            Some(value) => self.part(PartKey::Group(id), |out| write(id, value, out)),
+            None => self.parts.push(Part { key: PartKey::Group(id), end: None }),
+        });
+    }
+}
+
+/// What is saved of every node.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Header {
+    /// Of its definition and the format of its state.
+    pub(crate) fingerprint: u64,
+    /// Collected, emitted, errors.
+    pub(crate) counters: (u64, u64, u64),
+    /// Its own statistics.
+    pub(crate) extra: Vec<(String, i64)>,
+    /// The times it asked to be woken at.
+    pub(crate) wakes: Vec<i64>,
+}
+
+impl Save for Header {
+    fn save(&self, out: &mut Saver<'_>) {
+        out.byte(FORMAT);
+        out.word(self.fingerprint);
+        self.counters.save(out);
+        self.extra.save(out);
+        self.wakes.save(out);
+    }
+
+    fn restore(from: &mut Saved<'_>) -> Result<Header, Damaged> {
+        if from.byte()? != FORMAT {
+            return Err(Damaged("it was written by another version of the program"));
+        }
+        Ok(Header {
+            fingerprint: from.word()?,
+            counters: Save::restore(from)?,
+            extra: Save::restore(from)?,
+            wakes: Save::restore(from)?,
+        })
+    }
+}
+
+/// What the nodes of a task remembered between two letters, or what has changed of it since the snapshot before.
+pub struct Snapshot {
+    pub(crate) whole: bool,
+    pub(crate) nodes: Vec<NodeSnapshot>,
+}
+
+pub(crate) struct NodeSnapshot {
+    name: String,
+    bytes: Vec<u8>,
+    refs: Vec<Ref>,
+    parts: Vec<Part>,
+}
+
+impl NodeSnapshot {
+    pub(crate) fn new(name: &str, saver: NodeSaver<'_>) -> NodeSnapshot {
+        let (bytes, refs) = saver.out.finish();
+        NodeSnapshot { name: name.to_string(), bytes, refs, parts: saver.parts }
+    }
+}
+
+impl Snapshot {
+    /// Whether it is all, not only what has changed.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// As keys and values that mean the same in every process.
+    pub fn changes(&self, schema: &Schema) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for node in &self.nodes {
+            let mut begin = (0, 0);
+            for part in &node.parts {
+                let value = part.end.map(|end| {
+                    let bytes = &node.bytes[begin.0..end.0];
+                    let refs = &node.refs[begin.1..end.1];
+                    begin = end;
+                    match part.key {
+                        PartKey::Header => bytes.to_vec(),
+                        _ => seal(schema, refs, bytes),
+                    }
+                });
+                changes.push((key(&node.name, part.key, schema), value));
+            }
+        }
+        changes
+    }
+}
+
+const HEADER: u8 = b'h';
+const OWN: u8 = b'o';
+const GROUP: u8 = b'g';
+
+/// The node's name, a zero, the kind of part, and what the group is.
+fn key(node: &str, part: PartKey, schema: &Schema) -> Vec<u8> {
+    let mut key = Vec::with_capacity(node.len() + 2);
+    key.extend_from_slice(node.as_bytes());
+    key.push(0);
+    match part {
+        PartKey::Header => key.push(HEADER),
+        PartKey::Own => key.push(OWN),
+        PartKey::Group(id) => {
+            key.push(GROUP);
+            key.extend(group_key(schema, id));
+        }
+    }
+    key
+}
+
+/// All that is known of a task's state.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SavedTask(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl FromIterator<(Vec<u8>, Vec<u8>)> for SavedTask {
+    fn from_iter<I: IntoIterator<Item = (Vec<u8>, Vec<u8>)>>(pairs: I) -> Self {
+        SavedTask(pairs.into_iter().collect())
+    }
+}
+
+impl SavedTask {
+    /// Take up what a snapshot says.
+    pub fn apply(&mut self, snapshot: &Snapshot, schema: &Schema) {
+        if snapshot.whole {
+            self.0.clear();
+        }
+        for (key, value) in snapshot.changes(schema) {
+            match value {
+                Some(value) => self.0.insert(key, value),
+                None => self.0.remove(&key),
+            };
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The parts of each node.
+    pub(crate) fn nodes<'a>(&'a self, schema: &'a Schema) -> BTreeMap<String, NodeSaved<'a>> {
+        let mut nodes: BTreeMap<String, NodeSaved<'a>> = BTreeMap::new();
+        for (key, value) in &self.0 {
+            let Some(end) = key.iter().position(|byte| *byte == 0) else { continue };
+            let name = String::from_utf8_lossy(&key[..end]).into_owned();
+            let node =
+                nodes.entry(name).or_insert_with(|| NodeSaved { schema, header: None, own: None, groups: Vec::new() });
+            match key.get(end + 1) {
+                Some(&HEADER) => node.header = Some(value),
+                Some(&OWN) => node.own = Some(value),
+                Some(&GROUP) => node.groups.push((&key[end + 2..], value)),
+                _ => {}
+            }
+        }
+        nodes
+    }
+}
+
+/// What a node had written.
+pub struct NodeSaved<'a> {
+    schema: &'a Schema,
+    header: Option<&'a [u8]>,
+    own: Option<&'a [u8]>,
+    groups: Vec<(&'a [u8], &'a [u8])>,
+}
+
+impl<'a> NodeSaved<'a> {
+    pub(crate) fn header(&self) -> Result<Header, Damaged> {
+        let header = self.header.ok_or(Damaged("a part is missing"))?;
+        Saved::plain(self.schema, header).whole(Header::restore)
+    }
+
+    /// Read what belongs to no group; nothing if nothing was written.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub fn own<T>(&self, read: impl FnOnce(&mut Saved<'a>) -> Result<T, Damaged>) -> Result<Option<T>, Damaged> {
+        self.own.map(|own| Saved::open(self.schema, own)?.whole(read)).transpose()
+    }
+
+    /// Read all groups.
+    ///
+    /// # Errors
+    /// One of them is damaged.
+    pub fn groups<T>(
+        &self,
+        mut read: impl FnMut(GroupId, &mut Saved<'a>) -> Result<T, Damaged>,
+    ) -> Result<Slab<T>, Damaged> {
+        let mut groups = Slab::default();
+        for (key, value) in &self.groups {
+            let id = group_of_key(self.schema, key)?;
+            groups.insert(id, Saved::open(self.schema, value)?.whole(|from| read(id, from))?);
+        }
+        Ok(groups)
+    }
+}
+
+/// What a definition is, as a number that stays the same from one process to the next (FNV-1a, 64 bits).
+pub(crate) fn fingerprint(parts: &[&str]) -> u64 {
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
