@@ -16,6 +16,7 @@ use crate::{
     case::Case,
     compare::text_of,
     config::Config,
+    cut::Cuts,
     influx::Influx,
     request::{Act, Request},
     step::{Define, Settle, Step, Wait, Write, text_or_file},
@@ -33,6 +34,8 @@ pub struct Played {
     pub differences: Vec<String>,
     /// What the tasks logged at level error.
     pub errors: Vec<String>,
+    /// How many points there were, and times at which tasks were woken.
+    pub data: usize,
 }
 
 /// Play a case. `watch` is told each step of each datum.
@@ -40,10 +43,18 @@ pub struct Played {
 /// # Errors
 /// The case cannot be played here, or its files are not as they should be.
 pub fn play(case: &Case, watch: Option<Watcher>) -> Result<Played, String> {
+    play_cut(case, watch, Cuts::NONE)
+}
+
+/// Play a case whose tasks are cut in two now and then.
+///
+/// # Errors
+/// As for [`play`].
+pub fn play_cut(case: &Case, watch: Option<Watcher>, cuts: Cuts) -> Result<Played, String> {
     if let Some(why) = case.why_not() {
         return Err(why);
     }
-    let mut player = Player::new(case, watch)?;
+    let mut player = Player::new(case, watch, cuts)?;
     let mut answers = Vec::new();
     for (number, step) in case.steps.iter().enumerate() {
         if let Some(answer) = player.step(step)? {
@@ -68,7 +79,7 @@ struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    fn new(case: &'a Case, watch: Option<Watcher>) -> Result<Player<'a>, String> {
+    fn new(case: &'a Case, watch: Option<Watcher>, cuts: Cuts) -> Result<Player<'a>, String> {
         let folder = tempfile::tempdir().map_err(|why| format!("no folder for its files: {why}"))?;
         fs::create_dir(folder.path().join("out")).map_err(|why| format!("no folder for its files: {why}"))?;
         let blanks = Blanks::new(case, folder.path())?;
@@ -76,7 +87,7 @@ impl<'a> Player<'a> {
         let schema = Schema::new();
         let config = Config::parse(&blanks.fill(&case.spec.config))?;
         let world = World::new(Arc::clone(&schema), &case.folder, influx, config);
-        Ok(Player { case, folder, blanks, tasks: Tasks::new(schema, world, watch) })
+        Ok(Player { case, folder, blanks, tasks: Tasks::new(schema, world, watch, cuts) })
     }
 
     fn step(&mut self, step: &Step) -> Result<Option<Answer>, String> {

@@ -6,12 +6,16 @@ use std::{
 };
 
 use engine::{
-    EdgeKind, Host, Letter, Router, Task, TaskInfo, Tracer, Write,
+    EdgeKind, Host, Letter, Router, SavedTask, Task, TaskInfo, Tracer, Write,
     define::{Built, Defined, Request, Surface, Vars, build, define, dot},
 };
 use model::{LineError, Precision, Schema, Time, Words, parse_lines};
 
-use crate::{walk, world::World};
+use crate::{
+    cut::{Cuts, Cutter},
+    walk,
+    world::World,
+};
 
 /// So many wakes and answers may follow from one step; more of them never come to an end.
 const MOST: usize = 200_000;
@@ -53,15 +57,17 @@ pub(crate) struct Tasks {
     /// How many were started.
     started: u64,
     watcher: Option<Watcher>,
+    cutter: Cutter,
 }
 
 /// What refuses a definition, with the status that the API answers.
 pub(crate) type Refused = (u16, String);
 
 impl Tasks {
-    pub(crate) fn new(schema: Arc<Schema>, world: Arc<World>, watcher: Option<Watcher>) -> Tasks {
+    pub(crate) fn new(schema: Arc<Schema>, world: Arc<World>, watcher: Option<Watcher>, cuts: Cuts) -> Tasks {
         let surface = Surface::new(world.kinds());
-        Tasks { schema, world, surface, stored: BTreeMap::new(), router: Router::default(), started: 0, watcher }
+        let (stored, router, cutter) = (BTreeMap::new(), Router::default(), Cutter::new(cuts));
+        Tasks { schema, world, surface, stored, router, started: 0, watcher, cutter }
     }
 
     /// Define a task, and start it if it is `enabled`.
@@ -103,7 +109,7 @@ impl Tasks {
             running: None,
         };
         self.stored.insert(id.to_string(), stored);
-        if enabled { self.start(id, &defined) } else { Ok(()) }
+        if enabled { self.start(id, &defined, &SavedTask::default()) } else { Ok(()) }
     }
 
     /// Switch a task on or off.
@@ -116,7 +122,7 @@ impl Tasks {
         if enable {
             let request = Request { vars: stored.vars.clone(), template: false };
             let defined = define(&self.surface, &stored.script, &request).map_err(|error| (400, error.to_string()))?;
-            return self.start(id, &defined);
+            return self.start(id, &defined, &SavedTask::default());
         }
         if let Some(running) = &mut stored.running {
             running.task.step(Letter::Finish);
@@ -128,7 +134,7 @@ impl Tasks {
         Ok(())
     }
 
-    fn start(&mut self, id: &str, defined: &Defined) -> Result<(), Refused> {
+    fn start(&mut self, id: &str, defined: &Defined, saved: &SavedTask) -> Result<(), Refused> {
         let Some(stored) = self.stored.get_mut(id) else { return Ok(()) };
         stored.enabled = true;
         let info = Arc::new(TaskInfo { id: id.into(), stream: stored.stream, dbrps: stored.dbrps.clone() });
@@ -144,6 +150,10 @@ impl Tasks {
         if let Some(watcher) = &self.watcher {
             task.trace(tracer(id, Arc::clone(watcher)));
         }
+        let anew = task.restore(saved);
+        assert!(anew.is_empty(), "what was saved of {id} cannot be taken up: {anew:?}");
+        // What was saved of an earlier run is of no use for this one.
+        self.cutter.saved(id);
         self.started += 1;
         task.step(Letter::Start);
         if stored.stream {
@@ -160,9 +170,62 @@ impl Tasks {
         let (mut rows, mut words) = (Vec::new(), Words::default());
         let (now, precision) = (self.world.now(), Precision::parse(precision));
         parse_lines(&self.schema, lines.as_bytes(), precision, now, &mut rows, &mut words)?;
-        self.deliver(Write { origin: Arc::new(origin), rows, words: Arc::new(words) });
+        let (origin, mut done) = (Arc::new(origin), 0);
+        while rows.len() - done > self.cutter.left() {
+            let until = done + self.cutter.left();
+            let write =
+                Write { origin: Arc::clone(&origin), rows: rows[done..until].to_vec(), words: Arc::new(words.clone()) };
+            self.deliver(write);
+            self.settle();
+            if self.count(until - done) {
+                rows.clear();
+                words.clear();
+                parse_lines(&self.schema, lines.as_bytes(), precision, now, &mut rows, &mut words)?;
+            }
+            done = until;
+        }
+        let left = rows.split_off(done);
+        let count = left.len();
+        self.deliver(Write { origin, rows: left, words: Arc::new(words) });
         self.settle();
+        self.count(count);
         Ok(())
+    }
+
+    /// How many points and times to wake there have been.
+    pub(crate) fn seen(&self) -> usize {
+        self.cutter.seen
+    }
+
+    /// So many more data have come; whether all tasks go on in a new engine now.
+    fn count(&mut self, data: usize) -> bool {
+        let tasks =
+            self.stored.iter_mut().filter_map(|(id, stored)| Some((id.as_str(), &mut stored.running.as_mut()?.task)));
+        let cut = self.cutter.count(data, &self.schema, tasks);
+        if cut {
+            self.go_on_elsewhere();
+        }
+        cut
+    }
+
+    fn go_on_elsewhere(&mut self) {
+        self.schema = Schema::new();
+        self.world.set_schema(&self.schema);
+        self.router = Router::default();
+        self.world.set_resuming(true);
+        let running = self.stored.iter().filter(|(_, stored)| stored.running.is_some());
+        let ids: Vec<String> = running.map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            let Some(stored) = self.stored.get_mut(&id) else { continue };
+            stored.running = None;
+            let request = Request { vars: stored.vars.clone(), template: false };
+            let defined = define(&self.surface, &stored.script, &request);
+            let saved = self.cutter.saved(&id);
+            let outcome =
+                defined.map_err(|error| (400, error.to_string())).and_then(|defined| self.start(&id, &defined, &saved));
+            assert!(outcome.is_ok(), "{id} ran, and must run again: {outcome:?}");
+        }
+        self.world.set_resuming(false);
     }
 
     fn deliver(&mut self, write: Write) {
@@ -215,6 +278,7 @@ impl Tasks {
     pub(crate) fn advance_to(&mut self, time: Time) {
         for _ in 0..MOST {
             let Some(wake) = self.next_wake().filter(|&wake| wake <= time) else { break };
+            self.count(1);
             self.world.set_now(wake);
             let now = self.world.now();
             for stored in self.stored.values_mut() {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -47,7 +47,7 @@ pub(crate) struct Seen {
 /// See the module.
 pub(crate) struct World {
     now: AtomicI64,
-    schema: Arc<Schema>,
+    schema: Mutex<Arc<Schema>>,
     server: ServerInfo,
     topics: Arc<Topics>,
     influx: Option<Influx>,
@@ -55,6 +55,8 @@ pub(crate) struct World {
     /// The case's folder, which the sink serves files of.
     folder: PathBuf,
     seen: Mutex<Seen>,
+    /// Tasks go on where they were: what they ask for at each start they got already.
+    resuming: AtomicBool,
 }
 
 impl World {
@@ -63,13 +65,14 @@ impl World {
         let id = |last: u32| format!("00000000-0000-4000-8000-{last:012}");
         Arc::new(World {
             now: AtomicI64::new(BEGINNING),
-            schema,
+            schema: Mutex::new(schema),
             server: ServerInfo { hostname: "localhost".to_string(), cluster_id: id(1), server_id: id(2) },
             topics: Arc::new(Topics::new(Delivery::Inline, Arc::new(MemoryStore::default()))),
             influx,
             config,
             folder: folder.to_path_buf(),
             seen: Mutex::default(),
+            resuming: AtomicBool::new(false),
         })
     }
 
@@ -88,6 +91,15 @@ impl World {
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_resuming(&self, resuming: bool) {
+        self.resuming.store(resuming, Ordering::Relaxed);
+    }
+
+    /// From now on answers to queries have the numbers of this schema.
+    pub(crate) fn set_schema(&self, schema: &Arc<Schema>) {
+        *self.schema.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(schema);
     }
 
     /// Move the clock; it never goes back.
@@ -238,6 +250,9 @@ impl Host for World {
     }
 
     fn create_database(&self, _cluster: &str, database: &str, retention_policy: &str) {
+        if self.resuming.load(Ordering::Relaxed) {
+            return;
+        }
         let policy = if retention_policy.is_empty() { String::new() } else { format!(" WITH NAME {retention_policy}") };
         let query = format!("CREATE DATABASE {database}{policy}");
         self.seen().queries.push(json!({"db": "", "q": query, "rp": null}));
@@ -247,7 +262,7 @@ impl Host for World {
         let answer = match (self.check_cluster(&query.cluster), &self.influx) {
             (Ok(()), Some(influx)) => {
                 self.seen().queries.push(json!({"db": "", "q": query.text, "rp": null}));
-                influx.ask(&query, &self.schema)
+                influx.ask(&query, &self.schema.lock().unwrap_or_else(PoisonError::into_inner))
             }
             (refused, _) => Answer::Failed(refused.err().unwrap_or_default()),
         };

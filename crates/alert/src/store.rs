@@ -24,6 +24,10 @@ pub trait TopicStore: Send + Sync {
     fn topics(&self, start: &str) -> Result<Vec<String>, StoreError>;
     /// Forgets all states of a topic.
     fn delete(&self, topic: &str);
+    /// Whether a later process finds the states again.
+    fn keeps_states(&self) -> bool {
+        true
+    }
 }
 
 /// Keeps states as long as the process runs.
@@ -81,4 +85,8 @@ impl TopicStore for NoStore {
     }
 
     fn delete(&self, _topic: &str) {}
+
+    fn keeps_states(&self) -> bool {
+        false
+    }
 }

@@ -134,6 +134,11 @@ impl Topics {
         }
     }
 
+    /// Whether states of events outlive the process.
+    pub fn keeps_states(&self) -> bool {
+        self.store.keeps_states()
+    }
+
     /// Makes the topic with the states that the store has, or gives it those if it is there: what an alert node calls
     /// before its first event.
     pub fn open(&self, topic: &str) {

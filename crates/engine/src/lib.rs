@@ -32,7 +32,7 @@ pub use node::{Answer, BuildError, Definition, EdgeKind, Node, Place, Plan, Repl
 pub use per_group::{PerGroup, boxed_per_group};
 pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};
-pub use saving::{Change, NodeSaved, NodeSaver, SavedTask, Snapshot};
+pub use saving::{Change, Extent, LAST, NodeSaved, NodeSaver, SavedTask, Snapshot};
 pub use side_source::{SideSource, SideTables};
 pub use task::{BeginsAnew, Letter, Origin, Taken, Task, Tracer, Write};
 pub use tasks::{Running, Tap, Tasks};

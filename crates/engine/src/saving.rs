@@ -101,9 +101,32 @@ impl Save for Header {
     }
 }
 
+/// How much a snapshot is to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What has changed since the snapshot before.
+    Changes,
+    /// All.
+    Whole,
+    /// What has changed, and that the task does nothing after it.
+    LastChanges,
+    /// All, and that the task does nothing after it.
+    LastWhole,
+}
+
+impl Extent {
+    pub(crate) fn is_whole(self) -> bool {
+        matches!(self, Extent::Whole | Extent::LastWhole)
+    }
+
+    pub(crate) fn is_last(self) -> bool {
+        matches!(self, Extent::LastChanges | Extent::LastWhole)
+    }
+}
+
 /// What the nodes of a task remembered between two letters, or what has changed of it since the snapshot before.
 pub struct Snapshot {
-    pub(crate) whole: bool,
+    pub(crate) extent: Extent,
     pub(crate) nodes: Vec<NodeSnapshot>,
 }
 
@@ -124,12 +147,12 @@ impl NodeSnapshot {
 impl Snapshot {
     /// Whether it is all, not only what has changed.
     pub fn is_whole(&self) -> bool {
-        self.whole
+        self.extent.is_whole()
     }
 
     /// As keys and values that mean the same in every process.
     pub fn changes(&self, schema: &Schema) -> Vec<Change> {
-        let mut changes = Vec::new();
+        let mut changes = vec![(LAST.to_vec(), self.extent.is_last().then(|| vec![1]))];
         for node in &self.nodes {
             let mut begin = (0, 0);
             for part in &node.parts {
@@ -149,6 +172,8 @@ impl Snapshot {
     }
 }
 
+/// The key of the mark that a task did nothing after its last snapshot. No node's name is empty.
+pub const LAST: &[u8] = &[0];
 const HEADER: u8 = b'h';
 const OWN: u8 = b'o';
 const GROUP: u8 = b'g';
@@ -182,7 +207,7 @@ impl FromIterator<(Vec<u8>, Vec<u8>)> for SavedTask {
 impl SavedTask {
     /// Take up what a snapshot says.
     pub fn apply(&mut self, snapshot: &Snapshot, schema: &Schema) {
-        if snapshot.whole {
+        if snapshot.is_whole() {
             self.0.clear();
         }
         for (key, value) in snapshot.changes(schema) {
@@ -197,14 +222,25 @@ impl SavedTask {
         self.0.is_empty()
     }
 
+    /// All keys and values.
+    pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
     /// The parts of each node.
     pub(crate) fn nodes<'a>(&'a self, schema: &'a Schema) -> BTreeMap<String, NodeSaved<'a>> {
         let mut nodes: BTreeMap<String, NodeSaved<'a>> = BTreeMap::new();
+        let last = self.0.contains_key(LAST);
         for (key, value) in &self.0 {
-            let Some(end) = key.iter().position(|byte| *byte == 0) else { continue };
+            let Some(end @ 1..) = key.iter().position(|byte| *byte == 0) else { continue };
             let name = String::from_utf8_lossy(&key[..end]).into_owned();
-            let node =
-                nodes.entry(name).or_insert_with(|| NodeSaved { schema, header: None, own: None, groups: Vec::new() });
+            let node = nodes.entry(name).or_insert_with(|| NodeSaved {
+                schema,
+                last,
+                header: None,
+                own: None,
+                groups: Vec::new(),
+            });
             match key.get(end + 1) {
                 Some(&HEADER) => node.header = Some(value),
                 Some(&OWN) => node.own = Some(value),
@@ -219,6 +255,7 @@ impl SavedTask {
 /// What a node had written.
 pub struct NodeSaved<'a> {
     schema: &'a Schema,
+    last: bool,
     header: Option<&'a [u8]>,
     own: Option<&'a [u8]>,
     groups: Vec<(&'a [u8], &'a [u8])>,
@@ -228,6 +265,11 @@ impl<'a> NodeSaved<'a> {
     pub(crate) fn header(&self) -> Result<Header, Damaged> {
         let header = self.header.ok_or(Damaged("a part is missing"))?;
         Saved::plain(self.schema, header).whole(Header::restore)
+    }
+
+    /// Whether the task did nothing after it was saved; else there may be traces of later data elsewhere.
+    pub fn is_last(&self) -> bool {
+        self.last
     }
 
     /// Read what belongs to no group; nothing if nothing was written.

@@ -13,8 +13,8 @@ use lambda::Zone;
 use model::{Precision, Row, Schema, Time, Words, parse_lines};
 
 use crate::{
-    Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, Letter, LogRecord, Origin, Reply, Selection,
-    ServerInfo, SideSource, Task, TaskInfo, Ticket, Write,
+    Answer, BeginsAnew, Extent, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, Letter, LogRecord, Origin,
+    Reply, SavedTask, Selection, ServerInfo, SideSource, Task, TaskInfo, Ticket, Write,
     define::{Built, Request, Surface, build, define},
 };
 
@@ -139,6 +139,14 @@ impl Bench {
     /// # Errors
     /// What is wrong with the script, as text.
     pub fn with_handlers(script: &str, kinds: Kinds) -> Result<Bench, String> {
+        Bench::resumed(script, kinds, &SavedTask::default()).map(|(bench, _)| bench)
+    }
+
+    /// As [`Bench::with_handlers`], going on where a task was saved; with the nodes that begin anew.
+    ///
+    /// # Errors
+    /// What is wrong with the script, as text.
+    pub fn resumed(script: &str, kinds: Kinds, saved: &SavedTask) -> Result<(Bench, Vec<BeginsAnew>), String> {
         let surface = Surface::new(kinds);
         let defined = define(&surface, script, &Request::default()).map_err(|error| error.to_string())?;
         let schema = Schema::new();
@@ -152,9 +160,19 @@ impl Bench {
         let Built { task, .. } =
             build(&surface, &defined.pipeline, &info, &schema, &world).map_err(|error| error.to_string())?;
         let mut bench = Bench { schema, host, task };
+        let anew = bench.task.restore(saved);
         bench.task.step(Letter::Start);
         bench.settle();
-        Ok(bench)
+        Ok((bench, anew))
+    }
+
+    /// What the task's nodes remember.
+    pub fn saved(&mut self) -> SavedTask {
+        let mut saved = SavedTask::default();
+        if let Some(snapshot) = self.task.snapshot(Extent::LastWhole) {
+            saved.apply(&snapshot, &self.schema);
+        }
+        saved
     }
 
     /// Write line protocol to database `d`, retention policy `r`.

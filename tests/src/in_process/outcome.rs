@@ -33,7 +33,7 @@ impl Player<'_> {
         let mut differences = differences(&want, &got);
         differences.retain(|difference| !self.blanks.ignores(difference));
         let errors = std::mem::take(&mut self.tasks.world.seen().errors);
-        Ok(Played { differences, errors })
+        Ok(Played { differences, errors, data: self.tasks.seen() })
     }
 
     /// The answers wanted and got, of the steps that are played here.

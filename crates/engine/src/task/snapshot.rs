@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::Task;
-use crate::saving::{Header, NodeSaved, NodeSaver, NodeSnapshot, SavedTask, Snapshot};
+use crate::saving::{Extent, Header, NodeSaved, NodeSaver, NodeSnapshot, SavedTask, Snapshot};
 
 /// A node that could not go on where it was: it begins anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +15,10 @@ pub struct BeginsAnew {
 }
 
 impl Task {
-    /// What the nodes remember; unless `whole`, only what has changed since the last snapshot, and nothing if the task
-    /// has done nothing since.
-    pub fn snapshot(&mut self, whole: bool) -> Option<Snapshot> {
+    /// What the nodes remember. Nothing if only changes are wanted, and the task has done nothing since the snapshot
+    /// before.
+    pub fn snapshot(&mut self, extent: Extent) -> Option<Snapshot> {
+        let whole = extent.is_whole();
         let mut wakes: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
         for Reverse((time, node)) in self.wakes.iter() {
             wakes.entry(*node).or_default().push(*time);
@@ -42,7 +43,7 @@ impl Task {
             place.node.save(&mut saver);
             nodes.push(NodeSnapshot::new(&place.name, saver));
         }
-        (whole || !nodes.is_empty()).then_some(Snapshot { whole, nodes })
+        (whole || extent.is_last() || !nodes.is_empty()).then_some(Snapshot { extent, nodes })
     }
 
     /// Take up what was saved of a task like this one; to be called before [`super::Letter::Start`]. Nodes that cannot
@@ -75,6 +76,11 @@ impl Task {
         let why = "its definition has changed, or that of how its points are grouped";
         anew.extend(known.into_keys().map(|node| BeginsAnew { node, why: why.to_string(), damaged: false }));
         anew
+    }
+
+    /// Bytes that the state of a node takes; 0 for one that is not there.
+    pub fn memory_of(&self, name: &str) -> usize {
+        self.places.iter().find(|place| place.name == name).map_or(0, |place| place.node.memory())
     }
 
     /// Which node goes on with the state of which: that of the same name, or the only one with the same definition,
@@ -114,5 +120,94 @@ impl Task {
             .filter_map(|&stat| Some((stat, header.extra.iter().find(|(name, _)| name == stat)?.1)))
             .collect();
         self.wakes.extend(header.wakes.into_iter().map(|time| Reverse((time, index))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alert::Kinds;
+    use model::Precision;
+
+    use crate::{SavedTask, testing::Bench};
+
+    const WINDOW: &str = "|window().periodCount(3).everyCount(3) |sum('v') |httpPost('http://x')";
+
+    fn script(from: &str, between: &str) -> String {
+        format!("stream |from().measurement('m'){from} {between} {WINDOW}")
+    }
+
+    /// What was posted in two lives of a task, the second one of another script, and the nodes that began anew.
+    fn lives(first: &str, second: &str, spoil: impl Fn(&mut Vec<u8>)) -> (usize, Vec<(String, bool)>) {
+        let mut bench = Bench::new(first).unwrap();
+        bench.write("m,h=a v=1 1\nm,h=a v=2 2", Precision::Seconds);
+        let saved = bench.saved();
+        let pairs = saved.pairs().map(|(key, value)| {
+            let mut value = value.to_vec();
+            spoil(&mut value);
+            (key.to_vec(), value)
+        });
+        let saved: SavedTask = pairs.collect();
+        let (mut bench, anew) = Bench::resumed(second, Kinds::default(), &saved).unwrap();
+        bench.write("m,h=a v=3 3", Precision::Seconds);
+        let posts = bench.host.seen().posts.len();
+        (posts, anew.into_iter().map(|anew| (anew.node, anew.damaged)).collect())
+    }
+
+    #[test]
+    fn nodes_whose_definition_is_the_same_go_on() {
+        let old = script(".groupBy('h')", "");
+        assert_eq!(lives(&old, &old, |_| {}), (1, Vec::new()));
+        // A node that is put in moves the numbers in the names of all that follow.
+        let longer = script(".groupBy('h')", "|shift(1s)");
+        assert_eq!(lives(&old, &longer, |_| {}), (1, Vec::new()));
+        let (posts, anew) = lives(&old, &old.replace("periodCount(3)", "periodCount(4)"), |_| {});
+        assert_eq!((posts, anew), (0, vec![("window2".to_string(), false)]));
+    }
+
+    #[test]
+    fn state_of_other_groups_is_of_no_use() {
+        let (posts, anew) = lives(&script(".groupBy('h')", ""), &script("", ""), |_| {});
+        assert_eq!(posts, 0);
+        assert!(anew.iter().any(|(node, _)| node == "window2"), "{anew:?}");
+    }
+
+    #[test]
+    fn what_is_damaged_is_told_and_begins_anew() {
+        let script = script(".groupBy('h')", "");
+        let spoils: [fn(&mut Vec<u8>); 3] = [|value| drop(value.pop()), |value| value.push(0), |value| value.clear()];
+        for spoil in spoils {
+            let (posts, anew) = lives(&script, &script, spoil);
+            assert_eq!(posts, 0);
+            assert!(anew.contains(&("window2".to_string(), true)), "{anew:?}");
+        }
+        for at in 0..40 {
+            lives(&script, &script, |value| {
+                if let Some(byte) = value.get_mut(at) {
+                    *byte ^= 0x55;
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_float_in_a_window_takes_forty_bytes_at_most() {
+        let mut bench = Bench::new("stream |from() |window().period(1h).every(1h) |sum('v')").unwrap();
+        let empty = bench.task.memory_of("window2");
+        let lines: String = (0..3000).map(|second| format!("m v={second}.5 {second}\n")).collect();
+        bench.write(&lines, Precision::Seconds);
+        let bytes = bench.task.memory_of("window2") - empty;
+        assert!((3000 * 16..=3000 * 40).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn a_tracked_series_takes_few_bytes() {
+        const SERIES: usize = 20_000;
+        let script = "stream |from().groupBy(*) |stateDuration(lambda: \"v\" > 1.0) |alert().crit(lambda: \"state_duration\" > 60)";
+        let mut bench = Bench::new(script).unwrap();
+        let lines: String = (0..SERIES).map(|host| format!("m,host=server{host} v=2 1\n")).collect();
+        bench.write(&lines, Precision::Seconds);
+        let bytes: usize = ["from1", "state_duration2", "alert3"].iter().map(|node| bench.task.memory_of(node)).sum();
+        // The schema's own tables take some 170 bytes more.
+        assert!(bytes / SERIES <= 64, "{} bytes a series in the nodes", bytes / SERIES);
     }
 }

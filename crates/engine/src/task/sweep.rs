@@ -53,6 +53,7 @@ impl Task {
     /// Put rows on the source's edge and sweep.
     fn source_rows<'a>(&mut self, rows: impl ExactSizeIterator<Item = &'a Row>) {
         let Some(source) = self.places.first_mut() else { return };
+        source.touched = true;
         source.counters.collected += rows.len() as u64;
         for row in rows {
             source.edge.point(*row);

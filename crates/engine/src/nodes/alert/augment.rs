@@ -24,6 +24,8 @@ pub(super) struct Said {
     pub(super) message: Arc<str>,
     pub(super) level: Level,
     pub(super) duration: i64,
+    /// The topics were told.
+    pub(super) told: bool,
 }
 
 /// The names of the properties, empty for none.

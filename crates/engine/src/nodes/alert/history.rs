@@ -21,6 +21,8 @@ pub(super) struct History {
     /// The time of the last event.
     last: Time,
     level: Level,
+    /// The level that the topics were told last.
+    told: Level,
     /// Whether its state in the topics has been looked up.
     met: bool,
 }
@@ -52,7 +54,7 @@ const NEVER: Time = Time::MIN;
 
 impl Default for History {
     fn default() -> Self {
-        History { first: NEVER, last: NEVER, level: Level::Ok, met: false }
+        History { first: NEVER, last: NEVER, level: Level::Ok, told: Level::Ok, met: false }
     }
 }
 
@@ -63,6 +65,7 @@ impl Save for History {
     fn save(&self, out: &mut Saver<'_>) {
         let has_times = (self.first, self.last) != (NEVER, NEVER);
         self.level.save(out);
+        self.told.save(out);
         out.byte(u8::from(self.met) * MET | u8::from(has_times) * HAS_TIMES);
         if has_times {
             out.signed(self.last);
@@ -71,13 +74,13 @@ impl Save for History {
     }
 
     fn restore(from: &mut Saved<'_>) -> Result<History, Damaged> {
-        let (level, flags) = (Level::restore(from)?, from.byte()?);
+        let (level, told, flags) = (Level::restore(from)?, Level::restore(from)?, from.byte()?);
         let (mut first, mut last) = (NEVER, NEVER);
         if flags & HAS_TIMES != 0 {
             last = from.signed()?;
             first = last.wrapping_sub(from.signed()?);
         }
-        Ok(History { first, last, level, met: flags & MET != 0 })
+        Ok(History { first, last, level, told, met: flags & MET != 0 })
     }
 }
 
@@ -103,10 +106,17 @@ impl History {
         self.met = true;
         match known {
             Some((Level::Ok, time)) if time > self.last => *self = History { met: true, ..History::default() },
-            Some((level, time)) if time > self.last => *self = History { first: time, last: time, level, met: true },
-            None if self.level != Level::Ok => *self = History { met: true, ..History::default() },
+            Some((level, time)) if time > self.last => {
+                *self = History { first: time, last: time, level, told: level, met: true }
+            }
+            None if self.told != Level::Ok => *self = History { met: true, ..History::default() },
             _ => {}
         }
+    }
+
+    /// The topics were told its level.
+    pub(super) fn tell(&mut self, level: Level) {
+        self.told = level;
     }
 
     /// There are no topics that could know anything.

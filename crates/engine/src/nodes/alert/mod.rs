@@ -137,6 +137,7 @@ impl Definition for Alert {
             publisher,
             extras: Default::default(),
             resumed: Default::default(),
+            asks_again: false,
         }))
     }
 }

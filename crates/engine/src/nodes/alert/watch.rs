@@ -37,6 +37,8 @@ pub(super) struct Watch {
     pub(super) extras: Slab<Extra>,
     /// Flapping of groups of an earlier life, until the task starts.
     pub(super) resumed: HashMap<GroupId, Flapping>,
+    /// Groups of an earlier life are not sure of what the topics know.
+    pub(super) asks_again: bool,
 }
 
 /// What an alert that is not OK holds back.
@@ -174,7 +176,7 @@ impl Watch {
                 details = draft.details(&id, &message, what, cx)?;
             }
         }
-        let said = Said { id, message, level: what.level, duration: what.duration };
+        let said = Said { id, message, level: what.level, duration: what.duration, told };
         if inhibited {
             cx.stat(INHIBITED, 1);
             return Ok(said);
@@ -255,6 +257,9 @@ impl PerGroup for Watch {
         let subject = Subject { name: series.name(), group: row.group, tags: series.tags() };
         let what = Happening { level, time: row.time, duration, row: &row };
         if let Some(said) = self.say(&Occasion { subject, what, rows: &[row] }, cx) {
+            if said.told {
+                history.tell(said.level);
+            }
             let row = self.augment.point(row, &said, cx);
             cx.emit(row);
         }
@@ -270,6 +275,9 @@ impl PerGroup for Watch {
         let Verdict::Event { duration } = self.step(history, head.group, level, time, true) else { return };
         let what = Happening { level, time, duration, row };
         let Some(said) = self.say(&Occasion { subject, what, rows }, cx) else { return };
+        if said.told {
+            history.tell(said.level);
+        }
         if self.augment.is_nothing() {
             cx.emit_batch(head, rows);
         } else {
@@ -293,8 +301,7 @@ impl PerGroup for Watch {
     }
 
     fn restore_group(&mut self, id: GroupId, from: &mut Saved<'_>, _cx: &mut Cx<'_>) -> Result<History, Damaged> {
-        let mut history = History::restore(from)?;
-        history.forget_met();
+        let history = History::restore(from)?;
         if bool::restore(from)? {
             let thresholds = self.flapping.as_ref().ok_or(Damaged("it is of an alert that may flap"))?;
             self.resumed.insert(id, Flapping::restore(thresholds, from)?);
@@ -306,8 +313,9 @@ impl PerGroup for Watch {
         out.own(|out| self.levels.save(out));
     }
 
-    fn restore_own(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+    fn restore_own(&mut self, saved: &NodeSaved<'_>, cx: &mut Cx<'_>) -> Result<(), Damaged> {
         saved.own(|from| self.levels.restore(from))?;
+        self.asks_again = !saved.is_last() || !cx.host.topics().keeps_states();
         Ok(())
     }
 
@@ -322,6 +330,9 @@ impl PerGroup for Watch {
     }
 
     fn start(&mut self, groups: &mut Slab<History>, cx: &mut Cx<'_>) {
+        if std::mem::take(&mut self.asks_again) {
+            groups.iter_mut().for_each(|(_, history)| history.forget_met());
+        }
         let mut resumed = std::mem::take(&mut self.resumed);
         if self.flapping.is_some() || !self.inhibits.is_empty() {
             for (id, history) in groups.iter() {
