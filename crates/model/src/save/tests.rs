@@ -1,3 +1,5 @@
+//! What is saved by one schema and read by another.
+
 use super::*;
 use crate::{Frame, Kept, KeptRows, Precision, Save, Value, Words, parse_lines};
 

@@ -66,7 +66,7 @@ impl Save for History {
         let has_times = (self.first, self.last) != (NEVER, NEVER);
         self.level.save(out);
         self.told.save(out);
-        out.byte(u8::from(self.met) * MET | u8::from(has_times) * HAS_TIMES);
+        out.byte(if self.met { MET } else { 0 } | if has_times { HAS_TIMES } else { 0 });
         if has_times {
             out.signed(self.last);
             out.signed(self.last.wrapping_sub(self.first));

@@ -28,6 +28,9 @@ pub(super) struct Place {
     specific: VecDeque<Specific>,
 }
 
+/// What waits, by the group of the joined tags.
+pub(super) type Places = Vec<(GroupId, Place)>;
+
 struct General {
     input: usize,
     waiting: Waiting,
@@ -83,13 +86,13 @@ impl Matcher {
     }
 
     /// What a matcher of so many parents remembered.
-    pub(super) fn restore(from: &mut Saved<'_>, parents: usize) -> Result<(Vec<bool>, Vec<(GroupId, Place)>), Damaged> {
-        let (reported, places): (Vec<bool>, Vec<(GroupId, Place)>) = Save::restore(from)?;
+    pub(super) fn restore(from: &mut Saved<'_>, parents: usize) -> Result<(Vec<bool>, Places), Damaged> {
+        let (reported, places): (Vec<bool>, Places) = Save::restore(from)?;
         let sound = reported.len() == parents && places.iter().all(|(_, place)| place.is_of(parents));
         if sound { Ok((reported, places)) } else { Err(Damaged("what waits does not fit together")) }
     }
 
-    pub(super) fn take_up(&mut self, reported: Vec<bool>, places: Vec<(GroupId, Place)>) {
+    pub(super) fn take_up(&mut self, reported: Vec<bool>, places: Places) {
         self.reported = reported;
         self.places = places.into_iter().collect();
     }
