@@ -16,7 +16,9 @@ pub trait Access: Send + Sync {
     /// A call in a script, with all its arguments.
     fn set(&self, object: &mut dyn Any, arguments: &[Argument]) -> Result<(), ArgumentsError>;
     fn set_json(&self, object: &mut dyn Any, json: &Json) -> Result<(), Mismatch>;
-    fn set_toml(&self, object: &mut dyn Any, toml: &Toml) -> Result<(), Mismatch>;
+    fn set_toml(&self, object: &mut dyn Any, toml: &Toml) -> Result<(), Mismatch> {
+        self.set_json(object, &crate::setting::toml_as_json(toml))
+    }
     /// From the environment; `path` names a part of the value, empty for all of it.
     fn set_text(&self, object: &mut dyn Any, path: &str, text: &str) -> Result<(), TextError>;
     /// Empties the value.
@@ -177,10 +179,6 @@ impl<D: 'static> Access for Method<D> {
             Some(access) => (access.write)(object_as(object), json),
             None => Err(Mismatch::new("a call in a script", "JSON")),
         }
-    }
-
-    fn set_toml(&self, object: &mut dyn Any, toml: &Toml) -> Result<(), Mismatch> {
-        self.set_json(object, &crate::setting::toml_as_json(toml))
     }
 
     fn set_text(&self, _object: &mut dyn Any, _path: &str, text: &str) -> Result<(), TextError> {

@@ -5,7 +5,7 @@ use std::{
     collections::BinaryHeap,
     fmt::Display,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -52,6 +52,16 @@ pub struct NodeStats {
     /// -1: does not apply.
     pub cardinality: AtomicI64,
     pub extra: Vec<(StatName, AtomicI64)>,
+    /// What failed last of that which the node needs, and whether it still does.
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// What failed of that which a node needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    pub what: String,
+    /// It is still so.
+    pub now: bool,
 }
 
 impl NodeStats {
@@ -69,6 +79,20 @@ impl NodeStats {
     /// What it handed on, to all children together.
     pub fn emitted(&self) -> u64 {
         self.processed.load(Ordering::Relaxed) * u64::from(self.children)
+    }
+
+    /// What failed last, if anything ever did.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_trouble(&self, what: Option<String>) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match (what, &mut *trouble) {
+            (Some(what), trouble) => *trouble = Some(Trouble { what, now: true }),
+            (None, Some(trouble)) => trouble.now = false,
+            (None, None) => {}
+        }
     }
 
     /// Its statistics by name, as drawings and the API show them; counters of time are texts of Go's durations.
@@ -189,6 +213,14 @@ impl Cx<'_> {
     #[cold]
     pub fn fail(&mut self, why: impl Display) {
         self.failure.get_or_insert_with(|| format!("{}: {why}", self.name));
+    }
+
+    /// Something that the node needs has failed for now (or works again): the task goes on, and its status shows this.
+    #[cold]
+    pub fn trouble(&mut self, what: Option<String>) {
+        if let Some(stats) = self.stats.get(self.node) {
+            stats.set_trouble(what);
+        }
     }
 
     /// Have `wake` called at this time.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use model::{Row, Time, Words};
+use declare::Argument;
+use model::{BatchHead, Frame, Row, Schema, Time, Words};
 use serde_json::Value as Json;
 
 use crate::{Origin, SideSource, TaskInfo};
@@ -74,6 +75,38 @@ pub struct InfluxQuery {
     pub grouped_by_time: bool,
 }
 
+/// A user-defined function, as one node wants it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UdfStart {
+    pub function: String,
+    /// The node's name in the task.
+    pub node: String,
+    /// Calls of its options in the order of the script: booleans, numbers, strings and durations.
+    pub options: Vec<(String, Vec<Argument>)>,
+    /// It says that it gives batches.
+    pub batches: bool,
+    /// What it once remembered.
+    pub snapshot: Option<Vec<u8>>,
+}
+
+/// The way to a function that was started. Its news come as letters. Dropped, it ends the function at once.
+pub trait UdfLink: Send {
+    /// Give it a point. How many points and batches were dropped, because it is down.
+    fn point(&mut self, rows: (&Schema, &Frame), row: &Row, origin: &Origin) -> u64;
+
+    /// Give it a batch. How many points and batches were dropped, because it is down.
+    fn batch(&mut self, rows: (&Schema, &Frame), head: &BatchHead, points: &[Row]) -> u64;
+
+    /// Let go out what was given so far. How many points and batches were dropped, because it is down.
+    fn flush(&mut self) -> u64;
+
+    /// It can take no more for now: [`crate::UdfNews::Room`] will come.
+    fn is_full(&self) -> bool;
+
+    /// No more will come: it may end, and [`crate::UdfNews::Closed`] says when it has.
+    fn close(&mut self);
+}
+
 /// The world as tasks see it.
 pub trait Host: Send + Sync {
     /// The clock. Tasks know no other.
@@ -127,6 +160,15 @@ pub trait Host: Send + Sync {
     /// its query nodes ask nothing but wait for what the recording holds.
     fn replay(&self) -> Option<&str> {
         None
+    }
+
+    /// Start a user-defined function for a node. Its news come as letters with this ticket.
+    ///
+    /// # Errors
+    /// There is no such function.
+    fn start_udf(&self, start: UdfStart, ticket: Ticket) -> Result<Box<dyn UdfLink>, String> {
+        let _ = ticket;
+        Err(format!("there is no user-defined function {:?} here", start.function))
     }
 
     /// Server facts that templates show.

@@ -26,9 +26,9 @@ mod tasks;
 pub mod testing;
 mod workers;
 
-pub use cx::{Counters, Cx, NodeStats, StatName};
+pub use cx::{Counters, Cx, NodeStats, StatName, Trouble};
 pub use host::*;
-pub use node::{Answer, BuildError, Definition, EdgeKind, Node, Place, Plan, Reply, TaskInfo};
+pub use node::{Answer, BuildError, Definition, EdgeKind, Node, Place, Plan, Reply, TaskInfo, UdfNews};
 pub use per_group::{PerGroup, boxed_per_group};
 pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};

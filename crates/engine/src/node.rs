@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc};
 use declare::Declaration;
 use model::{BatchHead, Damaged, Edge, Row, Schema, Time, Words};
 
-use crate::{Cx, Host, NodeSaved, NodeSaver, StatName};
+use crate::{Cx, Host, NodeSaved, NodeSaver, Origin, StatName};
 
 /// What travels along an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -167,6 +167,16 @@ pub trait Node: Send {
         None
     }
 
+    /// It can take no more for now. Its task's data wait until a letter for it has changed that.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// It was told that no more input will come, and has still something to hand on that comes with a letter.
+    fn is_ending(&self) -> bool {
+        false
+    }
+
     /// Write down what it remembers: see [`NodeSaver`]. Called between two letters, so nothing is half done.
     fn save(&mut self, out: &mut NodeSaver<'_>) {
         let _ = out;
@@ -204,6 +214,27 @@ pub enum Answer {
     Http { status: u16, body: String },
     /// The batches of a query, and the words their rows point into.
     Batches { words: Arc<Words>, batches: Vec<(BatchHead, Vec<Row>)> },
+    /// News of a user-defined function.
+    Udf(UdfNews),
     /// Anything that only the node and its host know.
     Other(Box<dyn Any + Send>),
+}
+
+/// What there is to know of a user-defined function that was started.
+pub enum UdfNews {
+    /// What it gave: an edge's rows with their words, and where they say they come from. As long as `held` is not
+    /// dropped, little more is read from the function.
+    Data { origin: Arc<Origin>, words: Arc<Words>, edge: Edge, held: Box<dyn Any + Send> },
+    /// It was full and can take data again.
+    Room,
+    /// It works.
+    Up,
+    /// It died, and will be started again.
+    Down(String),
+    /// What it remembers.
+    Snapshot(Vec<u8>),
+    /// It will not be started again. Nothing follows.
+    Failed(String),
+    /// It has ended, as it was asked to. Nothing follows.
+    Closed,
 }

@@ -24,6 +24,8 @@ pub struct Tasks {
     workers: Workers,
     next: AtomicU64,
     running: RwLock<BTreeMap<String, Running>>,
+    /// Those that were stopped and have not yet handed on all that they held.
+    stopping: RwLock<Vec<Running>>,
     router: RwLock<Router<(usize, TaskNumber)>>,
     taps: RwLock<Vec<(u64, Tap)>>,
     /// Why tasks that ended by themselves did so.
@@ -60,6 +62,7 @@ impl Tasks {
             workers: Workers::start(workers, host, &ended)?,
             next: AtomicU64::new(0),
             running: RwLock::default(),
+            stopping: RwLock::default(),
             router: RwLock::default(),
             taps: RwLock::default(),
             failures,
@@ -90,13 +93,19 @@ impl Tasks {
 
     /// Stop a task and wait until it has handed on all that it held. False if it did not run.
     pub fn stop(&self, id: &str) -> bool {
-        let Some(running) = self.running.write().unwrap_or_else(PoisonError::into_inner).remove(id) else {
-            return false;
+        let running = {
+            let mut all = self.running.write().unwrap_or_else(PoisonError::into_inner);
+            let Some(running) = all.remove(id) else { return false };
+            self.stopping.write().unwrap_or_else(PoisonError::into_inner).push(running.clone());
+            running
         };
         self.router.write().unwrap_or_else(PoisonError::into_inner).remove((running.worker, running.number));
         let (done, wait) = crossbeam_channel::bounded::<()>(1);
         self.workers.remove(running.worker, running.number, Box::new(move || drop(done)));
         let _ = wait.recv();
+        let mut stopping = self.stopping.write().unwrap_or_else(PoisonError::into_inner);
+        stopping.retain(|task| task.number != running.number);
+        drop(stopping);
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&running.number);
         true
     }
@@ -149,8 +158,9 @@ impl Tasks {
     /// Bring the answer of outside work to the node that asked. It is dropped if that run of the task has ended.
     pub fn reply(&self, ticket: &Ticket, reply: Reply) {
         let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
-        let asked = running.get(&*ticket.task.id).filter(|task| Arc::ptr_eq(&task.info, &ticket.task));
-        if let Some(task) = asked {
+        let stopping = self.stopping.read().unwrap_or_else(PoisonError::into_inner);
+        let asked = running.get(&*ticket.task.id).into_iter().chain(&*stopping);
+        if let Some(task) = asked.into_iter().find(|task| Arc::ptr_eq(&task.info, &ticket.task)) {
             let letter = Letter::Reply { node: ticket.node, reply };
             self.workers.send(task.worker, Parcel::Letter(task.number, letter));
         }

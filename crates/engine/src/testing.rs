@@ -10,11 +10,11 @@ use std::{
 
 use alert::{Delivery, Kinds, NoStore, Topics};
 use lambda::Zone;
-use model::{Precision, Row, Schema, Time, Words, parse_lines};
+use model::{BatchHead, Edge, Frame, Precision, Row, Schema, Time, Words, parse_lines};
 
 use crate::{
     Answer, BeginsAnew, Extent, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, Letter, LogRecord, Origin,
-    Reply, SavedTask, Selection, ServerInfo, SideSource, Task, TaskInfo, Ticket, Write,
+    Reply, SavedTask, Selection, ServerInfo, SideSource, Task, TaskInfo, Ticket, UdfLink, UdfNews, UdfStart, Write,
     define::{Built, Request, Surface, build, define},
 };
 
@@ -26,6 +26,10 @@ pub struct Seen {
     pub queries: Vec<(InfluxQuery, Ticket)>,
     pub logs: Vec<String>,
     pub loopbacks: Vec<(Origin, Vec<Row>, Words)>,
+    /// User-defined functions that were started.
+    pub udfs: Vec<(UdfStart, Ticket)>,
+    /// They take no more for now.
+    pub udfs_full: bool,
     /// Answers that wait for [`Bench::settle`].
     replies: VecDeque<(Ticket, Reply)>,
 }
@@ -38,7 +42,7 @@ pub struct TestHost {
     topics: Arc<Topics>,
     /// What every sideload source holds.
     pub side: Arc<SideSource>,
-    seen: Mutex<Seen>,
+    seen: Arc<Mutex<Seen>>,
 }
 
 impl Default for TestHost {
@@ -49,7 +53,7 @@ impl Default for TestHost {
             server: ServerInfo { hostname: "localhost".to_string(), ..ServerInfo::default() },
             topics: Arc::new(Topics::new(Delivery::Inline, Arc::new(NoStore))),
             side: Arc::default(),
-            seen: Mutex::default(),
+            seen: Arc::default(),
         }
     }
 }
@@ -113,8 +117,67 @@ impl Host for TestHost {
         self.seen().loopbacks.push((origin, rows, words));
     }
 
+    fn start_udf(&self, start: UdfStart, ticket: Ticket) -> Result<Box<dyn UdfLink>, String> {
+        self.seen().udfs.push((start, ticket.clone()));
+        Ok(Box::new(Mirror { seen: Arc::clone(&self.seen), ticket }))
+    }
+
     fn server(&self) -> &ServerInfo {
         &self.server
+    }
+}
+
+/// A user-defined function that gives back what it gets.
+struct Mirror {
+    seen: Arc<Mutex<Seen>>,
+    ticket: Ticket,
+}
+
+impl Mirror {
+    fn give(&self, (schema, frame): (&Schema, &Frame), head: Option<&BatchHead>, rows: &[Row], origin: &Origin) {
+        let (mut words, mut edge) = (Words::default(), Edge::default());
+        if let Some(head) = head {
+            edge.begin_batch(*head);
+        }
+        for row in rows {
+            let at = words.words.len() as u32;
+            for (index, (_, field_type)) in schema.shape(row.shape).fields().iter().enumerate() {
+                words.push(&frame.value(frame.word(row, index), *field_type));
+            }
+            let row = Row { at, ..*row };
+            if head.is_some() { edge.batch_row(row) } else { edge.point(row) }
+        }
+        let (origin, words) = (Arc::new(origin.clone()), Arc::new(words));
+        self.tell(UdfNews::Data { origin, words, edge, held: Box::new(()) });
+    }
+
+    fn tell(&self, news: UdfNews) {
+        let reply = Reply { ticket: self.ticket.ticket, answer: Answer::Udf(news) };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).replies.push_back((self.ticket.clone(), reply));
+    }
+}
+
+impl UdfLink for Mirror {
+    fn point(&mut self, rows: (&Schema, &Frame), row: &Row, origin: &Origin) -> u64 {
+        self.give(rows, None, &[*row], origin);
+        0
+    }
+
+    fn batch(&mut self, rows: (&Schema, &Frame), head: &BatchHead, points: &[Row]) -> u64 {
+        self.give(rows, Some(head), points, &Origin::default());
+        0
+    }
+
+    fn flush(&mut self) -> u64 {
+        0
+    }
+
+    fn is_full(&self) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).udfs_full
+    }
+
+    fn close(&mut self) {
+        self.tell(UdfNews::Closed);
     }
 }
 
@@ -147,8 +210,15 @@ impl Bench {
     /// # Errors
     /// What is wrong with the script, as text.
     pub fn resumed(script: &str, kinds: Kinds, saved: &SavedTask) -> Result<(Bench, Vec<BeginsAnew>), String> {
-        let surface = Surface::new(kinds);
-        let defined = define(&surface, script, &Request::default()).map_err(|error| error.to_string())?;
+        Bench::on(&Surface::new(kinds), script, saved)
+    }
+
+    /// As [`Bench::resumed`], on a surface of one's own.
+    ///
+    /// # Errors
+    /// What is wrong with the script, as text.
+    pub fn on(surface: &Surface, script: &str, saved: &SavedTask) -> Result<(Bench, Vec<BeginsAnew>), String> {
+        let defined = define(surface, script, &Request::default()).map_err(|error| error.to_string())?;
         let schema = Schema::new();
         let host = Arc::new(TestHost::default());
         let info = Arc::new(TaskInfo {
@@ -158,7 +228,7 @@ impl Bench {
         });
         let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
         let Built { task, .. } =
-            build(&surface, &defined.pipeline, &info, &schema, &world).map_err(|error| error.to_string())?;
+            build(surface, &defined.pipeline, &info, &schema, &world).map_err(|error| error.to_string())?;
         let mut bench = Bench { schema, host, task };
         let anew = bench.task.restore(saved);
         bench.task.step(Letter::Start);
@@ -194,6 +264,14 @@ impl Bench {
             self.settle();
         }
         self.host.now.store(time, Ordering::Relaxed);
+    }
+
+    /// Bring news of a user-defined function to the node that had it started, by its number in [`Seen::udfs`].
+    pub fn udf_news(&mut self, udf: usize, news: UdfNews) {
+        let ticket = self.host.seen().udfs[udf].1.clone();
+        let reply = Reply { ticket: ticket.ticket, answer: Answer::Udf(news) };
+        self.task.step(Letter::Reply { node: ticket.node, reply });
+        self.settle();
     }
 
     /// Bring all answers to the nodes that wait for them.

@@ -49,7 +49,7 @@ impl Workers {
             let (host, ended) = (Arc::clone(host), Arc::clone(ended));
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
-                .spawn(move || Worker { tasks: HashMap::new(), host, ended }.run(&receive))?;
+                .spawn(move || Worker { tasks: HashMap::new(), leaving: HashMap::new(), host, ended }.run(&receive))?;
             workers.inboxes.push(send);
             workers.threads.push(thread);
             workers.load.push(Arc::default());
@@ -99,6 +99,8 @@ impl Drop for Workers {
 
 struct Worker {
     tasks: HashMap<TaskNumber, Box<Task>>,
+    /// Tasks that come to their end, and whom to tell when they have.
+    leaving: HashMap<TaskNumber, Box<dyn FnOnce() + Send>>,
     host: Arc<dyn Host>,
     ended: Ended,
 }
@@ -139,7 +141,7 @@ impl Worker {
         let due: Vec<TaskNumber> =
             self.tasks.iter().filter(|(_, task)| task.is_due(now)).map(|(number, _)| *number).collect();
         for number in due {
-            self.step(number, Letter::Wake(now));
+            self.step(number, Letter::Wake(now), None);
         }
     }
 
@@ -147,29 +149,33 @@ impl Worker {
         match parcel {
             Parcel::Add(number, task) => {
                 self.tasks.insert(number, task);
-                self.step(number, Letter::Start);
+                self.step(number, Letter::Start, None);
             }
-            Parcel::Write(write, tasks, _held) => {
+            Parcel::Write(write, tasks, held) => {
                 for (number, selection) in tasks {
-                    self.step(number, Letter::Write(Arc::clone(&write), selection));
+                    self.step(number, Letter::Write(Arc::clone(&write), selection), held.clone());
                 }
             }
-            Parcel::Letter(number, letter) => self.step(number, letter),
+            Parcel::Letter(number, letter) => self.step(number, letter, None),
             Parcel::Remove(number, done) => {
-                self.step(number, Letter::Finish);
-                self.tasks.remove(&number);
-                done();
+                if self.tasks.contains_key(&number) {
+                    self.leaving.insert(number, done);
+                    self.step(number, Letter::Finish, None);
+                } else {
+                    done();
+                }
             }
             Parcel::Stop => {}
         }
     }
 
     /// A task that panics or fails ends; the others go on.
-    fn step(&mut self, number: TaskNumber, letter: Letter) {
+    fn step(&mut self, number: TaskNumber, letter: Letter, held: Held) {
         let Some(task) = self.tasks.get_mut(&number) else { return };
-        let outcome = catch_unwind(AssertUnwindSafe(|| task.step(letter)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| task.take(letter, held)));
         let why = match outcome {
             Ok(()) => match task.failure() {
+                None if task.is_finished() => return self.leave(number),
                 None => return,
                 Some(why) => why.to_string(),
             },
@@ -182,7 +188,15 @@ impl Worker {
                 format!("the task ended by a fault of the program: {text}")
             }
         };
-        self.tasks.remove(&number);
         (self.ended)(number, why);
+        self.leave(number);
+    }
+
+    /// Drop a task that is at its end, and tell who waits for that.
+    fn leave(&mut self, number: TaskNumber) {
+        self.tasks.remove(&number);
+        if let Some(done) = self.leaving.remove(&number) {
+            done();
+        }
     }
 }

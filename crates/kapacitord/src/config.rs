@@ -30,7 +30,7 @@ pub(crate) use server::{Deadman, Http, Logging, Reporting, Stats, Top};
 pub(crate) use smtp::Smtp;
 pub(crate) use storage::{Alert, Load, Replay, Storage, Task};
 pub(crate) use tls::Tls;
-pub(crate) use udf::Udf;
+pub(crate) use udf::{Udf, UdfFunction};
 
 /// What the daemon is told by its config file and environment.
 #[derive(Debug, Clone, PartialEq)]

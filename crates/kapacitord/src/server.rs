@@ -29,7 +29,7 @@ use crate::{
     clusters,
     config::Config,
     definitions::Definitions,
-    host::{Clusters, DaemonHost},
+    host::{Clusters, DaemonHost, Udfs},
     http::{self, Api, Ingress},
     live_config::LiveConfig,
     load::Loader,
@@ -90,6 +90,8 @@ impl Server {
             tracing::warn!("-disable-handlers: {error}");
         }
         let mut surface = Surface::new(kinds.clone());
+        let (udfs, functions) = Udfs::load(config).await?;
+        functions.into_iter().for_each(|function| surface.add_function(function));
         surface.set_deadman(deadman(config));
 
         let (stop, stopping) = watch::channel(false);
@@ -116,7 +118,7 @@ impl Server {
             Arc::clone(&topics),
             Arc::clone(&schema),
             endpoints(config)?,
-            clusters,
+            (clusters, udfs),
             runtime.clone(),
         ));
         live.on_change({

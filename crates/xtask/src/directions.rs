@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::Context;
 
 /// A crate and what it may use of ours. Dev-dependencies are free to use `testkit`, too.
-const TABLE: [(&str, &[&str]); 18] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("tickscript", &[]),
     ("gotemplate", &[]),
@@ -21,6 +21,7 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("influx", &["model", "declare", "influxql"]),
     ("handlers", &["alert", "declare", "model", "gotemplate"]),
     ("replay", &["model"]),
+    ("udf", &["model"]),
     ("kapacitor", &["api", "engine", "handlers", "tickscript"]),
     (
         "kapacitord",
@@ -38,6 +39,7 @@ const TABLE: [(&str, &[&str]); 18] = [
             "replay",
             "store",
             "tickscript",
+            "udf",
         ],
     ),
     ("conformance", &["alert", "declare", "engine", "handlers", "lambda", "model", "tickscript"]),

@@ -196,11 +196,28 @@ impl Interpreter<'_> {
             }
             Link::Pipe => self.not_chainable(node, call),
             Link::Dot => self.property(node, handler, call, known, args),
-            Link::At => {
-                self.error(call.name.span, format!("no user-defined function \"{name}\" is configured"));
-                Val::Unknown
-            }
+            Link::At => self.function(node, call, known, &args),
         }
+    }
+
+    fn function(&mut self, node: usize, call: &Call, known: bool, args: &[Argument]) -> Val {
+        let name = call.name.name.as_str();
+        if self.surface.function(name).is_none() {
+            let message = format!("no user-defined function \"{name}\" is configured");
+            let mut diagnostic = Diagnostic::error(call.name.span, message);
+            diagnostic.hint = near_hint(&self.surface.near_functions(name))
+                .or_else(|| Some(format!("functions stand in the configuration: [udf.functions.{name}]")));
+            self.diagnostics.push(diagnostic);
+            return Val::Unknown;
+        }
+        if !args.is_empty() {
+            let message = format!("@{name} takes no arguments: they are ignored");
+            self.diagnostics.push(
+                Diagnostic::warning(call.name.span, message)
+                    .hint("what a function takes are its options: .name(value)"),
+            );
+        }
+        if known { self.make_function(node, name, call.name.span) } else { Val::Unknown }
     }
 
     fn not_chainable(&mut self, node: usize, call: &Call) -> Val {
@@ -212,6 +229,8 @@ impl Interpreter<'_> {
             Diagnostic::error(call.name.span, format!("there is no node \"{name}\" that could follow {}", spec.name));
         diagnostic.hint = if is_property {
             Some(format!("{name} is a property of {}: write .{name}(..)", spec.name))
+        } else if self.surface.function(name).is_some() {
+            Some(format!("{name} is a user-defined function: write @{name}()"))
         } else {
             near_hint(&self.surface.near_nodes(name))
         };
@@ -293,6 +312,7 @@ impl Interpreter<'_> {
             near.extend(declare::nearest(name, self.surface.handler_methods()));
         }
         near.extend(self.surface.near_nodes(name).into_iter().map(|node| format!("|{node}")));
+        near.extend(self.surface.function(name).map(|(_, function)| format!("@{}", function.name)));
         let mut diagnostic = Diagnostic::error(call.name.span, format!("{whose} has no property \"{name}\""));
         diagnostic.hint = near_hint(&near);
         self.diagnostics.push(diagnostic);
@@ -390,6 +410,28 @@ impl Interpreter<'_> {
         Val::Node(made)
     }
 
+    /// A function of users' own below `parent`.
+    fn make_function(&mut self, parent: usize, name: &str, span: Span) -> Val {
+        let Some((index, spec)) = self.surface.function(name) else { return Val::Unknown };
+        let parent_node = &self.pipeline.nodes[parent];
+        let (input, parent_name) = (parent_node.gives, self.surface.nodes()[parent_node.spec].name);
+        if parent == 0 && input == EdgeKind::Batch || input == EdgeKind::None {
+            self.error(span, format!("{parent_name} gives nothing on that @{name} could read"));
+            return Val::Unknown;
+        }
+        let object = spec.table.fresh();
+        // Kapacitor tells of it when the task starts; so do we, but the place is known only here.
+        if let Some(wanted) = spec.wants.filter(|wanted| *wanted != input) {
+            let message = format!(
+                "@{name} reads a {} and {parent_name} gives a {}: the task will not start",
+                wanted.name(),
+                input.name()
+            );
+            self.diagnostics.push(Diagnostic::warning(span, message).hint(edge_hint(wanted)));
+        }
+        Val::Node(self.push(index, object, vec![parent], span))
+    }
+
     /// Put a node into the pipeline; its number.
     fn push(&mut self, index: usize, object: Box<dyn Any + Send>, parents: Vec<usize>, span: Span) -> usize {
         let spec = &self.surface.nodes()[index];
@@ -448,15 +490,19 @@ fn misplaced(spec: &super::NodeSpec, parent: &super::NodeSpec, input: EdgeKind, 
     }
     match spec.wants {
         Some(wanted) if wanted != input => {
-            let hint = if wanted == EdgeKind::Stream {
-                "it reads points one by one; a window, a query or a selector of several points gives batches"
-            } else {
-                "it reads batches; put |window() before it"
-            };
             let message =
                 format!("{} reads a {} and {} gives a {}", spec.name, wanted.name(), parent.name, input.name());
-            Some(Diagnostic::error(span, message).hint(hint))
+            Some(Diagnostic::error(span, message).hint(edge_hint(wanted)))
         }
         _ => None,
+    }
+}
+
+/// What to do about a node that reads this and gets the other.
+fn edge_hint(wanted: EdgeKind) -> &'static str {
+    if wanted == EdgeKind::Stream {
+        "it reads points one by one; a window, a query or a selector of several points gives batches"
+    } else {
+        "it reads batches; put |window() before it"
     }
 }

@@ -28,6 +28,8 @@ pub struct NodeSpec {
     pub source: bool,
     /// Its properties may open alert handlers.
     pub opens_handlers: bool,
+    /// A function of users' own, called as `@name()`.
+    pub function: bool,
     pub table: Table,
     /// The version of what its nodes save.
     state: u8,
@@ -49,6 +51,7 @@ pub fn spec<D: Definition>() -> NodeSpec {
         takes_nodes: false,
         source: false,
         opens_handlers: false,
+        function: false,
         table: Table::of::<D>(D::declare),
         state: D::STATE,
         grouping: |object| of::<D>(object).grouping(),
@@ -98,6 +101,11 @@ impl NodeSpec {
     pub fn opens_handlers(mut self) -> NodeSpec {
         self.opens_handlers = true;
         self
+    }
+
+    /// Scripts know it as `|name()`.
+    pub(crate) fn is_chained(&self) -> bool {
+        !self.internal && !self.function
     }
 
     pub fn gives(&self, object: &dyn Any, input: EdgeKind) -> EdgeKind {

@@ -4,6 +4,7 @@ use alert::Kinds;
 use declare::nearest;
 
 use super::{DeadmanDefaults, NodeSpec};
+use crate::nodes::UdfFunction;
 
 /// All names of one daemon.
 pub struct Surface {
@@ -16,6 +17,22 @@ impl Surface {
     /// The engine's own nodes, and these handlers.
     pub fn new(handlers: Kinds) -> Surface {
         Surface { nodes: crate::nodes::list(), handlers, deadman: DeadmanDefaults::default() }
+    }
+
+    /// A function of users' own, which scripts call as `@name()`.
+    pub fn add_function(&mut self, function: UdfFunction) {
+        self.nodes.push(crate::nodes::udf(function));
+    }
+
+    /// A function of users' own by its name.
+    pub(crate) fn function(&self, name: &str) -> Option<(usize, &NodeSpec)> {
+        self.nodes.iter().enumerate().find(|(_, spec)| spec.function && spec.name == name)
+    }
+
+    /// Functions with a name like this one.
+    pub(crate) fn near_functions(&self, name: &str) -> Vec<String> {
+        let functions = self.nodes.iter().filter(|spec| spec.function).map(|spec| spec.name);
+        nearest(name, functions).into_iter().map(|name| format!("@{name}")).collect()
     }
 
     /// What the configuration says of deadmans.
@@ -37,7 +54,7 @@ impl Surface {
 
     /// A kind of node by its name, its first letter in either case.
     pub fn node(&self, name: &str) -> Option<(usize, &NodeSpec)> {
-        self.nodes.iter().enumerate().find(|(_, spec)| !spec.internal && same_name(spec.name, name))
+        self.nodes.iter().enumerate().find(|(_, spec)| spec.is_chained() && same_name(spec.name, name))
     }
 
     /// The kind of node that is made beside one without children, so that it has somewhere to give to.
@@ -53,7 +70,7 @@ impl Surface {
 
     /// Kinds of nodes with a name like this one.
     pub(crate) fn near_nodes(&self, name: &str) -> Vec<String> {
-        nearest(name, self.nodes.iter().filter(|spec| !spec.internal).map(|spec| spec.name))
+        nearest(name, self.nodes.iter().filter(|spec| spec.is_chained()).map(|spec| spec.name))
     }
 }
 

@@ -35,6 +35,7 @@ mod state_duration;
 mod state_tracking;
 mod stats;
 mod trickle;
+mod udf;
 mod union;
 mod where_;
 mod window;
@@ -46,6 +47,8 @@ pub use from::From;
 pub use query::Query;
 pub use source::{Batch, Stream};
 pub use stats::Stats;
+pub use udf::UdfFunction;
+pub(crate) use udf::spec as udf;
 
 use crate::define::{NodeSpec, spec};
 

@@ -4,6 +4,7 @@ mod letter;
 mod snapshot;
 mod sweep;
 mod trace;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use model::{Edge, Frame, Schema, Time};
 pub use letter::{Letter, Origin, Write};
 pub use snapshot::BeginsAnew;
 pub use trace::{Taken, Tracer};
+use waiting::Waiting;
 
 use crate::{Counters, EdgeKind, Host, Node, NodeStats, TaskInfo, cx::Wakes};
 
@@ -61,6 +63,20 @@ pub struct Task {
     chunk: usize,
     spare: Edge,
     tracer: Option<Tracer>,
+    /// The last of the nodes that can take no more.
+    full: Option<usize>,
+    waiting: Waiting,
+    end: End,
+}
+
+/// How far a task has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum End {
+    #[default]
+    Not,
+    /// This node has still something to hand on; those behind it were not told of the end yet.
+    At(usize),
+    Done,
 }
 
 impl Task {
@@ -101,6 +117,9 @@ impl Task {
             chunk,
             spare: Edge::default(),
             tracer: None,
+            full: None,
+            waiting: Waiting::default(),
+            end: End::Not,
         }
     }
 
@@ -118,8 +137,16 @@ impl Task {
         self.failure.as_deref()
     }
 
-    /// When it next wants a [`Letter::Wake`].
+    /// It has handed on all that it held, or has failed: nothing more will come of it.
+    pub fn is_finished(&self) -> bool {
+        self.end == End::Done || self.failure.is_some()
+    }
+
+    /// When it next wants a [`Letter::Wake`]. One that is full is not to be woken.
     pub fn next_wake(&self) -> Option<Time> {
+        if self.is_full() {
+            return None;
+        }
         self.wakes.peek().map(|wake| wake.0.0)
     }
 }

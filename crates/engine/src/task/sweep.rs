@@ -4,12 +4,17 @@ use std::{cmp::Reverse, sync::Arc};
 
 use model::{Row, Time};
 
-use super::{Letter, Place, Taken, Task, Write};
+use super::{End, Letter, Place, Taken, Task, Write};
 use crate::{Cx, Node, Selection};
 
 impl Task {
-    /// Take one letter, and do all that follows from it. A task that has failed does nothing more.
+    /// Take one letter, and do all that follows from it. A task that has failed does nothing more; one with a full node
+    /// lets data wait.
     pub fn step(&mut self, letter: Letter) {
+        self.take(letter, None);
+    }
+
+    pub(super) fn act(&mut self, letter: Letter) {
         if self.failure.is_some() && !matches!(letter, Letter::Show { .. }) {
             return;
         }
@@ -23,11 +28,38 @@ impl Task {
                 let place = self.places.iter_mut().find(|place| place.name == node);
                 answer(place.and_then(|place| place.node.show(&schema)));
             }
-            Letter::Finish => self.each_node(|node, cx| node.finish(cx)),
+            Letter::Finish => self.finish(),
+        }
+        if let End::At(node) = self.end
+            && !self.places[node].node.is_ending()
+        {
+            self.finish_from(node + 1);
         }
         for place in &self.places {
             place.stats.publish(&place.counters, place.node.cardinality());
         }
+        self.full = self.places.iter().rposition(|place| place.node.is_full());
+    }
+
+    /// All that waits goes on its way, full or not: it is there already.
+    fn finish(&mut self) {
+        while let Some((letter, _held)) = self.waiting.next(None) {
+            self.act(letter);
+        }
+        self.finish_from(0);
+    }
+
+    /// Tell nodes of the end, up to one that has still to wait for something.
+    fn finish_from(&mut self, first: usize) {
+        for node in first..self.places.len() {
+            self.call(node, |node, cx| node.finish(cx));
+            self.sweep(node + 1);
+            if self.places[node].node.is_ending() {
+                self.end = End::At(node);
+                return;
+            }
+        }
+        self.end = End::Done;
     }
 
     fn write(&mut self, write: &Write, selection: &Selection) {
@@ -76,8 +108,13 @@ impl Task {
         if node >= self.places.len() {
             return;
         }
-        if let crate::Answer::Batches { words, .. } = &reply.answer {
-            self.frame.reset(Arc::clone(words));
+        match &reply.answer {
+            crate::Answer::Batches { words, .. } => self.frame.reset(Arc::clone(words)),
+            crate::Answer::Udf(crate::UdfNews::Data { origin, words, .. }) => {
+                self.frame.reset(Arc::clone(words));
+                self.origin = Arc::clone(origin);
+            }
+            _ => {}
         }
         self.call(node, |node, cx| node.reply(reply, cx));
         self.sweep(node + 1);

@@ -19,6 +19,7 @@ pub(crate) struct UdfFunction {
     pub(crate) args: Option<Vec<String>>,
     pub(crate) env: Option<BTreeMap<String, String>>,
     pub(crate) timeout: Duration,
+    pub(crate) restart_after_errors: bool,
 }
 
 impl Section for Udf {
@@ -49,11 +50,19 @@ impl UdfFunction {
             .property("args", "Its arguments.", |d| &mut d.args)
             .property("env", "What to add to its environment.", |d| &mut d.env)
             .property("timeout", "How long it may be silent before it counts as dead.", |d| &mut d.timeout)
+            .property(
+                "restart-after-errors",
+                "Start it again also after an error that it tells of itself, which otherwise ends its task.",
+                |d| &mut d.restart_after_errors,
+            )
     }
 
     fn check(&self) -> Result<(), String> {
         if self.timeout <= Duration::from_millis(1) {
-            return Err(format!("timeout is too small: {:?}", self.timeout));
+            return Err(format!(
+                "timeout is too small: {:?}; say how long the function may be silent, such as 10s",
+                self.timeout
+            ));
         }
         let has_process =
             !self.prog.is_empty() || self.args.iter().flatten().count() > 0 || self.env.iter().flatten().count() > 0;

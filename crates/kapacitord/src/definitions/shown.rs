@@ -64,7 +64,8 @@ impl Definitions {
             Some(running) => (self.draw(task, running, view.dot), None),
             None => self.draw_stored(task),
         };
-        let error = failure.or(broken).unwrap_or_else(|| task.error.clone());
+        let trouble = running.as_ref().and_then(|running| trouble(&running.stats));
+        let error = failure.or(broken).or(trouble).unwrap_or_else(|| task.error.clone());
         shown::Task {
             link: Link::to_self(format!("{}/{}", shown::PATH, task.id)),
             id: task.id.clone(),
@@ -112,6 +113,14 @@ impl Definitions {
     }
 }
 
+/// What a task has to do without for now, though it goes on.
+fn trouble(nodes: &[Arc<NodeStats>]) -> Option<String> {
+    let now = |node: &Arc<NodeStats>| {
+        node.trouble().filter(|trouble| trouble.now).map(|trouble| format!("{}: {}", node.name, trouble.what))
+    };
+    nodes.iter().find_map(now)
+}
+
 /// Counters by node.
 pub fn stats(nodes: &[Arc<NodeStats>]) -> ExecutionStats {
     let node_stats = nodes.iter().map(|node| {
@@ -129,6 +138,7 @@ pub fn stats(nodes: &[Arc<NodeStats>]) -> ExecutionStats {
         for (name, value) in &node.extra {
             values.insert(name.to_string(), Json::from(value.load(Ordering::Relaxed)));
         }
+        values.extend(node.trouble().map(|trouble| ("last_error".to_string(), Json::from(trouble.what))));
         (node.name.clone(), values)
     });
     let task_stats = [("throughput".to_string(), Json::from(0))].into_iter().collect();

@@ -4,6 +4,7 @@ mod clusters;
 mod posts;
 pub(crate) mod queries;
 mod sideload;
+mod udfs;
 
 use std::{
     collections::HashMap,
@@ -13,7 +14,7 @@ use std::{
 use alert::Topics;
 use engine::{
     Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, Letter, LogLevel, LogRecord, Origin, Reply,
-    ServerInfo, SideSource, TaskInfo, Tasks, Ticket, Write,
+    ServerInfo, SideSource, TaskInfo, Tasks, Ticket, UdfLink, UdfStart, Write,
 };
 use lambda::Zone;
 use model::{Row, Schema, Time, Words};
@@ -22,6 +23,7 @@ use serde_json::Value as Json;
 pub use clusters::Clusters;
 use posts::Posts;
 use sideload::Sideloads;
+pub use udfs::Udfs;
 
 /// See the module. Made before the tasks it serves, and told of them by [`DaemonHost::attach`].
 pub struct DaemonHost {
@@ -33,6 +35,7 @@ pub struct DaemonHost {
     clusters: Clusters,
     posts: Posts,
     sideloads: Sideloads,
+    udfs: Udfs,
     tasks: Arc<OnceLock<Weak<Tasks>>>,
     replayed: Replayed,
     runtime: tokio::runtime::Handle,
@@ -47,7 +50,7 @@ impl DaemonHost {
         topics: Arc<Topics>,
         schema: Arc<Schema>,
         endpoints: HashMap<String, HttpEndpoint>,
-        clusters: Clusters,
+        (clusters, udfs): (Clusters, Udfs),
         runtime: tokio::runtime::Handle,
     ) -> DaemonHost {
         DaemonHost {
@@ -59,6 +62,7 @@ impl DaemonHost {
             clusters,
             posts: Posts::new(runtime.clone()),
             sideloads: Sideloads::new(runtime.clone()),
+            udfs,
             tasks: Arc::default(),
             replayed: Arc::default(),
             runtime,
@@ -112,6 +116,7 @@ impl DaemonHost {
 }
 
 /// The way back of one answer.
+#[derive(Clone)]
 pub(crate) struct Mail {
     tasks: Arc<OnceLock<Weak<Tasks>>>,
     replayed: Replayed,
@@ -150,26 +155,7 @@ impl Host for DaemonHost {
     }
 
     fn log(&self, record: &LogRecord<'_>) {
-        let (task, node) = (record.task, record.node);
-        // What is wrong is told apart from what was being done, for those who look for either.
-        let split = if record.level == LogLevel::Error && record.message.starts_with("error ") {
-            record.message.split_once(": ")
-        } else {
-            None
-        };
-        let (message, why) = split.map_or((record.message, None), |(message, why)| (message, Some(why)));
-        let more = || {
-            let fields = record.fields.iter().map(|(name, value)| (name.to_string(), value.clone()));
-            let why = why.map(|why| ("err".to_string(), Json::from(why)));
-            let task_master = ("task_master".to_string(), Json::from("main"));
-            Json::Object([task_master].into_iter().chain(fields).chain(why).collect()).to_string()
-        };
-        match record.level {
-            LogLevel::Debug => tracing::debug!(task, node, more = more(), "{message}"),
-            LogLevel::Info => tracing::info!(task, node, more = more(), "{message}"),
-            LogLevel::Warn => tracing::warn!(task, node, more = more(), "{message}"),
-            LogLevel::Error => tracing::error!(task, node, more = more(), "{message}"),
-        }
+        write_log(record);
     }
 
     fn wants_debug(&self) -> bool {
@@ -229,7 +215,35 @@ impl Host for DaemonHost {
         }
     }
 
+    fn start_udf(&self, start: UdfStart, ticket: Ticket) -> Result<Box<dyn UdfLink>, String> {
+        self.udfs.start(start, self.mail(ticket), &self.schema, &self.runtime)
+    }
+
     fn server(&self) -> &ServerInfo {
         &self.server
+    }
+}
+
+/// A line in the daemon's log.
+fn write_log(record: &LogRecord<'_>) {
+    let (task, node) = (record.task, record.node);
+    // What is wrong is told apart from what was being done, for those who look for either.
+    let split = if record.level == LogLevel::Error && record.message.starts_with("error ") {
+        record.message.split_once(": ")
+    } else {
+        None
+    };
+    let (message, why) = split.map_or((record.message, None), |(message, why)| (message, Some(why)));
+    let more = || {
+        let fields = record.fields.iter().map(|(name, value)| (name.to_string(), value.clone()));
+        let why = why.map(|why| ("err".to_string(), Json::from(why)));
+        let task_master = ("task_master".to_string(), Json::from("main"));
+        Json::Object([task_master].into_iter().chain(fields).chain(why).collect()).to_string()
+    };
+    match record.level {
+        LogLevel::Debug => tracing::debug!(task, node, more = more(), "{message}"),
+        LogLevel::Info => tracing::info!(task, node, more = more(), "{message}"),
+        LogLevel::Warn => tracing::warn!(task, node, more = more(), "{message}"),
+        LogLevel::Error => tracing::error!(task, node, more = more(), "{message}"),
     }
 }

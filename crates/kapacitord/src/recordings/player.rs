@@ -11,7 +11,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender};
 use engine::{
     Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, Letter, LogRecord, Origin, Reply, Router,
-    Selection, ServerInfo, SideSource, Task, TaskInfo, Ticket, Write, define::Built,
+    Selection, ServerInfo, SideSource, Task, TaskInfo, Ticket, UdfLink, UdfStart, Write, define::Built,
 };
 use lambda::Zone;
 use model::{Row, Schema, Time, Words};
@@ -92,6 +92,10 @@ impl Host for ReplayHost {
 
     fn replay(&self) -> Option<&str> {
         Some(&self.name)
+    }
+
+    fn start_udf(&self, start: UdfStart, ticket: Ticket) -> Result<Box<dyn UdfLink>, String> {
+        self.daemon.start_udf(start, ticket)
     }
 
     fn server(&self) -> &ServerInfo {
@@ -183,6 +187,12 @@ impl Player {
     pub(super) fn finish(mut self) -> Result<(), String> {
         self.settle(0);
         self.task.step(Letter::Finish);
+        while !self.task.is_finished() {
+            match self.letters.recv_timeout(PATIENCE) {
+                Ok(letter) => self.take(letter),
+                Err(_) => return Err(format!("task run: a user-defined function has not ended within {PATIENCE:?}")),
+            }
+        }
         self.settle(0);
         self.failure()
     }
@@ -193,6 +203,13 @@ impl Player {
         }
         self.wake();
         self.settle(OUT);
+        // What a function has no room for yet would only wait in the task.
+        while self.task.is_full() && !self.task.is_finished() {
+            match self.letters.recv_timeout(PATIENCE) {
+                Ok(letter) => self.take(letter),
+                Err(_) => return,
+            }
+        }
     }
 
     /// Wait until no more than so many answers are out.
@@ -222,6 +239,8 @@ impl Player {
     fn take(&mut self, letter: Letter) {
         match letter {
             Letter::Write(write, _) => self.send(&write),
+            // News of functions are answers to nothing.
+            letter @ Letter::Reply { reply: Reply { answer: Answer::Udf(_), .. }, .. } => self.task.step(letter),
             letter => {
                 self.host.waiting.fetch_sub(1, Ordering::Relaxed);
                 self.task.step(letter);
