@@ -5,10 +5,12 @@
 //! - `function.rs`: what a function is; `peer.rs`: a process that was started, a socket that was dialled.
 //! - `info.rs`: asking a function what it takes. `life.rs`: one life of a function, from its start to its end;
 //!   `lives.rs`: one life after the other. `link.rs`: the way to it, for those who have data for it.
+//! - `agent.rs`: the other side, for functions written in Rust.
 //!
 //! It knows no task and no script: news go to a [`Listener`].
 #![forbid(unsafe_code)]
 
+pub mod agent;
 mod decode;
 mod encode;
 mod frames;

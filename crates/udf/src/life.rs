@@ -42,6 +42,20 @@ pub(crate) enum Ending {
     Failed(String),
 }
 
+impl Ending {
+    /// What went wrong, if anything did.
+    pub(crate) fn why(&self) -> Option<&str> {
+        match self {
+            Ending::Finished | Ending::Aborted => None,
+            Ending::Died(why)
+            | Ending::Silent(why)
+            | Ending::Refused(why)
+            | Ending::Unrestored(why)
+            | Ending::Failed(why) => Some(why),
+        }
+    }
+}
+
 /// Where in its life a function is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -283,7 +297,8 @@ impl<'a> Life<'a> {
         format!(
             "keepalive timedout, last keepalive received was: {time} (it may be silent for {:?}: timeout in \
              [udf.functions.{}])",
-            self.patience(), self.function.name
+            self.patience(),
+            self.function.name
         )
     }
 

@@ -141,6 +141,13 @@ impl Lives<'_> {
 
     fn then(&mut self, ending: Ending) -> Then {
         let worked = self.known.worked;
+        if self.around.outbox.is_closed() {
+            // It was to end anyway.
+            if let Some(why) = ending.why() {
+                self.around.listener.log(Level::Warn, &format!("{why}, while it was ending"));
+            }
+            return Then::Last(News::Closed);
+        }
         let (why, hope) = match ending {
             Ending::Finished | Ending::Aborted => return Then::Last(News::Closed),
             Ending::Died(why) => (why, worked),

@@ -1,3 +1,5 @@
+//! What is written of rows is read back as the same rows.
+
 use model::{Frame, Precision, Walk, parse_lines, write_line};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Functions in scripts, and the node that speaks to one.
+
 use alert::Kinds;
 use model::Precision;
 
@@ -33,15 +35,15 @@ fn lines(bench: &Bench) -> usize {
 #[test]
 fn wrong_options_are_told_with_their_place() {
     for (call, why) in [
-        (".n(1.5)", "line 1 char 22: n: argument value: expected an integer, got the float 1.5"),
+        (".n(1.5)", "line 1 char 24: n: expected an integer, got the float 1.5"),
         (".n('1')", "expected an integer, got the string '1'"),
-        (".n()", "n takes 1 argument, got 0: write n(value integer)"),
+        (".n()", "n takes 1 argument, got 0"),
         (".n(1, 2)", "n takes 1 argument, got 2"),
         (".x(1)", "expected a float"),
         (".d('1s')", "expected a duration"),
         (".s(lambda: TRUE)", "expected a string, got a lambda"),
-        (".pair(1, 'x')", "expected a string, got the integer 1"),
-        (".none(1)", "none takes no arguments, got 1"),
+        (".pair(1, 'x')", "pair: expected a string for value1, got the integer 1"),
+        (".none(1)", "none takes no arguments"),
         (".colour('red')", "tell has no property \"colour\""),
         (".pear('x', 1)", "did you mean pair"),
     ] {
