@@ -3,12 +3,12 @@
 use std::{any::Any, sync::Arc};
 
 use declare::{Access, Argument, ArgumentsError, Declaration, Kind, Mismatch, Parameter, Role, Table, TextError};
-use model::{Damaged, Edge, Save, Walk};
+use model::{Damaged, Edge, Walk};
 use serde_json::Value as Json;
 
 use crate::{
-    Answer, BuildError, Cx, Definition, EdgeKind, LogLevel, Node, NodeSaved, NodeSaver, Plan, Reply, StatName, UdfLink, UdfNews, UdfStart,
-    define::NodeSpec,
+    Answer, BuildError, Cx, Definition, EdgeKind, LogLevel, Node, NodeSaved, NodeSaver, Plan, Reply, StatName, UdfLink,
+    UdfNews, UdfStart, define::NodeSpec,
 };
 
 /// What a function says of itself.
@@ -239,12 +239,12 @@ impl Node for UdfNode {
 
     fn save(&mut self, out: &mut NodeSaver<'_>) {
         if let Some(snapshot) = &self.start.snapshot {
-            out.own(|out| snapshot.save(out));
+            out.own(|out| out.bytes(snapshot));
         }
     }
 
     fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
-        self.start.snapshot = saved.own(Vec::<u8>::restore)?;
+        self.start.snapshot = saved.own(|from| from.bytes().map(<[u8]>::to_vec))?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use alert::Kinds;
 use model::Precision;
 
 use super::*;
-use crate::{Letter, define::Surface, testing::Bench};
+use crate::{Letter, SavedTask, define::Surface, testing::Bench};
 
 fn function(name: &str, wants: EdgeKind, gives: EdgeKind) -> UdfFunction {
     let options = [
@@ -20,12 +20,16 @@ fn function(name: &str, wants: EdgeKind, gives: EdgeKind) -> UdfFunction {
     UdfFunction { name: name.to_string(), wants, gives, options }
 }
 
-fn bench(script: &str) -> Result<Bench, String> {
+fn surface() -> Surface {
     let mut surface = Surface::new(Kinds::default());
     surface.add_function(function("tell", EdgeKind::Stream, EdgeKind::Stream));
     surface.add_function(function("turn", EdgeKind::Batch, EdgeKind::Batch));
     surface.add_function(function("pack", EdgeKind::Stream, EdgeKind::Batch));
-    Bench::on(&surface, script)
+    surface
+}
+
+fn bench(script: &str) -> Result<Bench, String> {
+    Bench::on(&surface(), script, &SavedTask::default()).map(|(bench, _)| bench)
 }
 
 fn lines(bench: &Bench) -> usize {
@@ -149,10 +153,16 @@ fn a_death_is_seen_and_the_task_goes_on() {
 
 #[test]
 fn its_state_is_the_last_snapshot_of_the_function() {
-    let info = function("tell", EdgeKind::Stream, EdgeKind::Stream);
-    let start = UdfStart { function: info.name, ..UdfStart::default() };
-    let mut node = UdfNode { start, link: None, ending: false };
-    assert_eq!(node.save(), None);
-    node.restore(&[1, 2]).unwrap();
-    assert_eq!((node.save(), node.start.snapshot), (Some(vec![1, 2]), Some(vec![1, 2])));
+    let script = "stream|from()@tell().n(1)|httpPost('http://x')";
+    let mut first = bench(script).unwrap();
+    assert_eq!(first.host.seen().udfs[0].0.snapshot, None);
+    first.udf_news(0, UdfNews::Snapshot(vec![1]));
+    first.udf_news(0, UdfNews::Snapshot(vec![2, 3]));
+    let saved = first.saved();
+    let restored = |script: &str| {
+        let (bench, _) = Bench::on(&surface(), script, &saved).unwrap();
+        bench.host.seen().udfs[0].0.snapshot.clone()
+    };
+    assert_eq!(restored(script), Some(vec![2, 3]));
+    assert_eq!(restored(&script.replace("n(1)", "n(2)")), None, "with other options it begins anew");
 }
