@@ -34,6 +34,11 @@ impl Context {
         self.print_bytes(text.as_bytes())
     }
 
+    /// Writes a value as indented JSON to stdout.
+    pub(crate) fn print_json(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        self.print(&format!("{}\n", api::json::pretty(value)?.trim_end()))
+    }
+
     /// Writes bytes that came from the daemon to stdout.
     pub(crate) fn print_bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();

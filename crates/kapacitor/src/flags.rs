@@ -7,18 +7,33 @@ use std::error::Error;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::cli::Stop;
+use crate::cli::{Stop, flag, value};
 use crate::help;
 
 /// What comes after the flags.
 const REST: &str = "rest";
+/// How the answer is printed.
+const FORMAT: &str = "o";
+const FORMATS: [&str; 2] = ["text", "json"];
+
+/// The flag of verbs whose answer can be printed as JSON. It may stand anywhere among the arguments.
+pub(crate) fn output() -> Arg {
+    flag(FORMAT, "FORMAT", "How to print it: text, or json as the API has it.").value_parser(FORMATS)
+}
+
+/// Whether JSON is wanted.
+pub(crate) fn wants_json(matches: &ArgMatches) -> bool {
+    value(matches, FORMAT) == "json"
+}
 
 /// Parses arguments of a command.
 ///
 /// # Errors
 /// [`Stop::Help`] for `-h`, [`Stop::Usage`] for flags that can't be used.
 pub(crate) fn parse(command: &Command, args: &[String]) -> anyhow::Result<ArgMatches> {
-    let (flags, rest) = normalise(command, args)?;
+    let (format, args) = format(command, args)?;
+    let (mut flags, rest) = normalise(command, &args)?;
+    flags.extend(format);
     matches(command, flags, rest)
 }
 
@@ -27,7 +42,35 @@ pub(crate) fn raw(command: &Command, args: &[String]) -> anyhow::Result<ArgMatch
     if args.first().is_some_and(|first| is_help(first)) {
         return Err(Stop::Help { usage: help::usage(command) }.into());
     }
-    matches(command, Vec::new(), args)
+    let (format, args) = format(command, args)?;
+    matches(command, format, &args)
+}
+
+/// The flag `-o`, wherever it stands, in clap's form, and the arguments without it.
+fn format(command: &Command, args: &[String]) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    let (mut flags, mut rest) = (Vec::new(), Vec::new());
+    let is_declared = find(command, FORMAT).is_some();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let text = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-')).filter(|_| is_declared);
+        let value = match text.and_then(|text| text.strip_prefix(FORMAT)) {
+            Some("") => match args.next() {
+                Some(value) => value,
+                None => return Err(Stop::usage(command, format!("flag needs an argument: -{FORMAT}"))),
+            },
+            Some(value) if value.starts_with('=') => &value[1..],
+            _ => {
+                rest.push(arg.clone());
+                continue;
+            }
+        };
+        if !FORMATS.contains(&value) {
+            let message = format!("invalid value {value:?} for flag -{FORMAT}: {}", FORMATS.join(" or "));
+            return Err(Stop::usage(command, message));
+        }
+        flags.push(format!("--{FORMAT}={value}"));
+    }
+    Ok((flags, rest))
 }
 
 /// The arguments that are no flags.
@@ -171,6 +214,21 @@ mod tests {
             let (tick, many, no_reload, rest) = parsed(args).unwrap();
             assert_eq!((tick.as_str(), many, no_reload, rest), expected, "{args:?}");
         }
+    }
+
+    #[test]
+    fn the_format_may_stand_anywhere() {
+        let command = Command::new("x").override_usage("kapacitor x").arg(output());
+        let read = |args: &[&str]| {
+            let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+            let matches = raw(&command, &args).map_err(|error| error.to_string())?;
+            Ok::<_, String>((wants_json(&matches), rest(&matches)))
+        };
+        assert_eq!(read(&["tasks", "-o", "json", "-x"]), Ok((true, vec!["tasks".to_string(), "-x".to_string()])));
+        assert_eq!(read(&["-o=text", "tasks"]), Ok((false, vec!["tasks".to_string()])));
+        assert_eq!(read(&["tasks", "-on"]), Ok((false, vec!["tasks".to_string(), "-on".to_string()])));
+        assert!(read(&["tasks", "-o"]).unwrap_err().starts_with("flag needs an argument: -o"));
+        assert!(read(&["-o", "yaml"]).unwrap_err().starts_with("invalid value \"yaml\" for flag -o: text or json"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
+use serde_json::Value;
 use testkit::{
     daemon::{Daemon, Setup},
     wait,
@@ -184,4 +185,25 @@ fn scripts_of_the_old_dialect_warn_and_run() {
     assert!(words.contains("line 1") && words.contains("influxql"), "{words}");
     assert!(world.lines(&["enable", "old"]).is_empty());
     assert_eq!(world.tasks(&["old"]), [r#"old stream enabled true ["telegraf"."autogen"]"#]);
+}
+
+#[test]
+fn lists_and_shows_are_json_on_request() {
+    let world = World::start();
+    world.run(&["define", "cpu", "-tick", "cpu.tick", "-dbrp", "telegraf.autogen"]);
+    let json = |args: &[&str]| -> Value {
+        let output = world.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let tasks = json(&["list", "tasks", "-o", "json"]);
+    assert_eq!((&tasks[0]["id"], &tasks[0]["status"]), (&Value::from("cpu"), &Value::from("disabled")));
+    assert_eq!(json(&["show", "-o", "json", "cpu"])["script"], SCRIPT);
+    assert_eq!(json(&["show", "cpu", "-o=json"])["dbrps"][0]["db"], "telegraf");
+    for kind in ["templates", "recordings", "replays", "topics", "topic-handlers"] {
+        assert_eq!(json(&["list", kind, "-o", "json"]), serde_json::json!([]), "{kind}");
+    }
+    assert!(json(&["list", "service-tests", "-o", "json"]).as_array().unwrap().len() > 20);
+    assert_eq!(json(&["stats", "general", "-o", "json"])["num_tasks"], 1);
+    assert_eq!(world.run(&["list", "tasks", "-o", "yaml"]).status.code(), Some(2));
 }

@@ -1,11 +1,11 @@
 //! `kapacitor list`: tables of tasks, templates, recordings, replays, topics, handlers and tests of services.
 
 use api::client::Listed;
-use api::recording::Recording;
-use api::replay::Replay;
+use api::recording::{self, Recording};
+use api::replay::{self, Replay};
 use api::service_test::ServiceTest;
-use api::task::Task;
-use api::template::Template;
+use api::task::{self, Task};
+use api::template::{self, Template};
 use api::topic::{Handler, Topic};
 use clap::{ArgMatches, Command};
 
@@ -20,7 +20,7 @@ fn command() -> Command {
     Command::new("list")
         .override_usage(
             "kapacitor list (tasks|templates|recordings|replays|topics|topic-handlers|service-tests) \
-             [ID or pattern]...",
+             [-o FORMAT] [ID or pattern]...",
         )
         .about("List tasks, templates, recordings, replays, topics, topic-handlers or service-tests.")
         .long_about(
@@ -34,6 +34,7 @@ fn command() -> Command {
              \n\
              \t$ kapacitor list topic-handlers system 'email*'",
         )
+        .arg(flags::output())
 }
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -44,14 +45,19 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     };
     let all = [String::new()];
     let patterns = if patterns.is_empty() { &all } else { patterns };
+    let as_json = flags::wants_json(matches);
     match kind.as_str() {
+        "tasks" if as_json => cx.print_json(&matching::<Task>(cx, patterns, task::FIELDS)?),
         "tasks" => tasks(cx, patterns),
+        "templates" if as_json => cx.print_json(&matching::<Template>(cx, patterns, template::FIELDS)?),
         "templates" => templates(cx, patterns),
+        "recordings" if as_json => cx.print_json(&matching::<Recording>(cx, patterns, recording::FIELDS)?),
         "recordings" => recordings(cx, patterns),
+        "replays" if as_json => cx.print_json(&matching::<Replay>(cx, patterns, replay::FIELDS)?),
         "replays" => replays(cx, patterns),
-        "topics" => topics(cx, patterns),
-        "topic-handlers" => topic_handlers(cx, &patterns[0], &patterns[1..]),
-        "service-tests" => service_tests(cx, patterns),
+        "topics" => topics(cx, patterns, as_json),
+        "topic-handlers" => topic_handlers(cx, &patterns[0], &patterns[1..], as_json),
+        "service-tests" => service_tests(cx, patterns, as_json),
         _ => anyhow::bail!(
             "cannot list '{kind}' did you mean 'tasks', 'recordings', 'replays', 'topics', 'topic-handlers' or \
              'service-tests'?"
@@ -127,10 +133,13 @@ fn replays(cx: &Context, patterns: &[String]) -> anyhow::Result<()> {
     cx.print(&out)
 }
 
-fn topics(cx: &Context, patterns: &[String]) -> anyhow::Result<()> {
+fn topics(cx: &Context, patterns: &[String], as_json: bool) -> anyhow::Result<()> {
     let mut topics: Vec<Topic> = Vec::new();
     for pattern in patterns {
         topics.extend(delete::topics(cx, pattern)?);
+    }
+    if as_json {
+        return cx.print_json(&topics);
     }
     let id = width(2, topics.iter().map(|topic| topic.id.as_str()));
     let level = width(8, topics.iter().map(|topic| topic.level.as_str()));
@@ -142,7 +151,7 @@ fn topics(cx: &Context, patterns: &[String]) -> anyhow::Result<()> {
     cx.print(&out)
 }
 
-fn topic_handlers(cx: &Context, topic_pattern: &str, patterns: &[String]) -> anyhow::Result<()> {
+fn topic_handlers(cx: &Context, topic_pattern: &str, patterns: &[String], as_json: bool) -> anyhow::Result<()> {
     let all = [String::new()];
     let patterns = if patterns.is_empty() { &all } else { patterns };
     let mut found: Vec<(String, Handler)> = Vec::new();
@@ -151,6 +160,9 @@ fn topic_handlers(cx: &Context, topic_pattern: &str, patterns: &[String]) -> any
             let handlers = delete::handlers(cx, &topic.handlers_link.href, pattern)?;
             found.extend(handlers.into_iter().map(|handler| (topic.id.clone(), handler)));
         }
+    }
+    if as_json {
+        return cx.print_json(&found.into_iter().map(|(_, handler)| handler).collect::<Vec<_>>());
     }
     let topic = width(10, found.iter().map(|(topic, _)| topic.as_str()));
     let id = width(10, found.iter().map(|(_, handler)| handler.id.as_str()));
@@ -163,14 +175,16 @@ fn topic_handlers(cx: &Context, topic_pattern: &str, patterns: &[String]) -> any
     cx.print(&out)
 }
 
-fn service_tests(cx: &Context, patterns: &[String]) -> anyhow::Result<()> {
-    cx.print("Service Name\n")?;
+fn service_tests(cx: &Context, patterns: &[String], as_json: bool) -> anyhow::Result<()> {
+    let mut found = Vec::new();
     for pattern in patterns {
-        for service in services(cx, pattern)? {
-            cx.print(&format!("{}\n", service.name))?;
-        }
+        found.extend(services(cx, pattern)?);
     }
-    Ok(())
+    if as_json {
+        return cx.print_json(&found);
+    }
+    let names: String = found.iter().map(|service| format!("{}\n", service.name)).collect();
+    cx.print(&format!("Service Name\n{names}"))
 }
 
 /// The services that can be tested and match; their list is not paged.

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod completion;
 mod define;
 mod define_template;
 mod define_topic_handler;
@@ -13,6 +14,7 @@ mod help;
 mod level;
 mod list;
 mod logs;
+mod man;
 mod record;
 mod reload;
 mod replay;
@@ -70,6 +72,8 @@ pub(crate) const ALL: &[Verb] = &[
     version::VERB,
     vars::VERB,
     service_tests::VERB,
+    completion::VERB,
+    man::VERB,
     help::VERB,
 ];
 
@@ -85,6 +89,14 @@ pub(crate) fn find(name: &str) -> anyhow::Result<&'static Verb> {
         };
         Stop::Unknown { message, usage: usage() }.into()
     })
+}
+
+/// The program with all its verbs, as shells and manual pages know it.
+fn whole_program() -> Command {
+    program()
+        .about("Defines, lists and switches what a Kapacitor daemon runs.")
+        .disable_help_subcommand(true)
+        .subcommands(ALL.iter().map(|verb| (verb.command)()))
 }
 
 /// The usage of the program.

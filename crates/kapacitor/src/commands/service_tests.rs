@@ -1,5 +1,7 @@
 //! `kapacitor service-tests`: tests whether services that handlers need can be reached.
 
+use std::collections::BTreeMap;
+
 use api::service_test::ServiceTestResult;
 use clap::{ArgMatches, Command};
 
@@ -20,6 +22,7 @@ fn command() -> Command {
              \t$ kapacitor service-tests slack\n\
              \t$ kapacitor service-tests 's*'",
         )
+        .arg(flags::output())
 }
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -31,13 +34,19 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     for pattern in &patterns {
         services.extend(list::services(cx, pattern)?);
     }
-    let mut out = String::new();
-    row(&mut out, &[("Service", 20), ("Success", 10)], "Message");
+    let mut results: Vec<(String, ServiceTestResult)> = Vec::new();
     for service in services {
         let defaults = serde_json::json!({});
-        let result: ServiceTestResult = cx.wait(cx.client.post(&service.link.href, &defaults))?;
+        results.push((service.name, cx.wait(cx.client.post(&service.link.href, &defaults))?));
+    }
+    if flags::wants_json(matches) {
+        return cx.print_json(&results.into_iter().collect::<BTreeMap<_, _>>());
+    }
+    let mut out = String::new();
+    row(&mut out, &[("Service", 20), ("Success", 10)], "Message");
+    for (name, result) in &results {
         let success = if result.success { "true" } else { "false" };
-        row(&mut out, &[(&service.name, 20), (success, 10)], &result.message);
+        row(&mut out, &[(name, 20), (success, 10)], &result.message);
     }
     cx.print(&out)
 }

@@ -13,15 +13,19 @@ pub(super) const VERB: Verb = Verb { command, takes_raw_arguments: false, run };
 
 fn command() -> Command {
     Command::new("show")
-        .override_usage("kapacitor show [-replay ID] [task ID]")
+        .override_usage("kapacitor show [-o FORMAT] [-replay ID] [task ID]")
         .about("Show all about a task: its state, script, variables and the counters of its pipeline.")
         .arg(flag("replay", "ID", "Show the task as it is within this replay, while that runs."))
+        .arg(flags::output())
 }
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let args = flags::rest(matches);
     let [id] = args.as_slice() else { return Err(Stop::usage(&command(), "Must specify one task ID")) };
     let task = cx.wait(cx.client.task(id, value(matches, "replay")))?;
+    if flags::wants_json(matches) {
+        return cx.print_json(&task);
+    }
     let mut out = String::new();
     let _ = write!(
         out,

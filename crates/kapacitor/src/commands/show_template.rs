@@ -13,14 +13,18 @@ pub(super) const VERB: Verb = Verb { command, takes_raw_arguments: true, run };
 
 fn command() -> Command {
     Command::new("show-template")
-        .override_usage("kapacitor show-template [template ID]")
+        .override_usage("kapacitor show-template [-o FORMAT] [template ID]")
         .about("Show all about a template: its script and variables.")
+        .arg(flags::output())
 }
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let args = flags::rest(matches);
     let [id] = args.as_slice() else { return Err(Stop::usage(&command(), "Must specify one template ID")) };
     let template = cx.wait(cx.client.template(id))?;
+    if flags::wants_json(matches) {
+        return cx.print_json(&template);
+    }
     let mut out = String::new();
     let _ = write!(
         out,

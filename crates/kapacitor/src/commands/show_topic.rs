@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use api::topic::{self, Event, Topic};
+use api::topic::{self, Event, Handler, Topic};
 use clap::{ArgMatches, Command};
+use serde::Serialize;
 
 use super::{Verb, delete};
 use crate::cli::{Context, Stop};
@@ -14,8 +15,18 @@ pub(super) const VERB: Verb = Verb { command, takes_raw_arguments: true, run };
 
 fn command() -> Command {
     Command::new("show-topic")
-        .override_usage("kapacitor show-topic [topic ID]")
+        .override_usage("kapacitor show-topic [-o FORMAT] [topic ID]")
         .about("Show all about a topic of alerts: its level, handlers and events.")
+        .arg(flags::output())
+}
+
+/// A topic with what is below it.
+#[derive(Serialize)]
+struct ShownTopic {
+    #[serde(flatten)]
+    topic: Topic,
+    handlers: Vec<Handler>,
+    events: Vec<Event>,
 }
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -26,6 +37,9 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
         cx.wait(cx.client.list_at(&topic.events_link.href, "events", &[("min-level", "OK")]))?;
     events.sort_by_key(|event| event.state.time);
     let handlers = delete::handlers(cx, &topic.handlers_link.href, "")?;
+    if flags::wants_json(matches) {
+        return cx.print_json(&ShownTopic { topic, handlers, events });
+    }
     let handlers: Vec<&str> = handlers.iter().map(|handler| handler.id.as_str()).collect();
     let event_width = width(5, events.iter().map(|event| event.id.as_str()));
     let message_width = width(7, events.iter().map(|event| event.state.message.as_str()));

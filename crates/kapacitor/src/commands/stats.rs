@@ -1,5 +1,7 @@
 //! `kapacitor stats`: counters of the daemon and of the data it was sent.
 
+use std::collections::BTreeMap;
+
 use api::system::{DEBUG_VARS_PATH, DebugVars, Stat};
 use clap::{ArgMatches, Command};
 
@@ -12,7 +14,7 @@ pub(super) const VERB: Verb = Verb { command, takes_raw_arguments: true, run };
 
 fn command() -> Command {
     Command::new("stats")
-        .override_usage("kapacitor stats <general|ingress>")
+        .override_usage("kapacitor stats <general|ingress> [-o FORMAT]")
         .about("Show counters of the daemon.")
         .long_about(
             "Show counters of the daemon.\n\
@@ -20,6 +22,7 @@ fn command() -> Command {
              general - who the daemon is and how many tasks it has.\n\
              ingress - how many points it was sent, by database, retention policy and measurement.",
         )
+        .arg(flags::output())
 }
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -27,9 +30,12 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let [category] = args.as_slice() else {
         return Err(Stop::incomplete(&command(), "must provide a stats category"));
     };
+    let as_json = flags::wants_json(matches);
     let vars: DebugVars = cx.wait(cx.client.get(DEBUG_VARS_PATH, &[]))?;
     match category.as_str() {
+        "general" if as_json => cx.print_json(&DebugVars { kapacitor: BTreeMap::new(), ..vars }),
         "general" => cx.print(&general(&vars)),
+        "ingress" if as_json => cx.print_json(&vars.kapacitor.values().filter(is_ingress).collect::<Vec<_>>()),
         "ingress" => cx.print(&ingress(&vars)),
         _ => Ok(()),
     }
@@ -53,8 +59,7 @@ fn general(vars: &DebugVars) -> String {
 }
 
 fn ingress(vars: &DebugVars) -> String {
-    let is_shown = |stat: &&Stat| stat.name == "ingress" && tag(stat, "task_master") == "main";
-    let mut rows: Vec<(&str, &str, &str, i64)> = vars.kapacitor.values().filter(is_shown).map(ingress_row).collect();
+    let mut rows: Vec<(&str, &str, &str, i64)> = vars.kapacitor.values().filter(is_ingress).map(ingress_row).collect();
     rows.sort();
     let database = width(8, rows.iter().map(|row| row.0));
     let policy = width(16, rows.iter().map(|row| row.1));
@@ -66,6 +71,10 @@ fn ingress(vars: &DebugVars) -> String {
         row(&mut out, &[(db, database), (rp, policy), (name, measurement)], &format!("{points:>15}"));
     }
     out
+}
+
+fn is_ingress(stat: &&Stat) -> bool {
+    stat.name == "ingress" && tag(stat, "task_master") == "main"
 }
 
 fn ingress_row(stat: &Stat) -> (&str, &str, &str, i64) {
