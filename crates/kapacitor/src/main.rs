@@ -4,6 +4,7 @@
 //! - `commands`: one file per verb; its clap command is the one declaration that parsing and help are made of.
 //! - `output`, `zone`: tables, times and sizes as users know them. `files`, `dbrp`: what users hand in.
 //! - `scripts`, `diff`: scripts that are looked at without a daemon, and what would change in them.
+//! - `transfer`: definitions that are brought together, from a folder or another daemon.
 #![forbid(unsafe_code)]
 
 mod cli;
@@ -15,6 +16,7 @@ mod flags;
 mod help;
 mod output;
 mod scripts;
+mod transfer;
 mod zone;
 
 use std::process::ExitCode;

@@ -11,10 +11,12 @@ mod disable;
 mod enable;
 mod fmt;
 mod help;
+mod import;
 mod level;
 mod list;
 mod logs;
 mod man;
+mod migrate;
 mod record;
 mod reload;
 mod replay;
@@ -72,6 +74,8 @@ pub(crate) const ALL: &[Verb] = &[
     version::VERB,
     vars::VERB,
     service_tests::VERB,
+    import::VERB,
+    migrate::VERB,
     completion::VERB,
     man::VERB,
     help::VERB,
