@@ -115,8 +115,10 @@ pub struct Task {
     pub template_id: String,
     #[serde(rename = "type")]
     pub task_type: TaskType,
+    #[serde(deserialize_with = "crate::nullable")]
     pub dbrps: Vec<Dbrp>,
     pub script: String,
+    #[serde(deserialize_with = "crate::nullable")]
     pub vars: Vars,
     /// The pipeline in Graphviz's language.
     pub dot: String,
@@ -124,6 +126,7 @@ pub struct Task {
     pub executing: bool,
     /// Empty when all is well.
     pub error: String,
+    #[serde(deserialize_with = "crate::nullable")]
     pub stats: ExecutionStats,
     pub created: Time,
     pub modified: Time,

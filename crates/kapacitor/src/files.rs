@@ -1,7 +1,7 @@
 //! Files that users hand in: scripts, values of variables, tasks and handlers in JSON or YAML.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use api::task::TaskFile;
@@ -40,6 +40,30 @@ pub(crate) fn open_error(path: &str, error: &std::io::Error) -> anyhow::Error {
         _ => error.to_string(),
     };
     anyhow!("open {path}: {why}")
+}
+
+/// Folders in folders, at most so deep.
+const DEEPEST: usize = 32;
+
+/// All files in a folder and below it, by path.
+pub(crate) fn below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let (mut files, mut folders) = (Vec::new(), vec![(folder.to_path_buf(), 0)]);
+    while let Some((folder, depth)) = folders.pop() {
+        let name = folder.to_string_lossy().into_owned();
+        for entry in std::fs::read_dir(&folder).map_err(|error| open_error(&name, &error))? {
+            let path = entry.map_err(|error| open_error(&name, &error))?.path();
+            // A link may lead in a circle.
+            if path.is_dir() && !path.is_symlink() {
+                if depth < DEEPEST {
+                    folders.push((path, depth + 1));
+                }
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The values in a JSON file of variables; a task file serves, too.

@@ -12,8 +12,6 @@ use crate::{files, flags};
 
 /// What stands for standard input among the arguments.
 pub(crate) const STDIN: &str = "-";
-/// Folders in folders, at most so deep.
-const DEEPEST: usize = 32;
 
 /// A script to be looked at.
 pub(crate) struct Script {
@@ -47,12 +45,11 @@ pub(crate) fn read(command: &Command, matches: &ArgMatches) -> anyhow::Result<Ve
         }
         let mut paths = vec![PathBuf::from(&arg)];
         if Path::new(&arg).is_dir() {
-            paths.clear();
-            below(Path::new(&arg), DEEPEST, &mut paths)?;
+            paths = files::below(Path::new(&arg))?;
+            paths.retain(|path| path.extension().is_some_and(|extension| extension == "tick"));
             if paths.is_empty() {
                 bail!("{arg}: there is no file *.tick in this folder");
             }
-            paths.sort();
         }
         for path in paths {
             let name = path.to_string_lossy().into_owned();
@@ -61,20 +58,6 @@ pub(crate) fn read(command: &Command, matches: &ArgMatches) -> anyhow::Result<Ve
         }
     }
     Ok(scripts)
-}
-
-fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let entries = std::fs::read_dir(folder).map_err(|error| files::open_error(&folder.to_string_lossy(), &error))?;
-    for entry in entries {
-        let path = entry?.path();
-        // A link may lead in a circle.
-        if path.is_dir() && !path.is_symlink() && depth > 0 {
-            below(&path, depth - 1, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "tick") {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// The values in a JSON file of variables, as scripts compute with them.

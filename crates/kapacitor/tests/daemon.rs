@@ -207,3 +207,51 @@ fn lists_and_shows_are_json_on_request() {
     assert_eq!(json(&["stats", "general", "-o", "json"])["num_tasks"], 1);
     assert_eq!(world.run(&["list", "tasks", "-o", "yaml"]).status.code(), Some(2));
 }
+
+#[test]
+fn a_folder_is_imported_and_another_daemon_takes_it_over() {
+    let old = World::start();
+    let folder = old.daemon.folder().join("set");
+    for (name, text) in [
+        ("tasks/cpu.tick", SCRIPT),
+        ("tasks/made.yaml", "template-id: t\nvars:\n  m: {type: string, value: mem}\n"),
+        ("tasks/broken.tick", "stream|from().wher(lambda: TRUE)"),
+        ("templates/t.tick", "var m string\nstream|from().measurement(m)|httpOut('x')"),
+        ("handlers/h.yaml", "topic: cpu\nkind: log\noptions: {path: /dev/null}\n"),
+    ] {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let imported = old.run(&["import", "-dbrp", "telegraf.autogen", "-enable", "set"]);
+    let told = text(&imported);
+    assert_eq!(imported.status.code(), Some(3), "{told}");
+    for line in
+        ["template t: new\n", "task cpu: new\n", "task made: new\n", "task broken: FAILED\n", "did you mean where"]
+    {
+        assert!(told.contains(line), "{line} in {told}");
+    }
+    assert!(told.contains("handler h of topic cpu: new\n"), "{told}");
+
+    let new = World::start();
+    let url = old.daemon.url();
+    let from = ["migrate", "-from", url.as_str(), "-no-config"];
+    let rehearsed = text(&new.run(&from));
+    assert!(rehearsed.contains("task made: new\n") && rehearsed.ends_with("-apply does it.\n"), "{rehearsed}");
+    assert!(!text(&new.run(&["list", "tasks"])).contains("cpu"));
+    let brought = new.run(&[&from[..], &["-apply"]].concat());
+    assert!(brought.status.success(), "{}", String::from_utf8_lossy(&brought.stderr));
+    for list in [&["list", "tasks"][..], &["list", "templates"], &["list", "topic-handlers"], &["show", "made"]] {
+        let without_times = |world: &World| {
+            let lines = text(&world.run(list));
+            lines
+                .lines()
+                .filter(|line| !line.contains("Created") && !line.contains("Modified") && !line.contains("LastEnabled"))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        assert_eq!(without_times(&old), without_times(&new), "{list:?}");
+    }
+    assert!(text(&new.run(&from)).contains("task cpu: kept as it is here\n"));
+}

@@ -7,7 +7,10 @@ use serde_json::{Value as Json, json};
 
 use super::Verb;
 use crate::cli::{Context, Stop, flag, switch, value};
-use crate::scripts::{self, Script};
+use crate::{
+    flags,
+    scripts::{self, Script},
+};
 
 pub(super) const VERB: Verb = Verb { command, takes_raw_arguments: false, run };
 
@@ -32,7 +35,7 @@ fn command() -> Command {
         )
         .arg(flag("type", "TYPE", "stream or batch: what the scripts must read."))
         .arg(flag("vars", "FILE", "JSON with the values of the scripts' variables."))
-        .arg(flag("o", "FORMAT", "text (the default) or json."))
+        .arg(flags::output())
         .arg(switch("strict", "Warnings are errors."))
 }
 
@@ -43,11 +46,7 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
         "batch" => Some(EdgeKind::Batch),
         other => return Err(Stop::usage(&command(), format!("-type is stream or batch, got {other:?}"))),
     };
-    let as_json = match value(matches, "o") {
-        "" | "text" => false,
-        "json" => true,
-        other => return Err(Stop::usage(&command(), format!("-o is text or json, got {other:?}"))),
-    };
+    let as_json = flags::wants_json(matches);
     let vars = match value(matches, "vars") {
         "" => None,
         path => Some(scripts::vars(path)?),

@@ -39,7 +39,8 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let status = if matches.get_flag("enable") { Status::Enabled } else { Status::Disabled };
     let found = transfer::folder(Path::new(folder), &dbrps, status)?;
     let overwrite = matches.get_flag("overwrite");
-    let outcomes = if matches.get_flag("dry-run") { found.rehearse(cx, overwrite) } else { found.apply(cx, overwrite) }?;
+    let outcomes =
+        if matches.get_flag("dry-run") { found.rehearse(cx, overwrite) } else { found.apply(cx, overwrite) }?;
     let (report, failed) = transfer::report(&outcomes);
     cx.print(&report)?;
     if failed > 0 {

@@ -1,8 +1,8 @@
 //! Definitions in files: a folder of scripts, or one that is laid out as the load directory is.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use api::{
     task::{Dbrp, Status, TaskOptions},
     template::TemplateOptions,
@@ -18,28 +18,29 @@ use crate::files;
 /// # Errors
 /// A file that cannot be read, two of one name, or nothing to bring.
 pub(crate) fn folder(path: &Path, dbrps: &[Dbrp], status: Status) -> anyhow::Result<Definitions> {
-    let below = |name: &str| path.join(name);
-    let is_laid_out = ["tasks", "templates", "handlers"].iter().any(|name| below(name).is_dir());
+    let is_laid_out = ["tasks", "templates", "handlers"].iter().any(|name| path.join(name).is_dir());
+    // A part that is not there has no files.
+    let part = |name: &str| {
+        let folder = path.join(name);
+        if folder.is_dir() { files::below(&folder) } else { Ok(Vec::new()) }
+    };
     let mut found = Definitions::default();
-    let tasks = if is_laid_out { below("tasks") } else { path.to_path_buf() };
-    for file in files_below(&tasks)? {
+    for file in if is_laid_out { part("tasks") } else { files::below(path) }? {
         task(&file, dbrps, status, &mut found)?;
     }
-    if is_laid_out {
-        for file in files_below(&below("templates"))? {
-            if extension(&file) == "tick" {
-                let script = files::read(&file.to_string_lossy())?;
-                found.templates.push(TemplateOptions { id: stem(&file), script, ..TemplateOptions::default() });
-            }
+    for file in part("templates")? {
+        if extension(&file) == "tick" {
+            let script = files::read(&file.to_string_lossy())?;
+            found.templates.push(TemplateOptions { id: stem(&file), script, ..TemplateOptions::default() });
         }
-        for file in files_below(&below("handlers"))? {
-            if matches!(extension(&file), "json" | "yaml" | "yml") {
-                let mut handler = files::handler(&file.to_string_lossy())?;
-                if handler.id.is_empty() {
-                    handler.id = stem(&file);
-                }
-                found.handlers.push(handler);
+    }
+    for file in part("handlers")? {
+        if matches!(extension(&file), "json" | "yaml" | "yml") {
+            let mut handler = files::handler(&file.to_string_lossy())?;
+            if handler.id.is_empty() {
+                handler.id = stem(&file);
             }
+            found.handlers.push(handler);
         }
     }
     unique("task", found.tasks.iter().map(|task| task.id.as_str()))?;
@@ -83,29 +84,6 @@ pub(super) fn says_dbrp(script: &str) -> bool {
     statements.iter().any(|statement| matches!(statement.kind, StatementKind::Dbrp { .. }))
 }
 
-/// All files below a folder, in the order of their paths; none if it is not there.
-fn files_below(folder: &Path) -> anyhow::Result<Vec<std::path::PathBuf>> {
-    let mut found = Vec::new();
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !folder.ends_with(".") => {
-            return if folder.parent().is_some_and(Path::is_dir) { Ok(found) } else { Err(error.into()) };
-        }
-        Err(error) => return Err(error).with_context(|| format!("cannot read the folder {}", folder.display())),
-    };
-    for entry in entries {
-        let entry = entry.with_context(|| format!("cannot read the folder {}", folder.display()))?;
-        // Links are not followed into folders, so that there is no way round in a circle.
-        if entry.file_type()?.is_dir() {
-            found.extend(files_below(&entry.path())?);
-        } else {
-            found.push(entry.path());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 fn extension(path: &Path) -> &str {
     path.extension().and_then(|kind| kind.to_str()).unwrap_or_default()
 }
@@ -126,6 +104,8 @@ fn unique<'a>(kind: &str, ids: impl Iterator<Item = &'a str>) -> anyhow::Result<
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn written(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -16,7 +16,7 @@ pub(crate) use folder::folder;
 pub(crate) use settings::{Change, settings};
 pub(crate) use source::daemon;
 
-use crate::cli::Context;
+use crate::{cli::Context, scripts};
 
 /// What shall be there in the end.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ pub(crate) enum Outcome {
 impl Definitions {
     /// What would become of each, by kind and name, with nothing changed.
     pub(crate) fn rehearse(&self, cx: &Context, overwrite: bool) -> anyhow::Result<Vec<(String, Outcome)>> {
-        let surface = Surface::new(handlers::catalogue());
+        let surface = scripts::surface();
         let mut outcomes = Vec::new();
         for template in &self.templates {
             let is_there = exists(cx.wait(cx.client.template(&template.id)))?;
@@ -131,7 +131,9 @@ fn done(planned: Outcome, work: impl FnOnce() -> Result<(), Error>) -> Outcome {
 fn put_template(cx: &Context, template: &TemplateOptions, is_there: bool) -> Result<(), Error> {
     if is_there {
         let path = format!("{}/{}", api::template::PATH, template.id);
-        return cx.wait(cx.client.update_template(&path, &TemplateOptions { id: String::new(), ..template.clone() })).map(drop);
+        return cx
+            .wait(cx.client.update_template(&path, &TemplateOptions { id: String::new(), ..template.clone() }))
+            .map(drop);
     }
     cx.wait(cx.client.create_template(template)).map(drop)
 }

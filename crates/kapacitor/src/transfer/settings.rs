@@ -67,7 +67,8 @@ fn plain(element: &Element) -> impl Iterator<Item = (&String, &serde_json::Value
 
 /// Options that are known here and say something else there.
 fn differing(there: &Element, here: &Element) -> Map<String, serde_json::Value> {
-    let differs = |(key, value): &(&String, &serde_json::Value)| here.options.get(*key).is_some_and(|own| own != *value);
+    let differs =
+        |(key, value): &(&String, &serde_json::Value)| here.options.get(*key).is_some_and(|own| own != *value);
     plain(there).filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
