@@ -80,8 +80,46 @@ impl Event {
         Event { topic: topic.into(), state, data: data.into(), previous: Level::Ok, no_external: false, hops: 0 }
     }
 
+    /// Names the event for those who get it more than once: 32 hexadecimal digits, the same each time it is sent, also
+    /// after a restart, and if the same data raise it again.
+    pub fn uid(&self) -> String {
+        let EventState { id, message, time, level, .. } = &self.state;
+        let mut bytes = Vec::with_capacity(256 + self.data.series.len());
+        for text in [&self.topic, id, message, &self.data.series] {
+            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        bytes.extend_from_slice(&time.to_le_bytes());
+        bytes.push(*level as u8);
+        // The third version of this hash is the same for all time.
+        let half = |seed| rapidhash::v3::rapidhash_v3_seeded(&bytes, &rapidhash::v3::RapidSecrets::seed_cpp(seed));
+        format!("{:016x}{:016x}", half(0), half(1))
+    }
+
     /// Whether it is at another level than before.
     pub fn changed(&self) -> bool {
         self.previous != self.state.level
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::event;
+
+    #[test]
+    fn what_is_the_same_has_the_same_name_for_all_time() {
+        let event = event("t", "a", Level::Info);
+        assert_eq!(event.uid(), "6b54e11106741a4daa84713c786bfb2f");
+        let later = Event { previous: Level::Critical, hops: 2, ..event.clone() };
+        assert_eq!(later.uid(), event.uid());
+        for other in [
+            Event { topic: "u".into(), ..event.clone() },
+            Event { state: EventState { time: 1, ..event.state.clone() }, ..event.clone() },
+            Event { state: EventState { level: Level::Critical, ..event.state.clone() }, ..event.clone() },
+            Event { data: EventData { series: "x".into(), ..EventData::default() }.into(), ..event.clone() },
+        ] {
+            assert_ne!(other.uid(), event.uid());
+        }
     }
 }

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 use crate::Event;
 
+/// Makes another handler of the same options.
+pub type Opener = Arc<dyn Fn() -> Result<Box<dyn Handler>, crate::OpenError> + Send + Sync>;
+
 /// A future that a trait's method returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -17,6 +20,12 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Handler: Send {
     /// Sends an event.
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome>;
+
+    /// How many events of different ids may be on their way at the same time, each by a handler of its own that is made
+    /// of the same options. More than one is used only if the other side is slow or many events wait.
+    fn at_once(&self) -> usize {
+        1
+    }
 
     /// How many events `handle_all` takes at once, if so many wait.
     fn most_at_once(&self) -> usize {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use declare::{Argument, Declaration, SetError, Shown, Table};
 use serde_json::{Map, Value as Json};
 
-use crate::Handler;
+use crate::{Handler, Opener};
 
 /// One kind of handler: `slack`, `log` …
 pub struct Kind {
@@ -203,6 +203,12 @@ impl HandlerOptions {
     pub fn open(&self, place: &Place) -> Result<Box<dyn Handler>, OpenError> {
         self.check()?;
         (self.kind.open)(&*self.values, place)
+    }
+
+    /// Makes more handlers of the same options.
+    pub fn opener(&self, place: Place) -> Opener {
+        let options = self.clone();
+        Arc::new(move || options.open(&place))
     }
 }
 

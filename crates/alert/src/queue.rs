@@ -1,16 +1,26 @@
 //! One bounded queue and one worker for each handler, so that a slow one delays neither alerts nor other handlers.
+//!
+//! `worker.rs` sends, `lines.rs` keeps the events of one id in order while others go on, `counters.rs` counts.
+
+mod counters;
+mod lines;
+mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::{error, warn};
+use tokio::time::{Instant, timeout};
 
-use crate::retry::{RetryPolicy, random};
-use crate::{Event, Handler, Outcome};
+use crate::outbox::Outbox;
+use crate::retry::RetryPolicy;
+use crate::{Event, Handler, Opener};
+pub(crate) use counters::Counters;
+pub use counters::Counts;
+use lines::Item;
+use worker::{Kept, Worker};
 
 /// Tasks here raise events faster than the programs did for which users chose `topic-buffer-length`: so many times more
 /// events may wait.
@@ -48,63 +58,22 @@ impl QueueOptions {
     }
 }
 
-/// What became of a handler's events, since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Wait now, the one that is being sent included.
-    pub queued: u64,
-    pub sent: u64,
-    /// Attempts after the first of an event.
-    pub retried: u64,
-    /// Given up after the last attempt.
-    pub failed: u64,
-    /// Never tried: the queue was full, or closed with events left.
-    pub dropped: u64,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    queued: AtomicU64,
-    sent: AtomicU64,
-    retried: AtomicU64,
-    failed: AtomicU64,
-    dropped: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn counts(&self) -> Counts {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            queued: get(&self.queued),
-            sent: get(&self.sent),
-            retried: get(&self.retried),
-            failed: get(&self.failed),
-            dropped: get(&self.dropped),
-        }
-    }
-
-    fn add(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn one_dropped(&self) {
-        Self::add(&self.dropped);
-    }
-
-    /// Counts how the only attempt went.
-    pub(crate) fn one_tried(&self, outcome: &Outcome) {
-        Self::add(if *outcome == Outcome::Done { &self.sent } else { &self.failed });
-    }
-}
-
 /// The workers that run, so that an end can wait for them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Workers(Arc<Running>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Running {
     count: AtomicUsize,
     ended: Notify,
+    /// When the daemon ends, what is not sent by then is left.
+    deadline: watch::Sender<Option<Instant>>,
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Running { count: AtomicUsize::new(0), ended: Notify::new(), deadline: watch::Sender::new(None) }
+    }
 }
 
 struct Ticket(Arc<Running>);
@@ -122,6 +91,11 @@ impl Workers {
         Ticket(self.0.clone())
     }
 
+    /// The daemon ends: no worker goes on for longer than this.
+    pub(crate) fn close(&self, limit: Duration) {
+        self.0.deadline.send_replace(Some(Instant::now() + limit));
+    }
+
     /// Waits until all have ended; whether they have, within the limit.
     pub(crate) async fn ended(&self, limit: Duration) -> bool {
         let all = async {
@@ -137,14 +111,27 @@ impl Workers {
     }
 }
 
-/// Hands events to a worker. Dropping it closes the queue: the worker goes on with what waits, for `flush_limit`.
-#[derive(Debug)]
+/// What the one who hands over events wants of the worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// More may come.
+    Open,
+    /// No more comes: what waits is sent, and tried again, until another worker takes over.
+    Ending,
+    /// No more comes: until then, what waits is tried once.
+    Closing(Instant),
+}
+
+/// Hands events to a worker. Dropping it closes the queue. Then the worker goes on with what waits: without an end if
+/// the events are kept in the outbox, else for `flush_limit`.
 pub(crate) struct Queue {
-    events: mpsc::Sender<Arc<Event>>,
+    items: mpsc::UnboundedSender<Item>,
     counters: Arc<Counters>,
-    closing: watch::Sender<Option<Instant>>,
-    flush_limit: Duration,
-    runtime: Handle,
+    phase: watch::Sender<Phase>,
+    options: QueueOptions,
+    is_kept: bool,
+    next: AtomicU64,
+    runtime: Runtime,
 }
 
 /// Why an event was not taken.
@@ -154,37 +141,62 @@ pub(crate) enum Refused {
     Stopped,
 }
 
+/// What is to send the events of a queue.
+pub(crate) struct Sending {
+    pub(crate) topic: Arc<str>,
+    pub(crate) name: Arc<str>,
+    pub(crate) handler: Box<dyn Handler>,
+    /// Makes more of the same handler.
+    pub(crate) more: Option<Opener>,
+    /// Where its events are kept until they are sent.
+    pub(crate) outbox: Option<Arc<Outbox>>,
+}
+
 impl Queue {
+    /// The counters are those of an earlier queue of the same handler, if there was one.
     pub(crate) fn start(
-        name: Arc<str>,
-        handler: Box<dyn Handler>,
+        sending: Sending,
+        counters: Arc<Counters>,
         options: QueueOptions,
-        runtime: &Handle,
+        runtime: &Runtime,
         workers: &Workers,
     ) -> Self {
-        let (sender, receiver) = mpsc::channel(options.capacity.max(1));
-        let (closing, deadline) = watch::channel(None);
-        let counters = Arc::new(Counters::default());
-        let worker = Worker { name, handler, counters: counters.clone(), options, closing: deadline.clone() };
+        let (items, receiver) = mpsc::unbounded_channel();
+        let (phase, phases) = watch::channel(Phase::Open);
+        let Sending { topic, name, handler, more, outbox } = sending;
+        let kept = outbox.map(|outbox| Kept::new(outbox, &topic, &name));
+        let is_kept = kept.is_some();
+        let worker = Worker::new(topic, name, handler, more, kept, counters.clone(), options);
         let ticket = workers.ticket();
+        let deadline = workers.0.deadline.subscribe();
         runtime.spawn(async move {
-            worker.run(receiver, deadline).await;
+            worker.run(receiver, phases, deadline).await;
             drop(ticket);
         });
-        Queue { events: sender, counters, closing, flush_limit: options.flush_limit, runtime: runtime.clone() }
+        let next = AtomicU64::new(worker::FIRST);
+        Queue { items, counters, phase, options, is_kept, next, runtime: runtime.clone() }
     }
 
-    /// Never waits.
-    pub(crate) fn push(&self, event: &Arc<Event>) -> Result<(), Refused> {
-        Counters::add(&self.counters.queued);
-        self.events.try_send(event.clone()).map_err(|error| {
-            self.counters.queued.fetch_sub(1, Ordering::Relaxed);
-            self.counters.one_dropped();
-            match error {
-                mpsc::error::TrySendError::Full(_) => Refused::Full,
-                mpsc::error::TrySendError::Closed(_) => Refused::Stopped,
-            }
+    /// Whether its events are kept in the outbox.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// Never waits. `number` is that of the outbox, 0 for none; `raised` is in nanoseconds since 1970.
+    pub(crate) fn push(&self, event: &Arc<Event>, number: u64, raised: i64) -> Result<(), Refused> {
+        if !self.counters.enters(self.options.capacity.max(1)) {
+            return Err(Refused::Full);
+        }
+        let order = self.next.fetch_add(1, Ordering::Relaxed);
+        let item = Item { order, number, raised, event: event.clone() };
+        self.items.send(item).map_err(|_| {
+            self.counters.leaves_unsent();
+            Refused::Stopped
         })
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -195,120 +207,9 @@ impl Queue {
 impl Drop for Queue {
     fn drop(&mut self) {
         let _entered = self.runtime.enter();
-        self.closing.send_replace(Some(Instant::now() + self.flush_limit));
+        let next = if self.is_kept { Phase::Ending } else { Phase::Closing(Instant::now() + self.options.flush_limit) };
+        self.phase.send_replace(next);
     }
-}
-
-struct Worker {
-    name: Arc<str>,
-    handler: Box<dyn Handler>,
-    counters: Arc<Counters>,
-    options: QueueOptions,
-    closing: watch::Receiver<Option<Instant>>,
-}
-
-impl Worker {
-    async fn run(mut self, mut events: mpsc::Receiver<Arc<Event>>, mut closing: watch::Receiver<Option<Instant>>) {
-        let (name, counters) = (self.name.clone(), self.counters.clone());
-        tokio::select! {
-            () = self.work(&mut events) => {}
-            () = deadline_passed(&mut closing) => {
-                let left = counters.queued.swap(0, Ordering::Relaxed);
-                if left > 0 {
-                    counters.dropped.fetch_add(left, Ordering::Relaxed);
-                    error!(handler = %name, events = left, "handler closed before all its events were sent");
-                }
-            }
-        }
-    }
-
-    async fn work(&mut self, events: &mut mpsc::Receiver<Arc<Event>>) {
-        let most = self.handler.most_at_once().max(1);
-        let mut taken = Vec::new();
-        loop {
-            let due = self.handler.due();
-            tokio::select! {
-                count = events.recv_many(&mut taken, most) => {
-                    if count == 0 {
-                        break;
-                    }
-                    self.deliver(&taken).await;
-                    taken.clear();
-                }
-                () = until(due) => self.flush().await,
-            }
-        }
-        self.flush().await;
-    }
-
-    async fn flush(&mut self) {
-        let why = match timeout(self.options.attempt_limit, self.handler.flush()).await {
-            Ok(Outcome::Done) => return,
-            Ok(Outcome::Retry { why, .. } | Outcome::GiveUp(why)) => why,
-            Err(_) => "it took too long".to_string(),
-        };
-        Counters::add(&self.counters.failed);
-        error!(handler = %self.name, why, "handler failed");
-    }
-
-    /// Sends events, as often as it takes or is allowed.
-    async fn deliver(&mut self, events: &[Arc<Event>]) {
-        let [first, ..] = events else { return };
-        let (topic, event, count) = (&first.topic, &first.state.id, events.len() as u64);
-        let add = |counter: &AtomicU64| counter.fetch_add(count, Ordering::Relaxed);
-        let mut failures = 0;
-        loop {
-            let (why, pause) = match self.attempt(events).await {
-                Outcome::Done => {
-                    add(&self.counters.sent);
-                    break;
-                }
-                Outcome::Retry { why, after } => {
-                    failures += 1;
-                    // Who is asked to end waits no more: each event that is left is tried once.
-                    let closing = self.closing.borrow().is_some();
-                    (why, if closing { None } else { self.options.retry.pause(failures, after, random()) })
-                }
-                Outcome::GiveUp(why) => (why, None),
-            };
-            let Some(pause) = pause else {
-                add(&self.counters.failed);
-                error!(handler = %self.name, %topic, %event, events = count, why, "handler failed");
-                break;
-            };
-            let seconds = pause.as_secs_f64();
-            warn!(handler = %self.name, %topic, %event, why, "handler failed, will try again in {seconds:.1}s");
-            tokio::select! {
-                () = sleep(pause) => {}
-                _ = self.closing.wait_for(Option::is_some) => {}
-            }
-            add(&self.counters.retried);
-        }
-        self.counters.queued.fetch_sub(count, Ordering::Relaxed);
-    }
-
-    async fn attempt(&mut self, events: &[Arc<Event>]) -> Outcome {
-        let handling = match events {
-            [one] => self.handler.handle(one),
-            all => self.handler.handle_all(all),
-        };
-        timeout(self.options.attempt_limit, handling).await.unwrap_or_else(|_| Outcome::give_up("it took too long"))
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Ends when the queue is closed and its time to flush is over.
-async fn deadline_passed(closing: &mut watch::Receiver<Option<Instant>>) {
-    // An error means that the queue is gone; its last word is still there.
-    let _ = closing.wait_for(Option::is_some).await;
-    let deadline = *closing.borrow();
-    until(deadline).await;
 }
 
 #[cfg(test)]

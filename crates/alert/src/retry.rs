@@ -6,34 +6,44 @@ use std::time::Duration;
 /// Exponential back-off with jitter and an end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryPolicy {
-    /// How often an event is sent at most, the first time included.
-    pub attempts: u32,
     /// The pause after the first failure; each further one doubles it.
     pub first: Duration,
     /// No pause is longer.
     pub longest: Duration,
+    /// An event is not tried again later than this after its first attempt.
+    pub limit: Duration,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        RetryPolicy { attempts: 6, first: Duration::from_secs(1), longest: Duration::from_secs(60) }
+        let (first, longest) = (Duration::from_secs(1), Duration::from_secs(60));
+        RetryPolicy { first, longest, limit: Duration::from_secs(3600) }
     }
 }
 
+/// Nobody is asked more often, whatever the config says.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 impl RetryPolicy {
     /// Every event is sent once.
-    pub const NEVER: RetryPolicy = RetryPolicy { attempts: 1, first: Duration::ZERO, longest: Duration::ZERO };
+    pub const NEVER: RetryPolicy =
+        RetryPolicy { first: Duration::ZERO, longest: Duration::ZERO, limit: Duration::ZERO };
 
     /// The pause after `failures` failures, at `random` from 0 to 1 of its spread; `None` if that was the last attempt.
-    /// `asked` is what the other side wants, which counts if it is more, within the longest pause.
-    pub(crate) fn pause(&self, failures: u32, asked: Option<Duration>, random: f64) -> Option<Duration> {
-        if failures >= self.attempts {
-            return None;
-        }
+    /// `asked` is what the other side wants, which counts if it is more, within the longest pause; `since` is how long
+    /// ago the first attempt was.
+    pub(crate) fn pause(
+        &self,
+        failures: u32,
+        asked: Option<Duration>,
+        since: Duration,
+        random: f64,
+    ) -> Option<Duration> {
         let doubled = self.first.saturating_mul(2u32.saturating_pow(failures.saturating_sub(1)));
         // Half of it is fixed, half is spread, so that many handlers do not come back at once.
         let spread = doubled.min(self.longest).mul_f64(0.5 + 0.5 * random.clamp(0.0, 1.0));
-        Some(asked.map_or(spread, |asked| asked.max(spread)).min(self.longest))
+        let pause = asked.map_or(spread, |asked| asked.max(spread)).min(self.longest).max(SHORTEST);
+        (since.saturating_add(pause) <= self.limit).then_some(pause)
     }
 }
 
@@ -46,25 +56,29 @@ pub(crate) fn random() -> f64 {
 mod tests {
     use super::*;
 
+    const NOW: Duration = Duration::ZERO;
+
     #[test]
     fn pauses_double_up_to_the_longest_and_end() {
-        let policy = RetryPolicy { attempts: 5, first: Duration::from_secs(1), longest: Duration::from_secs(3) };
-        let seconds = |failures, random| policy.pause(failures, None, random).map(|pause| pause.as_secs_f64());
-        assert_eq!(seconds(1, 1.0), Some(1.0));
-        assert_eq!(seconds(1, 0.0), Some(0.5));
-        assert_eq!(seconds(2, 1.0), Some(2.0));
-        assert_eq!(seconds(3, 1.0), Some(3.0));
-        assert_eq!(seconds(4, 1.0), Some(3.0));
-        assert_eq!(seconds(5, 1.0), None);
-        assert_eq!(RetryPolicy::NEVER.pause(1, None, 0.5), None);
+        let seconds = Duration::from_secs;
+        let policy = RetryPolicy { first: seconds(1), longest: seconds(3), limit: seconds(10) };
+        let pause =
+            |failures, since, random| policy.pause(failures, None, since, random).map(|pause| pause.as_secs_f64());
+        assert_eq!(pause(1, NOW, 1.0), Some(1.0));
+        assert_eq!(pause(1, NOW, 0.0), Some(0.5));
+        assert_eq!(pause(2, NOW, 1.0), Some(2.0));
+        assert_eq!(pause(3, NOW, 1.0), Some(3.0));
+        assert_eq!(pause(40, seconds(7), 1.0), Some(3.0));
+        assert_eq!(pause(40, seconds(8), 1.0), None);
+        assert_eq!(RetryPolicy::NEVER.pause(1, None, NOW, 0.5), None);
     }
 
     #[test]
     fn the_other_side_may_ask_for_more() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.pause(1, Some(Duration::from_secs(7)), 1.0), Some(Duration::from_secs(7)));
-        assert_eq!(policy.pause(1, Some(Duration::ZERO), 1.0), Some(Duration::from_secs(1)));
-        assert_eq!(policy.pause(1, Some(Duration::from_secs(7000)), 1.0), Some(policy.longest));
+        assert_eq!(policy.pause(1, Some(Duration::from_secs(7)), NOW, 1.0), Some(Duration::from_secs(7)));
+        assert_eq!(policy.pause(1, Some(Duration::ZERO), NOW, 1.0), Some(Duration::from_secs(1)));
+        assert_eq!(policy.pause(1, Some(Duration::from_secs(7000)), NOW, 1.0), Some(policy.longest));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use lambda::Zone;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Handler, HandlerId, HandlerOptions, Kind, Kinds, MatchError, Matcher, OpenError, Place, Subscription, Topics,
+    Attachment, Handler, HandlerId, HandlerOptions, Kind, Kinds, MatchError, Matcher, OpenError, Opener, Place,
+    Subscription, Topics,
 };
 
 /// A handler of a topic, as a user defines it.
@@ -63,6 +64,7 @@ pub struct Prepared {
     spec: HandlerSpec,
     kind: Arc<Kind>,
     handler: Box<dyn Handler>,
+    more: Opener,
     matcher: Option<Matcher>,
 }
 
@@ -95,32 +97,34 @@ impl TopicHandlers {
         };
         let kind = self.kinds.by_name(&spec.kind)?.clone();
         let place = Place { topic: spec.topic.clone(), owner: spec.id.clone() };
-        let handler = HandlerOptions::from_json(kind.clone(), options)?.open(&place)?;
+        let options = HandlerOptions::from_json(kind.clone(), options)?;
+        let (handler, more) = (options.open(&place)?, options.opener(place));
         let matcher = match spec.matches.trim() {
             "" => None,
             text => Some(Matcher::new(text, self.zone)?),
         };
-        Ok(Prepared { spec, kind, handler, matcher })
+        Ok(Prepared { spec, kind, handler, more, matcher })
     }
 
     /// Attaches a handler, in place of the one of its topic and id if there is one.
     pub fn attach(&self, prepared: Prepared) {
-        let Prepared { spec, kind, handler, matcher } = prepared;
+        let Prepared { spec, kind, handler, more, matcher } = prepared;
         let (name, external) = (spec.id.as_str().into(), kind.external);
         let subscription = Subscription { name, kind: kind.name.into(), handler, external };
         let mut attached = self.attached();
         let key = (spec.topic.clone(), spec.id.clone());
         // The new one first, so that no event falls between the two.
-        let handler = self.topics.register_matching(&spec.topic, subscription, matcher);
+        let attachment = Attachment { subscription, matcher, more: Some(more), kept: true };
+        let handler = self.topics.attach(&spec.topic, attachment);
         if let Some(before) = attached.insert(key, Attached { spec, handler }) {
             self.topics.deregister(&before.spec.topic, before.handler);
         }
     }
 
-    /// Ends a handler; whether there was one.
+    /// Ends a handler for good; whether there was one.
     pub fn detach(&self, topic: &str, id: &str) -> bool {
         let removed = self.attached().remove(&(topic.to_string(), id.to_string()));
-        removed.is_some_and(|attached| self.topics.deregister(topic, attached.handler))
+        removed.is_some_and(|attached| self.topics.detach(topic, attached.handler))
     }
 
     /// Ends all handlers of a topic, as when it is deleted.

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use tracing::error;
 
-use crate::queue::{Counters, Queue, Refused};
-use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Matcher, Outcome};
+use crate::queue::{Counters, Queue};
+use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Matcher, Outcome, Reason};
 
 /// A topic's state and subscribers; the lock around it is the caller's.
 #[derive(Default)]
@@ -19,6 +19,18 @@ pub(crate) struct Topic {
     at_level: [usize; 4],
     pub(crate) collected: u64,
     pub(crate) subscribers: Vec<Subscriber>,
+    /// The last event of each id that is held back.
+    pub(crate) held: HashMap<Arc<str>, Held>,
+}
+
+/// An event that is held back.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) reason: Reason,
+    /// Its previous level is the one that was told last.
+    pub(crate) event: Arc<Event>,
+    /// Of the outbox; 0 if it is not kept.
+    pub(crate) number: u64,
 }
 
 /// A handler of a topic.
@@ -31,6 +43,8 @@ pub(crate) struct Subscriber {
     /// Which events it wants; all without one.
     pub(crate) matcher: Option<Matcher>,
     pub(crate) way: Way,
+    /// Whether it wants the event that is being handed over.
+    pub(crate) chosen: bool,
 }
 
 /// How events get to a handler.
@@ -109,13 +123,15 @@ impl Way {
         Way::Inline(Arc::new(Inline { handler: Mutex::new(handler), counters: Counters::default() }))
     }
 
-    pub(crate) fn hand_over(&self, event: &Arc<Event>) -> Result<(), Refused> {
-        match self {
-            Way::Queue(queue) => queue.push(event),
-            Way::Inline(inline) => {
-                inline.call(event);
-                Ok(())
-            }
+    /// Whether its events are kept in the outbox.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(self, Way::Queue(queue) if queue.is_kept())
+    }
+
+    /// Hands an event to a handler that is called at once.
+    pub(crate) fn call(&self, event: &Event) {
+        if let Way::Inline(inline) = self {
+            inline.call(event);
         }
     }
 

@@ -8,9 +8,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tracing::error;
 
-use crate::queue::{Queue, QueueOptions, Refused, Workers};
-use crate::topic::{Subscriber, Topic, Way};
-use crate::{Counts, Event, EventState, Handler, Inhibitors, Level, Matcher, TopicStore};
+use crate::outbox::{DeadLetter, Letters, Outbox, now};
+use crate::queue::{Counters, Queue, QueueOptions, Refused, Sending, Workers};
+use crate::topic::{Held, Subscriber, Topic, Way};
+use crate::{
+    Counts, Event, EventState, HELD, Handler, Inhibitors, Level, Matcher, Opener, Reason, Silences, TopicStore,
+};
 
 /// How events reach handlers.
 #[derive(Debug, Clone)]
@@ -25,9 +28,13 @@ pub enum Delivery {
 pub struct Topics {
     topics: RwLock<HashMap<Arc<str>, Entry>>,
     store: Arc<dyn TopicStore>,
+    outbox: Option<Arc<Outbox>>,
+    /// Kinds of handlers whose events are not kept.
+    not_kept: Vec<String>,
     delivery: Delivery,
     workers: Workers,
     inhibitors: Inhibitors,
+    silences: Silences,
     next_handler: AtomicU64,
 }
 
@@ -46,6 +53,24 @@ pub struct Subscription {
     pub handler: Box<dyn Handler>,
     /// It reaches other programs, so events of replays are not for it.
     pub external: bool,
+}
+
+/// A subscription with what belongs to it.
+pub struct Attachment {
+    pub subscription: Subscription,
+    /// Which events it wants; all without one.
+    pub matcher: Option<Matcher>,
+    /// Makes more handlers of the same options.
+    pub more: Option<Opener>,
+    /// Its events are kept in the outbox until they are sent, if there is an outbox. No two handlers of a topic that do
+    /// so have the same name: a new one goes on with what the one before has left.
+    pub kept: bool,
+}
+
+impl From<Subscription> for Attachment {
+    fn from(subscription: Subscription) -> Self {
+        Attachment { subscription, matcher: None, more: None, kept: false }
+    }
 }
 
 /// An event did not reach all handlers of its topic.
@@ -80,16 +105,49 @@ pub struct HandlerStatus {
     pub counts: Counts,
 }
 
+/// Why the last event of an id was not told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldStatus {
+    pub reason: Reason,
+    /// The level that was told last.
+    pub told: Level,
+}
+
+/// A handler of some topic, with what became of its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryStatus {
+    pub topic: Arc<str>,
+    pub handler: HandlerStatus,
+    /// Its events are kept over a restart.
+    pub kept: bool,
+}
+
 impl Topics {
     pub fn new(delivery: Delivery, store: Arc<dyn TopicStore>) -> Self {
         Topics {
             topics: RwLock::default(),
             store,
+            outbox: None,
+            not_kept: Vec::new(),
             delivery,
             workers: Workers::default(),
             inhibitors: Inhibitors::default(),
+            silences: Silences::default(),
             next_handler: AtomicU64::new(1),
         }
+    }
+
+    /// Keeps events there until they are sent, but for handlers of these kinds.
+    #[must_use]
+    pub fn with_outbox(mut self, outbox: Arc<Outbox>, except: Vec<String>) -> Self {
+        self.outbox = Some(outbox);
+        self.not_kept = except;
+        self
+    }
+
+    /// What users hold back.
+    pub fn silences(&self) -> &Silences {
+        &self.silences
     }
 
     /// What alerts silence of each other.
@@ -109,20 +167,150 @@ impl Topics {
             let before = topic.update(event.state.clone());
             event.previous = before.as_ref().map_or(Level::Ok, |state| state.level);
             self.save(&event, before.as_ref());
+            // What a replay raises is nobody's alert.
+            let reason = if event.no_external { None } else { self.silences.judge(&event, now()) };
+            if let Some(held) = topic.held.remove(&event.state.id) {
+                // Who was not told of what is held back goes by what they were told.
+                event.previous = held.event.previous;
+                self.forget_held(&held);
+            }
             let event = Arc::new(event);
-            let wanting = topic.subscribers.iter_mut().filter_map(|subscriber| {
-                let wants = subscriber.wants(&event);
-                wants.then_some((&subscriber.name, &subscriber.way))
-            });
+            if let Some(reason) = reason {
+                self.hold_back(topic, event.clone(), reason);
+                return Ok((event, Vec::new()));
+            }
             if let Delivery::Workers(..) = self.delivery {
                 // Within the lock, so that all handlers get the events of a topic in one order.
-                return deliver(&event, wanting).map(|()| (event, Vec::new()));
+                return self.hand_over(topic, &event).map(|()| (event, Vec::new()));
             }
-            let ways: Vec<_> = wanting.map(|(name, way)| (name.clone(), way.clone())).collect();
-            Ok((event, ways))
+            let wanting = topic.subscribers.iter_mut().filter_map(|subscriber| {
+                let wants = subscriber.wants(&event);
+                wants.then(|| (subscriber.name.clone(), subscriber.way.clone()))
+            });
+            Ok((event.clone(), wanting.collect()))
         })?;
         // Handlers that are called at once may publish to the same topic.
-        deliver(&event, ways.iter().map(|(name, way)| (name, way)))
+        for (_, way) in ways {
+            way.call(&event);
+        }
+        Ok(())
+    }
+
+    /// Puts an event into the queues of the handlers that want it, and into the outbox before.
+    fn hand_over(&self, topic: &mut Topic, event: &Arc<Event>) -> Result<(), TopicError> {
+        let mut kept = Vec::new();
+        for subscriber in &mut topic.subscribers {
+            subscriber.chosen = subscriber.wants(event);
+            if subscriber.chosen && subscriber.way.is_kept() {
+                kept.push(subscriber.name.clone());
+            }
+        }
+        let raised = now();
+        let number = match &self.outbox {
+            Some(outbox) if !kept.is_empty() => outbox.append(event, raised, kept),
+            _ => 0,
+        };
+        let mut refusing = Vec::new();
+        let mut why = "";
+        for subscriber in topic.subscribers.iter().filter(|subscriber| subscriber.chosen) {
+            let Way::Queue(queue) = &subscriber.way else { continue };
+            let number = if queue.is_kept() { number } else { 0 };
+            let Err(refused) = queue.push(event, number, raised) else { continue };
+            why = match refused {
+                Refused::Full => "its queue is full",
+                Refused::Stopped => "it has stopped",
+            };
+            refusing.push(&*subscriber.name);
+            match &self.outbox {
+                Some(outbox) if number > 0 => {
+                    queue.counters().one_failed();
+                    outbox.bury(number, &subscriber.name, why, 0);
+                }
+                _ => queue.counters().one_dropped(),
+            }
+        }
+        if refusing.is_empty() {
+            return Ok(());
+        }
+        let (topic, id) = (event.topic.clone(), event.state.id.clone());
+        Err(TopicError::NotDelivered { topic, event: id, handlers: refusing.join(", "), why })
+    }
+
+    /// Keeps an event that is not to be told now, in place of an older one of its id.
+    fn hold_back(&self, topic: &mut Topic, event: Arc<Event>, reason: Reason) {
+        self.silences.count(&reason);
+        let number = self.outbox.as_ref().map_or(0, |outbox| outbox.append(&event, now(), vec![HELD.into()]));
+        topic.held.insert(event.state.id.clone(), Held { reason, event, number });
+    }
+
+    /// An event is held back no more.
+    fn forget_held(&self, held: &Held) {
+        if let Some(outbox) = self.outbox.as_ref().filter(|_| held.number > 0) {
+            outbox.done(held.number, &HELD.into());
+        }
+    }
+
+    /// Takes up what was held back when the daemon ended, once the silences are known: what the daemon calls at its
+    /// start.
+    pub fn restore_held(&self) {
+        let Some(outbox) = &self.outbox else { return };
+        for waiting in outbox.held() {
+            let event = waiting.event;
+            // Why it is held back, if it still is, is found out when it is looked at next.
+            let reason = self.silences.judge(&event, now()).unwrap_or_else(Reason::over);
+            let held = Held { reason, event: event.clone(), number: waiting.number };
+            let before = lock(&self.entry(&event.topic)).held.insert(event.state.id.clone(), held);
+            if let Some(before) = before {
+                self.forget_held(&before);
+            }
+        }
+    }
+
+    /// Tells what was held back and is so no more: alerts that are not OK, and those that were told to be so. What comes
+    /// for a topic without handlers waits until it has some.
+    pub fn release_held(&self, now: i64) {
+        let topics: Vec<_> = self.read().values().cloned().collect();
+        for entry in topics {
+            let mut topic = lock(&entry);
+            if topic.held.is_empty() || topic.subscribers.is_empty() {
+                continue;
+            }
+            let ids: Vec<Arc<str>> = topic.held.keys().cloned().collect();
+            for id in ids {
+                let Some(held) = topic.held.get_mut(&id) else { continue };
+                if let Some(reason) = self.silences.judge(&held.event, now) {
+                    held.reason = reason;
+                    continue;
+                }
+                let Some(held) = topic.held.remove(&id) else { continue };
+                let matters = held.event.state.level != Level::Ok || held.event.previous != Level::Ok;
+                if matters && let Err(why) = self.hand_over(&mut topic, &held.event) {
+                    error!(%why, "an event that was held back is not told");
+                }
+                self.forget_held(&held);
+            }
+        }
+    }
+
+    /// Why the last events of a topic were not told, by id.
+    pub fn held(&self, topic: &str) -> HashMap<Arc<str>, HeldStatus> {
+        let status = |held: &Held| HeldStatus { reason: held.reason.clone(), told: held.event.previous };
+        let all = |topic: &Topic| topic.held.iter().map(|(id, held)| (id.clone(), status(held))).collect();
+        self.if_open(topic, all).unwrap_or_default()
+    }
+
+    /// The open topics in which an event is not OK.
+    pub fn topics_not_ok(&self, event: &str) -> Vec<Arc<str>> {
+        let topics: Vec<_> = self.read().iter().map(|(id, topic)| (id.clone(), topic.clone())).collect();
+        let mut found: Vec<Arc<str>> = Vec::new();
+        for (id, entry) in topics {
+            let topic = lock(&entry);
+            if topic.open && topic.state(event).is_some_and(|state| state.level != Level::Ok) {
+                found.push(id);
+            }
+        }
+        found.sort();
+        found
     }
 
     fn save(&self, event: &Event, before: Option<&EventState>) {
@@ -161,25 +349,38 @@ impl Topics {
         let Some(entry) = topics.get(topic).cloned() else { return };
         let mut entry = lock(&entry);
         entry.close();
-        if entry.subscribers.is_empty() {
+        if entry.subscribers.is_empty() && entry.held.is_empty() {
             topics.remove(topic);
         }
     }
 
     /// Ends a topic and its handlers, which send what waits, and forgets its states.
     pub fn delete(&self, topic: &str) {
+        self.drop_held(topic);
         self.write().remove(topic);
         self.store.delete(topic);
     }
 
     /// Ends a topic until it is opened again or gets an event, and forgets its states. Its handlers stay subscribed.
     pub fn forget(&self, topic: &str) {
+        self.drop_held(topic);
         self.close(topic);
         self.store.delete(topic);
     }
 
-    /// Forgets all topics whose names start so, also those that are closed.
+    /// What a topic holds back is told to nobody.
+    fn drop_held(&self, topic: &str) {
+        let Some(entry) = self.read().get(topic).cloned() else { return };
+        let held = std::mem::take(&mut lock(&entry).held);
+        held.values().for_each(|held| self.forget_held(held));
+    }
+
+    /// Forgets all topics whose names start so, also those that are closed. What waits in the outbox for their handlers
+    /// becomes dead letters.
     pub fn forget_all(&self, start: &str) {
+        if let Some(outbox) = &self.outbox {
+            outbox.bury_all(|topic, _| topic.starts_with(start), "its task was deleted or renamed");
+        }
         let mut names: Vec<Arc<str>> = self.read().keys().filter(|name| name.starts_with(start)).cloned().collect();
         match self.store.topics(start) {
             Ok(stored) => names.extend(stored.into_iter().map(Arc::from)),
@@ -190,22 +391,54 @@ impl Topics {
 
     /// Subscribes a handler; the topic is made if it is new.
     pub fn register(&self, topic: &str, subscription: Subscription) -> HandlerId {
-        self.register_matching(topic, subscription, None)
+        self.attach(topic, subscription.into())
     }
 
     /// As `register`, for a handler that wants the events of a match expression only.
     pub fn register_matching(&self, topic: &str, subscription: Subscription, matcher: Option<Matcher>) -> HandlerId {
+        self.attach(topic, Attachment { matcher, ..subscription.into() })
+    }
+
+    /// Subscribes a handler with all that belongs to it. If its events are kept, it takes the place of the one of its
+    /// name, and goes on with what that one has left.
+    pub fn attach(&self, topic: &str, attachment: Attachment) -> HandlerId {
         let id = HandlerId(self.next_handler.fetch_add(1, Ordering::Relaxed));
+        let Attachment { subscription, matcher, more, kept } = attachment;
         let Subscription { name, kind, handler, external } = subscription;
-        let way = match &self.delivery {
-            Delivery::Inline => Way::inline(handler),
-            Delivery::Workers(runtime, options) => {
-                Way::Queue(Arc::new(Queue::start(name.clone(), handler, *options, runtime, &self.workers)))
-            }
-        };
-        let subscriber = Subscriber { id, name, kind, external, matcher, way };
-        self.with_open(topic, |topic| topic.subscribers.push(subscriber));
+        let kept = kept && !self.not_kept.iter().any(|except| **except == *kind);
+        let outbox = self.outbox.clone().filter(|_| kept);
+        self.with_open(topic, |open| {
+            let way = match &self.delivery {
+                Delivery::Inline => Way::inline(handler),
+                Delivery::Workers(runtime, options) => {
+                    let same = |subscriber: &Subscriber| subscriber.way.is_kept() && subscriber.name == name;
+                    if outbox.is_some() {
+                        open.subscribers.retain(|subscriber| !same(subscriber));
+                    }
+                    // Within the lock, so that the worker knows which events are older than itself.
+                    let sending = Sending { topic: topic.into(), name: name.clone(), handler, more, outbox };
+                    let counters = Arc::new(Counters::default());
+                    Way::Queue(Arc::new(Queue::start(sending, counters, *options, runtime, &self.workers)))
+                }
+            };
+            open.subscribers.push(Subscriber { id, name, kind, external, matcher, way, chosen: false });
+        });
         id
+    }
+
+    /// Ends a handler of a topic for good: it tries what waits once more; what is not sent becomes dead letters.
+    /// Whether there was one.
+    pub fn detach(&self, topic: &str, handler: HandlerId) -> bool {
+        let removed = self.read().get(topic).cloned().and_then(|entry| {
+            let mut entry = lock(&entry);
+            let at = entry.subscribers.iter().position(|subscriber| subscriber.id == handler)?;
+            Some(entry.subscribers.remove(at))
+        });
+        let Some(removed) = removed else { return false };
+        if let Some(outbox) = self.outbox.as_ref().filter(|_| removed.way.is_kept()) {
+            outbox.bury_all(|of, name| of == topic && name == &*removed.name, "its handler was deleted");
+        }
+        true
     }
 
     /// Ends a handler of a topic: it sends what waits, and is gone. Whether there was one.
@@ -265,8 +498,63 @@ impl Topics {
         statuses.collect()
     }
 
-    /// Ends all topics and waits for their handlers; whether all events were sent or given up within the limit.
+    /// All handlers of all topics with what became of their events, by topic, in the order in which they came.
+    pub fn deliveries(&self) -> Vec<DeliveryStatus> {
+        let topics: Vec<_> = self.read().iter().map(|(id, topic)| (id.clone(), topic.clone())).collect();
+        let mut all = Vec::new();
+        for (topic, entry) in topics {
+            for subscriber in &lock(&entry).subscribers {
+                let Subscriber { id, name, kind, way, .. } = subscriber;
+                let handler = HandlerStatus { id: *id, name: name.clone(), kind: kind.clone(), counts: way.counts() };
+                all.push(DeliveryStatus { topic: topic.clone(), handler, kept: way.is_kept() });
+            }
+        }
+        all.sort_by(|a, b| (&a.topic, a.handler.id).cmp(&(&b.topic, b.handler.id)));
+        all
+    }
+
+    /// The outbox, if there is one.
+    pub fn outbox(&self) -> Option<&Arc<Outbox>> {
+        self.outbox.as_ref()
+    }
+
+    /// Sends dead letters once more, behind all that waits. How many, and those whose handler is not there or has no
+    /// room.
+    pub fn retry_dead_letters(&self, which: &Letters) -> (usize, Vec<DeadLetter>) {
+        let Some(outbox) = &self.outbox else { return (0, Vec::new()) };
+        let (mut count, mut left) = (0, Vec::new());
+        for letter in outbox.dead_letters(which, 0, usize::MAX).0 {
+            let DeadLetter { number, handler, raised, event, .. } = &letter;
+            let entry = self.read().get(&event.topic).cloned();
+            let queue = entry.and_then(|entry| {
+                let entry = lock(&entry);
+                let subscriber = entry.subscribers.iter().find(|subscriber| subscriber.name == *handler)?;
+                match &subscriber.way {
+                    Way::Queue(queue) if queue.is_kept() => Some(queue.clone()),
+                    _ => None,
+                }
+            });
+            let is_sent = queue.is_some_and(|queue| {
+                // First it waits again, so that the worker finds it so.
+                outbox.revive(*number, handler) && queue.push(event, *number, *raised).is_ok()
+            });
+            match is_sent {
+                true => count += 1,
+                false => {
+                    if let Some(death) = &letter.death {
+                        outbox.bury(*number, handler, &death.why, death.attempts);
+                    }
+                    left.push(letter);
+                }
+            }
+        }
+        (count, left)
+    }
+
+    /// Ends all topics and waits for their handlers; whether all events were sent or given up within the limit. What is
+    /// kept in the outbox and was not sent is sent at the next start.
     pub async fn shutdown(&self, limit: Duration) -> bool {
+        self.workers.close(limit);
         self.write().clear();
         self.workers.ended(limit).await
     }
@@ -318,25 +606,6 @@ fn lock(topic: &Mutex<Topic>) -> MutexGuard<'_, Topic> {
 
 fn status(id: Arc<str>, topic: &Topic) -> TopicStatus {
     TopicStatus { id, level: topic.level(), collected: topic.collected }
-}
-
-fn deliver<'a>(event: &Arc<Event>, ways: impl Iterator<Item = (&'a Arc<str>, &'a Way)>) -> Result<(), TopicError> {
-    let mut refusing = Vec::new();
-    let mut why = "";
-    for (name, way) in ways {
-        if let Err(refused) = way.hand_over(event) {
-            refusing.push(&**name);
-            why = match refused {
-                Refused::Full => "its queue is full",
-                Refused::Stopped => "it has stopped",
-            };
-        }
-    }
-    if refusing.is_empty() {
-        return Ok(());
-    }
-    let (topic, id) = (event.topic.clone(), event.state.id.clone());
-    Err(TopicError::NotDelivered { topic, event: id, handlers: refusing.join(", "), why })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The JSON of each HTTP resource as the daemon and its clients know it, and the client that speaks it.
 //!
-//! - One file per resource: [`task`], [`template`], [`recording`], [`replay`], [`topic`], [`service_test`], [`config`],
-//!   [`user`], [`storage`], [`system`].
+//! - One file per resource: [`task`], [`template`], [`recording`], [`replay`], [`topic`], [`delivery`], [`silence`], [`service_test`],
+//!   [`config`], [`user`], [`storage`], [`system`].
 //! - What they share: [`vars`], [`link`], [`error`], [`time`], [`duration`]; [`number`] and [`json`] print as Go does.
 //! - Feature `client`: `client`. Feature `yaml`: `yaml`, for task and handler files.
 //!
@@ -11,6 +11,7 @@
 #[cfg(feature = "client")]
 pub mod client;
 pub mod config;
+pub mod delivery;
 pub mod duration;
 pub mod error;
 pub mod json;
@@ -19,6 +20,7 @@ pub mod number;
 pub mod recording;
 pub mod replay;
 pub mod service_test;
+pub mod silence;
 pub mod storage;
 pub mod system;
 pub mod task;

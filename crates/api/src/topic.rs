@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::link::Link;
+use crate::silence::HeldBack;
 use crate::time::Time;
 
 /// The path of the list.
@@ -39,6 +40,9 @@ pub struct Event {
     pub link: Link,
     pub id: String,
     pub state: EventState,
+    /// Why it was not told, if it was not.
+    #[serde(rename = "held-back", skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
 }
 
 /// The last state of an event.

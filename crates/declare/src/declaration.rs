@@ -181,6 +181,12 @@ impl<D: Default + Clone + Send + 'static> Declaration<D> {
         self.change_last(|item| item.hidden = true)
     }
 
+    /// Kapacitor has no such key as the last item: it stands in the sample config as a comment while it has its default.
+    #[must_use]
+    pub fn ours(self) -> Self {
+        self.change_last(|item| item.ours = true)
+    }
+
     /// The last item's value is not to be shown to anybody.
     #[must_use]
     pub fn secret(self) -> Self {

@@ -28,6 +28,8 @@ pub struct Item {
     pub parameters: Vec<Parameter>,
     /// Accepted, but not documented.
     pub hidden: bool,
+    /// Kapacitor has no such key: it stands in the sample config as a comment while it has its default.
+    pub ours: bool,
     /// Not to be shown to anybody.
     pub secret: bool,
     /// Can be changed over HTTP while the daemon runs.
@@ -91,6 +93,7 @@ impl Item {
             kind,
             parameters,
             hidden: false,
+            ours: false,
             secret: false,
             at_run_time: false,
             default_text: None,

@@ -6,8 +6,8 @@ use crate::item::Item;
 use crate::section::Slot;
 use crate::table::Shown;
 
-/// The whole config as TOML that loads to the same config. Keys that are unset, and sections without elements, stand as
-/// comments.
+/// The whole config as TOML that loads to the same config. Keys that are unset, those of ours with
+/// their defaults, and sections without elements stand as comments.
 pub fn write_sample(slots: &mut [Slot<'_>]) -> String {
     let mut out = String::new();
     for slot in slots {
@@ -49,7 +49,8 @@ fn write_keys(out: &mut String, slot: &Slot<'_>, values: &[Shown], comment: &str
     let items: Vec<(&Item, &Shown)> = slot.table.items().iter().zip(values).filter(|(item, _)| !item.hidden).collect();
     for (item, shown) in items.iter().filter(|(item, shown)| is_plain(item, &shown.json)) {
         write_item(out, indent, item);
-        let off = if shown.json.is_null() { "# " } else { comment };
+        let is_off = shown.json.is_null() || item.ours && shown.is_default;
+        let off = if is_off { "# " } else { comment };
         out.push_str(&format!("{indent}{off}{} = {}\n", bare_key(&item.name), toml_value(item, &shown.json)));
     }
     let mut last_group = "";

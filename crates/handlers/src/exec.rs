@@ -54,7 +54,7 @@ impl Handler for Exec {
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let program = &self.options.program;
-            match timeout(self.limit, run(&self.options, event.json() + "\n")).await {
+            match timeout(self.limit, run(&self.options, event)).await {
                 Ok(Ok(())) => Outcome::Done,
                 Ok(Err(why)) => Outcome::GiveUp(format!("{program}: {why}")),
                 Err(_) => Outcome::GiveUp(format!("{program}: killed after {}s", self.limit.as_secs())),
@@ -63,9 +63,10 @@ impl Handler for Exec {
     }
 }
 
-async fn run(options: &Options, input: String) -> Result<(), String> {
+async fn run(options: &Options, event: &Event) -> Result<(), String> {
+    let input = event.json() + "\n";
     let mut command = Command::new(&options.program);
-    command.args(&options.arguments).kill_on_drop(true);
+    command.args(&options.arguments).env("KAPACITOR_EVENT_ID", event.uid()).kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|why| format!("cannot be run: {why}"))?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());

@@ -16,6 +16,10 @@ use crate::{AlertHost, Configs};
 
 /// No service gets longer for its answer, unless the user says so.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// Names the event for a service that gets it more than once. Not `X-Kapacitor-Event-Id`: RFC 6648.
+const EVENT_ID: &str = "Kapacitor-Event-Id";
+/// So many requests of one handler may be on their way to a slow service.
+const MOST_AT_ONCE: usize = 8;
 /// Of an answer, no more is read for a message.
 const LONGEST_ANSWER: usize = 2000;
 
@@ -294,10 +298,14 @@ where
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             match (self.request)(&self.host.configs(), event) {
-                Ok(request) => self.host.http.send(request).await,
+                Ok(request) => self.host.http.send(request.header(EVENT_ID, event.uid())).await,
                 Err(why) => Outcome::GiveUp(why),
             }
         })
+    }
+
+    fn at_once(&self) -> usize {
+        MOST_AT_ONCE
     }
 }
 

@@ -82,6 +82,10 @@ impl Handler for Smtp {
             }
         })
     }
+
+    fn at_once(&self) -> usize {
+        4
+    }
 }
 
 impl Smtp {

@@ -58,6 +58,10 @@ impl Handler for Tcp {
             }
         })
     }
+
+    fn at_once(&self) -> usize {
+        4
+    }
 }
 
 async fn send(address: &str, text: &str) -> std::io::Result<()> {

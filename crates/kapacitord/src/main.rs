@@ -16,6 +16,7 @@ mod log_streams;
 mod logging;
 mod recordings;
 mod server;
+mod silences;
 mod topic_store;
 mod users;
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use alert::{Delivery, NoStore, QueueOptions, TopicStore, Topics};
+use alert::{Delivery, NoStore, Outbox, QueueOptions, TopicStore, Topics};
 use anyhow::{Context, anyhow};
 use engine::{
     Host, HttpEndpoint, ServerInfo, Tasks,
@@ -36,7 +36,8 @@ use crate::{
     log_streams::LogStreams,
     logging::LevelHandle,
     recordings::Recordings,
-    topic_store::WriteBehind,
+    silences::SilenceKeeper,
+    topic_store::{WriteBehind, recover},
 };
 
 /// KiB of writes that may wait for tasks; beyond it writers wait.
@@ -72,12 +73,18 @@ impl Server {
         let hostname = config.top.hostname.clone();
         let schema = Schema::new();
 
-        let start_writing = || WriteBehind::start(store.topics()).context("cannot start a thread");
+        let outbox = open_outbox(config, &store).await?;
+        let start_writing = || WriteBehind::start(store.topics(), outbox.clone()).context("cannot start a thread");
         let states = config.alert.persist_topics.then(start_writing).transpose()?.map(Arc::new);
         let kept: Arc<dyn TopicStore> = states.clone().map_or_else(|| Arc::new(NoStore) as _, |states| states as _);
         let waiting = usize::try_from(config.alert.topic_buffer_length).unwrap_or_default();
-        let delivery = Delivery::Workers(runtime.clone(), QueueOptions::default().with_topic_buffer_length(waiting));
-        let topics = Arc::new(Topics::new(delivery, kept));
+        let queues = QueueOptions { retry: config.alert.retry(), ..QueueOptions::default() };
+        let delivery = Delivery::Workers(runtime.clone(), queues.with_topic_buffer_length(waiting));
+        let mut topics = Topics::new(delivery, kept);
+        if let Some(outbox) = outbox {
+            topics = topics.with_outbox(outbox, config.alert.outbox_except.clone());
+        }
+        let topics = Arc::new(topics);
         let place = match address.ip() {
             all if all.is_unspecified() => format!("{hostname}:{}", address.port()),
             _ => address.to_string(),
@@ -136,6 +143,11 @@ impl Server {
         let definitions =
             Arc::new(Definitions::new(store.clone(), surface, Arc::clone(&schema), world, Arc::clone(&running)));
         let alert_topics = Arc::new(AlertTopics::new(store.clone(), Arc::clone(&topics), kinds, Zone::Local));
+        let silences = {
+            let (topics, store) = (Arc::clone(&topics), store.clone());
+            // Before the first event comes.
+            Arc::new(tokio::task::spawn_blocking(move || SilenceKeeper::open(topics, store)).await??)
+        };
         let opening = Arc::clone(&alert_topics);
         tokio::task::spawn_blocking(move || opening.start_all()).await??;
         let starting = Arc::clone(&definitions);
@@ -149,6 +161,8 @@ impl Server {
             tokio::task::spawn_blocking(move || loader.load()).await?;
         }
 
+        // What was held back and is so no more is told once the handlers are there.
+        services.push(runtime.spawn(Arc::clone(&silences).keep(stopping.clone())));
         let recordings = {
             let (definitions, running) = (Arc::clone(&definitions), Arc::clone(&running));
             let (host, schema, dir) = (Arc::clone(&host), Arc::clone(&schema), PathBuf::from(&config.replay.dir));
@@ -159,6 +173,7 @@ impl Server {
             definitions: Arc::clone(&definitions),
             recordings,
             topics: alert_topics,
+            silences,
             running,
             host,
             schema,
@@ -227,10 +242,13 @@ impl Server {
         let definitions = self.definitions;
         let _ = tokio::task::spawn_blocking(move || definitions.stop_all()).await;
         self.topics.shutdown(Duration::from_secs(10)).await;
-        let (states, store) = (self.states, self.store);
+        let (states, store, topics) = (self.states, self.store, self.topics);
         let _ = tokio::task::spawn_blocking(move || {
             if let Some(states) = states {
                 states.flush(Duration::from_secs(5));
+            }
+            if let Some(outbox) = topics.outbox() {
+                outbox.close();
             }
             store.flush()
         })
@@ -268,6 +286,24 @@ async fn open_store(path: &Path) -> anyhow::Result<Store> {
         std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
     }
     Ok(tokio::task::spawn_blocking(move || Store::open(folder)).await??)
+}
+
+/// The outbox of the config, with the states brought into the store that only the outbox has.
+async fn open_outbox(config: &Config, store: &Store) -> anyhow::Result<Option<Arc<Outbox>>> {
+    let Some(options) = config.alert.outbox_options(&config.storage.boltdb) else { return Ok(None) };
+    let (topics, keeps_states) = (store.topics(), config.alert.persist_topics);
+    let opening = move || -> anyhow::Result<Arc<Outbox>> {
+        let settled = keeps_states.then(|| topics.last()).transpose()?;
+        let folder = options.folder.display().to_string();
+        let opened = Outbox::open(options, settled)
+            .with_context(|| format!("cannot open the outbox {folder} (outbox-dir in [alert])"))?;
+        opened.damage.iter().for_each(|damage| tracing::error!("{damage}"));
+        if keeps_states {
+            recover(&topics, &opened.outbox, opened.states)?;
+        }
+        Ok(opened.outbox)
+    };
+    Ok(Some(tokio::task::spawn_blocking(opening).await??))
 }
 
 /// All sections as alert handlers read them: their values by key.

@@ -1,23 +1,20 @@
 //! States of alert events on their way to the store: gathered for a moment, then written together.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
 
-use alert::{EventState, Level, StoreError, TopicStore};
-use store::topics as stored;
-
-type Key = (String, String);
+use alert::{EventState, Level, Outbox, StoreError, TopicStore};
+use store::topics::{self as stored, Changes};
 
 #[derive(Default)]
 struct Pending {
-    /// What is to be written; `None` forgets the event.
-    states: HashMap<Key, Option<stored::EventState>>,
+    /// What is to be written.
+    next: Changes,
     /// What the writer is busy with.
-    writing: HashMap<Key, Option<stored::EventState>>,
+    writing: Changes,
     stopping: bool,
 }
 
@@ -42,21 +39,24 @@ pub struct WriteBehind {
 }
 
 impl WriteBehind {
+    /// With an outbox, no state is written before its event is there: else a kill could leave a level that nobody was
+    /// told of.
+    ///
     /// # Errors
     /// The system has no thread left.
-    pub fn start(topics: stored::Topics) -> std::io::Result<WriteBehind> {
+    pub fn start(topics: stored::Topics, outbox: Option<Arc<Outbox>>) -> std::io::Result<WriteBehind> {
         let shared = Arc::new(Shared::default());
         let (topics_of_writer, shared_of_writer) = (topics.clone(), Arc::clone(&shared));
         let writer = std::thread::Builder::new()
             .name("topic-states".to_string())
-            .spawn(move || write_all(&topics_of_writer, &shared_of_writer))?;
+            .spawn(move || write_all(&topics_of_writer, &shared_of_writer, outbox.as_deref()))?;
         Ok(WriteBehind { topics, shared, writer: Some(writer) })
     }
 
     /// Wait until all states are on disk, but not longer than a limit.
     pub fn flush(&self, limit: Duration) {
         let pending = self.shared.lock();
-        let busy = |pending: &mut Pending| !(pending.states.is_empty() && pending.writing.is_empty());
+        let busy = |pending: &mut Pending| !(pending.next.is_empty() && pending.writing.is_empty());
         let waited = self.shared.written.wait_timeout_while(pending, limit, busy);
         if waited.map_or(true, |(_, result)| result.timed_out()) {
             tracing::error!("not all states of alerts are on disk");
@@ -74,44 +74,63 @@ impl Drop for WriteBehind {
     }
 }
 
-fn write_all(topics: &stored::Topics, shared: &Shared) {
+/// The states that the outbox knows of events which came after the last one whose state is stored.
+///
+/// # Errors
+/// The store cannot be written.
+pub fn recover(
+    topics: &stored::Topics,
+    outbox: &Outbox,
+    states: Vec<(Arc<str>, EventState)>,
+) -> Result<(), store::Error> {
+    let mut changes = Changes::default();
+    for (topic, state) in states {
+        let kept = (state.level != Level::Ok).then(|| to_stored(&state));
+        changes.states.insert((topic.to_string(), state.id.to_string()), kept);
+    }
+    if !changes.is_empty() {
+        topics.apply(&changes, Some(outbox.last()))?;
+    }
+    outbox.settled(outbox.last());
+    Ok(())
+}
+
+fn write_all(topics: &stored::Topics, shared: &Shared, outbox: Option<&Outbox>) {
     loop {
-        let batch = {
+        let (batch, last) = {
             let mut pending = shared.lock();
-            while pending.states.is_empty() {
+            while pending.next.is_empty() {
                 if pending.stopping {
                     return;
                 }
                 pending = shared.wake.wait(pending).unwrap_or_else(PoisonError::into_inner);
             }
-            pending.writing = std::mem::take(&mut pending.states);
-            pending.writing.clone()
+            // States come before their events get numbers, so those of all events up to this number are here.
+            let last = outbox.map(Outbox::last);
+            pending.writing = std::mem::take(&mut pending.next);
+            (pending.writing.clone(), last)
         };
-        let mut by_topic: HashMap<&str, Vec<(&str, &stored::EventState)>> = HashMap::new();
-        for ((topic, id), state) in &batch {
-            match state {
-                Some(state) => by_topic.entry(topic).or_default().push((id, state)),
-                None => report(topic, topics.delete_event(topic, id)),
-            }
+        let kept = outbox.zip(last);
+        if let Some((outbox, last)) = kept {
+            outbox.wait_until_written(last);
         }
-        for (topic, states) in by_topic {
-            report(topic, topics.put(topic, states));
+        match topics.apply(&batch, last) {
+            Ok(()) => kept.into_iter().for_each(|(outbox, last)| outbox.settled(last)),
+            Err(error) => tracing::error!("cannot keep the states of alerts: {error}"),
         }
-        shared.lock().writing.clear();
+        shared.lock().writing = Changes::default();
         shared.written.notify_all();
-    }
-}
-
-fn report(topic: &str, outcome: Result<(), store::Error>) {
-    if let Err(error) = outcome {
-        tracing::error!(topic, "cannot keep the state of an alert: {error}");
     }
 }
 
 impl TopicStore for WriteBehind {
     fn save(&self, topic: &str, id: &str, state: Option<&EventState>) {
-        self.shared.lock().states.insert((topic.to_string(), id.to_string()), state.map(to_stored));
-        self.shared.wake.notify_one();
+        let mut pending = self.shared.lock();
+        let was_empty = pending.next.is_empty();
+        pending.next.states.insert((topic.to_string(), id.to_string()), state.map(to_stored));
+        if was_empty {
+            self.shared.wake.notify_one();
+        }
     }
 
     fn load(&self, topic: &str) -> Result<Vec<EventState>, StoreError> {
@@ -119,11 +138,16 @@ impl TopicStore for WriteBehind {
         let pending = self.shared.lock();
         let mut states =
             self.topics.get(topic).map_err(|error| StoreError { topic: topic.to_string(), why: error.to_string() })?;
-        for ((_, id), state) in pending.writing.iter().chain(&pending.states).filter(|((of, _), _)| of == topic) {
-            match state {
-                Some(state) => states.insert(id.clone(), state.clone()),
-                None => states.remove(id),
-            };
+        for changes in [&pending.writing, &pending.next] {
+            if changes.forgotten.contains(topic) {
+                states.clear();
+            }
+            for ((_, id), state) in changes.states.iter().filter(|((of, _), _)| of == topic) {
+                match state {
+                    Some(state) => states.insert(id.clone(), state.clone()),
+                    None => states.remove(id),
+                };
+            }
         }
         Ok(states.iter().map(|(id, state)| from_stored(id, state)).collect())
     }
@@ -132,15 +156,15 @@ impl TopicStore for WriteBehind {
         self.topics.names(start).map_err(|error| StoreError { topic: start.to_string(), why: error.to_string() })
     }
 
+    /// Waits until it is on disk.
     fn delete(&self, topic: &str) {
         let mut pending = self.shared.lock();
-        pending.states.retain(|(of, _), _| of != topic);
-        // What is being written now must go afterwards.
-        let late: Vec<Key> = pending.writing.keys().filter(|(of, _)| of == topic).cloned().collect();
-        pending.states.extend(late.into_iter().map(|key| (key, None)));
-        drop(pending);
+        pending.next.states.retain(|(of, _), _| of != topic);
+        pending.next.forgotten.insert(topic.to_string());
         self.shared.wake.notify_all();
-        report(topic, self.topics.delete(topic));
+        let waits =
+            |pending: &mut Pending| pending.next.forgotten.contains(topic) || pending.writing.forgotten.contains(topic);
+        let _done = self.shared.written.wait_while(pending, waits).unwrap_or_else(PoisonError::into_inner);
     }
 }
 

@@ -21,6 +21,7 @@ pub mod overrides;
 pub mod pattern;
 mod record;
 pub mod recordings;
+pub mod silences;
 pub mod snapshots;
 pub mod tasks;
 pub mod templates;
@@ -120,6 +121,11 @@ impl Store {
     /// Who may use the daemon.
     pub fn users(&self) -> users::Users {
         users::Users(self.clone())
+    }
+
+    /// What users hold back.
+    pub fn silences(&self) -> silences::Silences {
+        silences::Silences(self.clone())
     }
 
     /// Recorded data.

@@ -1,6 +1,6 @@
 //! The last state of each event of each topic, so that an alert goes on after a restart where it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,31 @@ impl Record for EventState {
     const KIND: &'static str = "event";
 }
 
+/// The number of the last event whose state is here.
+#[derive(Debug, Serialize, Deserialize)]
+struct Last {
+    number: u64,
+}
+
+impl Record for Last {
+    const KIND: &'static str = "last-event";
+}
+
+/// Changes that belong together.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Topics all of whose states are forgotten, before new ones come.
+    pub forgotten: HashSet<String>,
+    /// By topic and event id; `None` forgets the event.
+    pub states: HashMap<(String, String), Option<EventState>>,
+}
+
+impl Changes {
+    pub fn is_empty(&self) -> bool {
+        self.forgotten.is_empty() && self.states.is_empty()
+    }
+}
+
 /// States by event id.
 pub type EventStates = BTreeMap<String, EventState>;
 
@@ -61,6 +86,33 @@ impl Topics {
             batch.put(record::key(EventState::KIND, &[topic], event), encode(state)?);
         }
         self.0.db.apply(batch)
+    }
+
+    /// Makes changes together, and remembers the number of the last event that is among them, if it has one, as
+    /// [`Topics::last`] tells it. One call costs one write to disk.
+    pub fn apply(&self, changes: &Changes, last: Option<u64>) -> Result<(), Error> {
+        let _change = self.0.change();
+        let mut batch = Batch::default();
+        for topic in &changes.forgotten {
+            record::delete_below(&*self.0.db, &record::prefix(EventState::KIND, &[topic]), &mut batch)?;
+        }
+        for ((topic, event), state) in &changes.states {
+            let key = record::key(EventState::KIND, &[topic], event);
+            match state {
+                Some(state) => batch.put(key, encode(state)?),
+                None => batch.delete(key),
+            }
+        }
+        if let Some(number) = last {
+            batch.put(record::key(Last::KIND, &[], ""), encode(&Last { number })?);
+        }
+        self.0.db.apply(batch)
+    }
+
+    /// The number of the last event whose state is known to be here.
+    pub fn last(&self) -> Result<u64, Error> {
+        let bytes = self.0.db.get(&record::key(Last::KIND, &[], ""))?;
+        bytes.map_or(Ok(0), |bytes| Ok(decode::<Last>("", &bytes)?.number))
     }
 
     /// The states of a topic's events; none if it has no events.
@@ -128,6 +180,22 @@ mod tests {
 
     fn state(level: Level) -> EventState {
         EventState { level, message: "m".into(), details: "<b>".into(), time: -5, duration: 7 }
+    }
+
+    #[test]
+    fn changes_are_made_together_with_their_number() {
+        let topics = Store::in_memory().topics();
+        assert_eq!(topics.last().unwrap(), 0);
+        let (bad, key) = (state(Level::Critical), |id: &str| ("t".to_string(), id.to_string()));
+        let states = [(key("a"), Some(bad.clone())), (key("b"), Some(bad.clone()))].into();
+        topics.apply(&Changes { states, ..Changes::default() }, Some(7)).unwrap();
+        topics.apply(&Changes { states: [(key("a"), None)].into(), ..Changes::default() }, Some(8)).unwrap();
+        assert_eq!(topics.get("t").unwrap().keys().collect::<Vec<_>>(), ["b"]);
+        let changes = Changes { forgotten: ["t".to_string()].into(), states: [(key("c"), Some(bad))].into() };
+        topics.apply(&changes, Some(9)).unwrap();
+        assert_eq!(topics.get("t").unwrap().keys().collect::<Vec<_>>(), ["c"]);
+        topics.apply(&Changes::default(), None).unwrap();
+        assert_eq!((topics.last().unwrap(), topics.all().unwrap().len()), (9, 1));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The verbs: one file each, listed here in the order of the help.
 
+mod ack;
 mod backup;
 mod check;
 mod completion;
+mod dead_letters;
 mod define;
 mod define_template;
 mod define_topic_handler;
@@ -26,6 +28,7 @@ mod show;
 mod show_template;
 mod show_topic;
 mod show_topic_handler;
+mod silence;
 mod stats;
 mod upgrade;
 mod vars;
@@ -68,6 +71,9 @@ pub(crate) const ALL: &[Verb] = &[
     show_template::VERB,
     show_topic_handler::VERB,
     show_topic::VERB,
+    dead_letters::VERB,
+    silence::VERB,
+    ack::VERB,
     backup::VERB,
     level::VERB,
     stats::VERB,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use api::silence::HeldBack;
 use api::topic::{self, Event, Handler, Topic};
 use clap::{ArgMatches, Command};
 use serde::Serialize;
@@ -29,6 +30,13 @@ struct ShownTopic {
     events: Vec<Event>,
 }
 
+/// Why an event was not told.
+fn why(held: &HeldBack) -> String {
+    let HeldBack { by, id, author, comment, told_level } = held;
+    let texts = [id, author, comment].into_iter().filter(|text| !text.is_empty()).map(String::as_str);
+    format!("held back by {by} ({}), told last: {told_level}", texts.collect::<Vec<_>>().join(", "))
+}
+
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let args = flags::rest(matches);
     let [id] = args.as_slice() else { return Err(Stop::usage(&command(), "Must specify one topic ID")) };
@@ -53,9 +61,10 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
         handlers.join(", "),
     );
     row(&mut out, &[("Event", event_width), ("Level", 9), ("Message", message_width), ("Date", 23)], "");
-    for Event { id, state, .. } in &events {
+    for Event { id, state, held_back, .. } in &events {
         let date = local(state.time);
-        row(&mut out, &[(id, event_width), (&state.level, 9), (&state.message, message_width), (&date, 23)], "");
+        let why = held_back.as_ref().map(why).unwrap_or_default();
+        row(&mut out, &[(id, event_width), (&state.level, 9), (&state.message, message_width), (&date, 23)], &why);
     }
     cx.print(&out)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::delivery::{self, Deliveries};
 use api::system::{DEBUG_VARS_PATH, DebugVars, Stat};
 use clap::{ArgMatches, Command};
 
@@ -20,7 +21,8 @@ fn command() -> Command {
             "Show counters of the daemon.\n\
              \n\
              general - who the daemon is and how many tasks it has.\n\
-             ingress - how many points it was sent, by database, retention policy and measurement.",
+             ingress - how many points it was sent, by database, retention policy and measurement.\n\
+             handlers - what became of the events of each handler of alerts.",
         )
         .arg(flags::output())
 }
@@ -31,6 +33,10 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
         return Err(Stop::incomplete(&command(), "must provide a stats category"));
     };
     let as_json = flags::wants_json(matches);
+    if category == "handlers" {
+        let deliveries: Deliveries = cx.wait(cx.client.get(delivery::PATH, &[]))?;
+        return if as_json { cx.print_json(&deliveries) } else { cx.print(&handlers(&deliveries)) };
+    }
     let vars: DebugVars = cx.wait(cx.client.get(DEBUG_VARS_PATH, &[]))?;
     match category.as_str() {
         "general" if as_json => cx.print_json(&DebugVars { kapacitor: BTreeMap::new(), ..vars }),
@@ -39,6 +45,22 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
         "ingress" => cx.print(&ingress(&vars)),
         _ => Ok(()),
     }
+}
+
+fn handlers(found: &Deliveries) -> String {
+    let mut out = String::new();
+    let topic = width(5, found.deliveries.iter().map(|delivery| delivery.topic.as_str()));
+    let handler = width(7, found.deliveries.iter().map(|delivery| delivery.handler.as_str()));
+    let head = [("Topic", topic), ("Handler", handler), ("Kind", 13), ("Queued", 9), ("Sent", 9), ("Retried", 9)];
+    row(&mut out, &[&head[..], &[("Failed", 9), ("Dropped", 9)]].concat(), "Oldest");
+    for delivery in &found.deliveries {
+        let counts = [delivery.queued, delivery.sent, delivery.retried, delivery.failed, delivery.dropped];
+        let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
+        let names = [(delivery.topic.as_str(), topic), (&delivery.handler, handler), (&delivery.kind, 13)];
+        let counts: Vec<(&str, usize)> = counts.iter().map(|count| (count.as_str(), 9)).collect();
+        row(&mut out, &[&names[..], &counts].concat(), &format!("{:.1}s", delivery.oldest_seconds));
+    }
+    out
 }
 
 fn general(vars: &DebugVars) -> String {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use alert::{OutboxOptions, RetryPolicy};
 use declare::{Declaration, Section};
 
 /// The store of all that users define.
@@ -112,17 +113,41 @@ impl Section for Replay {
     }
 }
 
-/// Topics of alerts.
+/// Topics of alerts, and how events get to handlers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Alert {
     pub(crate) persist_topics: bool,
     /// Events that may wait for the handlers of a topic.
     pub(crate) topic_buffer_length: i64,
+    pub(crate) outbox: bool,
+    /// Empty for one beside the store.
+    pub(crate) outbox_dir: String,
+    pub(crate) outbox_fsync_interval: Duration,
+    /// Bytes.
+    pub(crate) outbox_limit: i64,
+    /// Kinds of handlers.
+    pub(crate) outbox_except: Vec<String>,
+    pub(crate) retry_first: Duration,
+    pub(crate) retry_longest: Duration,
+    pub(crate) retry_limit: Duration,
 }
 
 impl Default for Alert {
     fn default() -> Self {
-        Alert { persist_topics: true, topic_buffer_length: 5000 }
+        let retry = RetryPolicy::default();
+        let outbox = OutboxOptions::new("");
+        Alert {
+            persist_topics: true,
+            topic_buffer_length: 5000,
+            outbox: true,
+            outbox_dir: String::new(),
+            outbox_fsync_interval: outbox.fsync_interval,
+            outbox_limit: i64::try_from(outbox.most_bytes).unwrap_or(i64::MAX),
+            outbox_except: vec!["log".to_string()],
+            retry_first: retry.first,
+            retry_longest: retry.longest,
+            retry_limit: retry.limit,
+        }
     }
 }
 
@@ -130,10 +155,75 @@ impl Section for Alert {
     const NAME: &'static str = "alert";
 
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
-        it.about("The topics of alerts.")
+        let it = it
+            .about("The topics of alerts, and how their events get to handlers.")
             .property("persist-topics", "Whether the state of topics survives a restart.", |d| &mut d.persist_topics)
             .property("topic-buffer-length", "How many events may wait for each handler.", |d| {
                 &mut d.topic_buffer_length
-            })
+            });
+        delivery(it)
     }
+
+    fn check(&self) -> Result<(), String> {
+        if self.outbox_limit < 1 << 16 { Err("outbox-limit must be 65536 bytes or more".to_string()) } else { Ok(()) }
+    }
+}
+
+impl Alert {
+    /// When events are sent again.
+    pub(crate) fn retry(&self) -> RetryPolicy {
+        RetryPolicy { first: self.retry_first, longest: self.retry_longest, limit: self.retry_limit }
+    }
+
+    /// Where events are kept; `store` is the path of the store.
+    pub(crate) fn outbox_options(&self, store: &str) -> Option<OutboxOptions> {
+        let folder = match self.outbox_dir.as_str() {
+            "" => format!("{}.outbox", store.trim_end_matches('/')),
+            folder => folder.to_string(),
+        };
+        let most_bytes = u64::try_from(self.outbox_limit).unwrap_or_default();
+        let options = OutboxOptions::new(folder);
+        self.outbox.then_some(OutboxOptions { fsync_interval: self.outbox_fsync_interval, most_bytes, ..options })
+    }
+}
+
+fn delivery(it: Declaration<Alert>) -> Declaration<Alert> {
+    it.property("outbox", "Whether events are on disk before they are sent: a restart or a kill loses none.", |d| {
+        &mut d.outbox
+    })
+    .ours()
+    .property("outbox-dir", "The folder of these events; beside the store if it is empty.", |d| &mut d.outbox_dir)
+    .ours()
+    .property(
+        "outbox-fsync-interval",
+        "How often they are forced to the disk; 0s for before each send. A kill loses nothing either way, a power \
+         cut what was not forced.",
+        |d| &mut d.outbox_fsync_interval,
+    )
+    .ours()
+    .property(
+        "outbox-limit",
+        "How many bytes of events are kept. If that is reached, the oldest dead letters are dropped; if there are \
+         none, new events are sent, but not kept.",
+        |d| &mut d.outbox_limit,
+    )
+    .ours()
+    .property("outbox-except", "Kinds of handlers whose events are not kept: they are sent from memory.", |d| {
+        &mut d.outbox_except
+    })
+    .ours()
+    .property(
+        "retry-first",
+        "The pause before an event is sent again for the first time; each further one is twice as long.",
+        |d| &mut d.retry_first,
+    )
+    .ours()
+    .property("retry-longest", "No pause is longer.", |d| &mut d.retry_longest)
+    .ours()
+    .property(
+        "retry-limit",
+        "How long an event is tried before it becomes a dead letter: see kapacitor help dead-letters.",
+        |d| &mut d.retry_limit,
+    )
+    .ours()
 }

@@ -6,6 +6,7 @@ mod auth;
 mod bodies;
 mod config;
 mod debug;
+mod deliveries;
 mod description;
 mod flux;
 mod json_patch;
@@ -14,6 +15,7 @@ mod logs;
 mod recordings;
 mod routes;
 mod service_tests;
+mod silences;
 mod storage;
 mod system;
 mod tasks;
@@ -47,6 +49,7 @@ pub struct Api {
     pub definitions: Arc<Definitions>,
     /// Topics of alerts and the handlers that users attached to them.
     pub topics: Arc<crate::alert_topics::AlertTopics>,
+    pub silences: Arc<crate::silences::SilenceKeeper>,
     pub running: Arc<Tasks>,
     pub(crate) recordings: Arc<crate::recordings::Recordings>,
     pub host: Arc<crate::host::DaemonHost>,

@@ -14,9 +14,10 @@ use super::{
     Api, VERSION,
     answer::json,
     around::{around, not_found},
-    bodies, config, debug,
+    bodies, config, debug, deliveries,
     description::{Operation, Routes, document, methods_by_path},
-    flux, legacy, logs, recordings, service_tests, storage, system, tasks, templates, topics, users, vars, write,
+    flux, legacy, logs, recordings, service_tests, silences, storage, system, tasks, templates, topics, users, vars,
+    write,
 };
 
 /// All resources, with their whole paths.
@@ -29,6 +30,8 @@ fn resources() -> Routes {
         .and(templates::routes())
         .and(recordings::routes())
         .and(topics::routes())
+        .and(deliveries::routes())
+        .and(silences::routes())
         .and(config::routes())
         .and(service_tests::routes())
         .and(storage::routes())

@@ -1,10 +1,12 @@
 //! `/alerts/topics`: topics, their events, and the handlers that users attach to them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use alert::{EventState, Level, TopicStatus};
+use alert::{EventState, HeldStatus, Level, Reason, TopicStatus};
 use api::{
     link::Link,
+    silence::HeldBack,
     time::Time,
     topic::{self as shown, HandlerOptions},
 };
@@ -147,7 +149,7 @@ async fn get(api: &Arc<Api>, id: String, place: Place, query: Option<&str>) -> A
     match place {
         Place::Events => events(api, &id, query),
         Place::Event(event) => match api.topics.topics().event_state(&id, &event) {
-            Some(state) => json(&self::event(&id, &state)),
+            Some(state) => json(&self::event(&id, &state, &api.topics.topics().held(&id))),
             // As Kapacitor does, which knows no such path.
             None if event.contains('/') => one(api, &id),
             None => Err(Refused::missing(format!("unknown event {event:?} in topic {id:?}"))),
@@ -187,10 +189,11 @@ fn events(api: &Api, id: &str, query: Option<&str>) -> Answered {
         .topics()
         .events(id, min_level)
         .ok_or_else(|| Refused::failed(format!("failed to get topic events: unknown topic {id:?}")))?;
+    let held = api.topics.topics().held(id);
     json(&shown::EventList {
         link: Link::to_self(shown::events_path(id)),
         topic: id.to_string(),
-        events: states.iter().map(|state| event(id, state)).collect(),
+        events: states.iter().map(|state| event(id, state, &held)).collect(),
     })
 }
 
@@ -293,7 +296,7 @@ fn topic(status: &TopicStatus) -> shown::Topic {
     }
 }
 
-fn event(topic: &str, state: &EventState) -> shown::Event {
+fn event(topic: &str, state: &EventState, held: &HashMap<Arc<str>, HeldStatus>) -> shown::Event {
     shown::Event {
         link: Link::to_self(format!("{}/{}", shown::events_path(topic), state.id)),
         id: state.id.to_string(),
@@ -304,6 +307,22 @@ fn event(topic: &str, state: &EventState) -> shown::Event {
             duration: api::duration::to_go(state.duration),
             level: state.level.name().to_string(),
         },
+        held_back: held.get(&state.id).map(held_back),
+    }
+}
+
+/// Why an event was not told.
+fn held_back(held: &HeldStatus) -> HeldBack {
+    let (by, id, author, comment) = match &held.reason {
+        Reason::Silence { id, author, comment } => ("silence", &**id, author, comment),
+        Reason::Acknowledged { author, comment } => ("acknowledgement", "", author, comment),
+    };
+    HeldBack {
+        by: by.to_string(),
+        id: id.to_string(),
+        author: author.to_string(),
+        comment: comment.to_string(),
+        told_level: held.told.name().to_string(),
     }
 }
 

@@ -36,8 +36,14 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
             }
         }
         for topic in api.topics.topics().list(Level::Ok) {
-            stats.add("topics", &[("id", &topic.id)], &[("collected", json!(topic.collected))]);
+            let held = api.topics.topics().held(&topic.id).len();
+            let mut values = vec![("collected", json!(topic.collected))];
+            if held > 0 {
+                values.push(("held_back", json!(held)));
+            }
+            stats.add("topics", &[("id", &topic.id)], &values);
         }
+        stats.handlers(&api);
         stats.add("load", &[], &[("errors", json!(api.loader.as_ref().map_or(0, |loader| loader.failed())))]);
         Ok(DebugVars {
             cluster_id: api.identity.cluster_id.to_string(),
@@ -98,6 +104,23 @@ impl Stats {
             self.add("ingress", &tags, &[("points_received", json!(points))]);
         }
         self.edge("task_master:main", "write_points", "stream", EdgeKind::Stream, all);
+    }
+
+    fn handlers(&mut self, api: &Api) {
+        let now = crate::definitions::now();
+        for status in api.topics.topics().deliveries() {
+            let delivery = super::deliveries::delivery(&status, now);
+            let tags = [("topic", delivery.topic.as_str()), ("handler", &delivery.handler), ("kind", &delivery.kind)];
+            let values = [
+                ("queued", json!(delivery.queued)),
+                ("sent", json!(delivery.sent)),
+                ("retried", json!(delivery.retried)),
+                ("failed", json!(delivery.failed)),
+                ("dropped", json!(delivery.dropped)),
+                ("oldest_seconds", json!(delivery.oldest_seconds)),
+            ];
+            self.add("alert_handlers", &tags, &values);
+        }
     }
 
     fn task(&mut self, task: &str, running: &Running) {

@@ -4,10 +4,12 @@
 mod bad_input;
 mod bad_start;
 mod commands;
+mod delivery;
 mod influx;
 mod legacy;
 mod load;
 mod restart;
+mod silences;
 mod stream;
 mod topics;
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use alert::{Event, EventData, EventState, Handler, HandlerId, HandlerOptions, Level, Place, Subscription, Topics};
+use alert::{
+    Attachment, Event, EventData, EventState, Handler, HandlerId, HandlerOptions, Level, Place, Subscription, Topics,
+};
 use model::Time;
 
 use crate::{BuildError, Cx, Plan};
@@ -17,7 +19,7 @@ pub(super) struct Publisher {
     /// There are handlers, so its own topic is used.
     uses_own: bool,
     /// Until they are subscribed.
-    waiting: Vec<Subscription>,
+    waiting: Vec<Attachment>,
     subscribed: Vec<HandlerId>,
     open: bool,
 }
@@ -33,16 +35,17 @@ impl Publisher {
     pub(super) fn open(plan: &Plan<'_>, named: &str) -> Result<Opened, BuildError> {
         let own: Arc<str> = format!("{}:{}:{}", plan.host.replay().unwrap_or("main"), plan.task.id, plan.name).into();
         let place = Place { topic: own.to_string(), owner: plan.task.id.to_string() };
-        let mut waiting = Vec::new();
+        let mut waiting: Vec<Attachment> = Vec::new();
         for opened in plan.handlers {
-            waiting.push(subscription(&opened.options, &place, plan)?);
+            let before = waiting.iter().filter(|other| *other.subscription.kind == *opened.options.kind().name).count();
+            waiting.push(attachment(&opened.options, before, &place, plan)?);
         }
         let mut state_changes_only = false;
         for kind in plan.kinds.iter() {
             let Some(global) = kind.global() else { continue };
             state_changes_only |= global.state_changes_only;
             if !plan.handlers.iter().any(|opened| opened.options.kind().name == kind.name) {
-                waiting.push(subscription(&HandlerOptions::new(Arc::clone(kind)), &place, plan)?);
+                waiting.push(attachment(&HandlerOptions::new(Arc::clone(kind)), 0, &place, plan)?);
             }
         }
         let publisher = Publisher {
@@ -63,8 +66,8 @@ impl Publisher {
             return;
         }
         self.open = true;
-        for subscription in self.waiting.drain(..) {
-            self.subscribed.push(self.topics.register(&self.own, subscription));
+        for attachment in self.waiting.drain(..) {
+            self.subscribed.push(self.topics.attach(&self.own, attachment));
         }
         self.topics.open(&self.own);
     }
@@ -137,13 +140,24 @@ impl Drop for Publisher {
     }
 }
 
-fn subscription(options: &HandlerOptions, place: &Place, plan: &Plan<'_>) -> Result<Subscription, BuildError> {
+/// `before` handlers of the same kind come first on the node. Its name is the same at each start, since events that were
+/// not sent wait for it by its name.
+fn attachment(
+    options: &HandlerOptions,
+    before: usize,
+    place: &Place,
+    plan: &Plan<'_>,
+) -> Result<Attachment, BuildError> {
     let kind = options.kind();
     let handler: Box<dyn Handler> = options.open(place).map_err(|error| BuildError::new(error.to_string()))?;
-    Ok(Subscription {
-        name: format!("{}:{}:{}", plan.task.id, plan.name, kind.name).into(),
-        kind: kind.name.into(),
-        handler,
-        external: kind.external,
+    let name = format!("{}:{}:{}", plan.task.id, plan.name, kind.name);
+    let name = if before == 0 { name } else { format!("{name}:{}", before + 1) };
+    let (name, external) = (name.into(), kind.external);
+    Ok(Attachment {
+        subscription: Subscription { name, kind: kind.name.into(), handler, external },
+        matcher: None,
+        more: Some(options.opener(place.clone())),
+        // What a replay raises is of no use later.
+        kept: plan.host.replay().is_none(),
     })
 }

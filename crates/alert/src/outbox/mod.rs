@@ -1,0 +1,508 @@
+//! Events that handlers have not got yet, kept over a restart or a kill, and those that were given up: dead letters.
+//!
+//! An event is in the journal before it is sent, with the handlers that are to get it; what became of it follows as
+//! records of its own. So each handler gets each event at least once. `record.rs` has the bytes, `index.rs` what of all
+//! that still matters, `writer.rs` the one thread that writes, `lease.rs` who may send now.
+
+mod index;
+mod lease;
+mod record;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use journal::{Journal, Reader};
+use tokio::sync::watch;
+use tracing::error;
+
+use crate::{Event, EventState};
+use index::{Entry, Index, Source};
+use lease::Lease;
+pub(crate) use lease::{Claim, Notice};
+use record::Record;
+
+/// How the outbox keeps events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxOptions {
+    pub folder: PathBuf,
+    /// How often what was written is forced to the disk; zero means before each send. A kill loses nothing either way,
+    /// a power cut what was not forced.
+    pub fsync_interval: Duration,
+    /// So much is kept. If it is full, the oldest dead letters go; if that is not enough, new events are sent, but not
+    /// kept.
+    pub most_bytes: u64,
+    /// A file of the journal that is larger gets no more events.
+    pub segment_bytes: u64,
+}
+
+impl OutboxOptions {
+    /// The defaults of the config, in a folder.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        OutboxOptions {
+            folder: folder.into(),
+            fsync_interval: Duration::from_millis(200),
+            most_bytes: 256 << 20,
+            segment_bytes: 8 << 20,
+        }
+    }
+}
+
+/// Why a handler was given up for an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Death {
+    pub why: Arc<str>,
+    /// Nanoseconds since 1970.
+    pub time: i64,
+    pub attempts: u32,
+}
+
+/// An event that a handler did not get.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadLetter {
+    /// Names the event in the outbox.
+    pub number: u64,
+    /// The name of the handler.
+    pub handler: Arc<str>,
+    /// `None`: it would be sent, but its handler is not there.
+    pub death: Option<Death>,
+    /// When it was raised, nanoseconds since 1970.
+    pub raised: i64,
+    pub event: Arc<Event>,
+}
+
+/// Which dead letters are meant; what is empty means all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Letters {
+    pub numbers: Vec<u64>,
+    pub topic: String,
+    pub handler: String,
+}
+
+impl Letters {
+    fn mean(&self, number: u64, topic: &str, handler: &str) -> bool {
+        let is = |wanted: &str, name: &str| wanted.is_empty() || wanted == name;
+        (self.numbers.is_empty() || self.numbers.contains(&number))
+            && is(&self.topic, topic)
+            && is(&self.handler, handler)
+    }
+}
+
+/// Figures of the whole outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutboxCounts {
+    /// Events that some handler has not got.
+    pub events: u64,
+    /// What they take.
+    pub bytes: u64,
+    /// The number of the last event that is written.
+    pub written: u64,
+    /// Dead letters that had to go since the outbox was full, since the start.
+    pub discarded: u64,
+    /// Events that were not kept since the outbox was full, since the start.
+    pub not_kept: u64,
+}
+
+/// The outbox was opened.
+pub struct OutboxOpened {
+    pub outbox: Arc<Outbox>,
+    /// The states of events that the store of states may not have, oldest first: topic and state.
+    pub states: Vec<(Arc<str>, EventState)>,
+    /// What was damaged, for the log.
+    pub damage: Vec<String>,
+}
+
+/// See the module. Dropping it writes what is left.
+pub struct Outbox {
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    options: OutboxOptions,
+    state: Mutex<State>,
+    /// There is something to write.
+    wake: Condvar,
+    /// Something was written.
+    written: Condvar,
+    /// The number of the last event that is written, for those who send.
+    committed: watch::Sender<u64>,
+}
+
+struct State {
+    index: Index,
+    /// What is to be written.
+    queue: Vec<Record>,
+    /// The number of the last event.
+    last: u64,
+    /// The states of all events up to this number are in the store of states.
+    settled: u64,
+    stopping: bool,
+    reader: Reader,
+    leases: HashMap<(Arc<str>, Arc<str>), Arc<Lease>>,
+    discarded: u64,
+    not_kept: u64,
+}
+
+/// An event that waits for a handler.
+pub(crate) struct Waiting {
+    pub(crate) number: u64,
+    pub(crate) raised: i64,
+    pub(crate) event: Arc<Event>,
+}
+
+impl Outbox {
+    /// Opens the outbox of a folder, or makes one. `settled` is the number of the last event whose state the store of
+    /// states is known to have; `None` if states are not kept.
+    ///
+    /// # Errors
+    /// What hinders it.
+    pub fn open(options: OutboxOptions, settled: Option<u64>) -> Result<OutboxOpened, journal::Error> {
+        let mut recovery = Recovery { settled, ..Recovery::default() };
+        let (journal, cuts) =
+            Journal::open(&options.folder, options.segment_bytes, |place, bytes| recovery.take(place, bytes))?;
+        let Recovery { index, last, mut states, mut damage, .. } = recovery;
+        damage.extend(cuts.iter().map(ToString::to_string));
+        states.sort_by_key(|(number, ..)| *number);
+        let last = last.max(settled.unwrap_or(0));
+        let state = State {
+            index,
+            queue: Vec::new(),
+            last,
+            settled: settled.unwrap_or(u64::MAX),
+            stopping: false,
+            reader: journal.reader(),
+            leases: HashMap::new(),
+            discarded: 0,
+            not_kept: 0,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+            written: Condvar::new(),
+            committed: watch::Sender::new(last),
+            options,
+        });
+        let writing = Arc::clone(&shared);
+        let path = shared.options.folder.clone();
+        let writer = std::thread::Builder::new()
+            .name("outbox".to_string())
+            .spawn(move || writer::run(&writing, journal))
+            .map_err(|source| journal::Error::Io { path, source })?;
+        let states = states.into_iter().map(|(_, topic, state)| (topic, state)).collect();
+        Ok(OutboxOpened { outbox: Arc::new(Outbox { shared, writer: Mutex::new(Some(writer)) }), states, damage })
+    }
+
+    /// Keeps an event for these handlers; its number, or 0 if there is no room for it. Never waits.
+    pub(crate) fn append(&self, event: &Arc<Event>, raised: i64, to: Vec<Arc<str>>) -> u64 {
+        let to: Vec<_> = to.into_iter().map(|name| (name, None)).collect();
+        let entry = Entry::new(event, raised, to.clone());
+        let mut state = self.shared.lock();
+        if !state.make_room(entry.bytes, self.shared.options.most_bytes) {
+            state.not_kept += 1;
+            if state.not_kept.is_power_of_two() {
+                error!(events = state.not_kept, "the outbox is full: events are sent, but not kept over a restart");
+            }
+            return 0;
+        }
+        state.last += 1;
+        let number = state.last;
+        state.index.insert(number, entry);
+        self.shared.push(&mut state, Record::Event { number, raised, to, event: event.clone() });
+        number
+    }
+
+    /// A handler has got an event.
+    pub(crate) fn done(&self, number: u64, to: &Arc<str>) {
+        let mut state = self.shared.lock();
+        if state.index.done(number, to) {
+            self.shared.push(&mut state, Record::Done { number, to: to.clone() });
+        }
+    }
+
+    /// A handler is given up for an event, which becomes a dead letter.
+    pub(crate) fn bury(&self, number: u64, to: &Arc<str>, why: &str, attempts: u32) {
+        let death = Death { why: why.into(), time: now(), attempts };
+        let mut state = self.shared.lock();
+        if state.index.judge(number, to, Some(death.clone())) {
+            self.shared.push(&mut state, Record::Dead { number, to: to.clone(), death });
+        }
+    }
+
+    /// Some handlers, told by topic and name, are gone for good. Workers that send for them try what waits once more;
+    /// all that is not sent becomes dead letters. How many events have no worker.
+    pub(crate) fn bury_all(&self, is_gone: impl Fn(&str, &str) -> bool, why: &'static str) -> usize {
+        let mut doomed = Vec::new();
+        let state = self.shared.lock();
+        for ((topic, name), lease) in &state.leases {
+            if is_gone(topic, name) {
+                lease.revoke(why);
+            }
+        }
+        for (number, entry) in &state.index.entries {
+            let has_worker = |name: &Arc<str>| state.leases.contains_key(&(entry.topic.clone(), name.clone()));
+            let waiting = entry
+                .to
+                .iter()
+                .filter(|(name, death)| death.is_none() && is_gone(&entry.topic, name) && !has_worker(name));
+            doomed.extend(waiting.map(|(name, _)| (*number, name.clone())));
+        }
+        drop(state);
+        for (number, name) in &doomed {
+            // What a silence holds back is told to nobody any more.
+            if &**name == crate::HELD { self.done(*number, name) } else { self.bury(*number, name, why, 0) }
+        }
+        doomed.len()
+    }
+
+    /// A dead letter waits for its handler again; whether there was one.
+    pub(crate) fn revive(&self, number: u64, to: &Arc<str>) -> bool {
+        let mut state = self.shared.lock();
+        let is_there = state.index.judge(number, to, None);
+        if is_there {
+            self.shared.push(&mut state, Record::Again { number, to: to.clone() });
+        }
+        is_there
+    }
+
+    /// What waits for a handler, oldest first, up to a number.
+    pub(crate) fn waiting(&self, topic: &str, to: &str, up_to: u64) -> Vec<Waiting> {
+        let mut state = self.shared.lock();
+        let State { index, reader, .. } = &mut *state;
+        let mut waiting = Vec::new();
+        for (&number, entry) in index.entries.range(..=up_to) {
+            let is_meant =
+                &*entry.topic == topic && entry.to.iter().any(|(name, death)| &**name == to && death.is_none());
+            if is_meant && let Some(event) = fetch(reader, number, &entry.source) {
+                waiting.push(Waiting { number, raised: entry.raised, event });
+            }
+        }
+        waiting
+    }
+
+    /// All events that are held back, oldest first.
+    pub(crate) fn held(&self) -> Vec<Waiting> {
+        let mut state = self.shared.lock();
+        let State { index, reader, .. } = &mut *state;
+        let mut held = Vec::new();
+        for (&number, entry) in &index.entries {
+            let is_held = entry.to.iter().any(|(name, _)| &**name == crate::HELD);
+            if is_held && let Some(event) = fetch(reader, number, &entry.source) {
+                held.push(Waiting { number, raised: entry.raised, event });
+            }
+        }
+        held
+    }
+
+    /// Dead letters, oldest first, of which so many are passed over and so many are given at most; and how many there
+    /// are. Events whose handler is not there are among them.
+    pub fn dead_letters(&self, which: &Letters, offset: usize, limit: usize) -> (Vec<DeadLetter>, usize) {
+        let mut state = self.shared.lock();
+        let State { index, reader, leases, .. } = &mut *state;
+        let (mut letters, mut count) = (Vec::new(), 0);
+        for (&number, entry) in &index.entries {
+            for (handler, death) in &entry.to {
+                let is_sent = death.is_none()
+                    && (&**handler == crate::HELD || leases.contains_key(&(entry.topic.clone(), handler.clone())));
+                if is_sent || !which.mean(number, &entry.topic, handler) {
+                    continue;
+                }
+                count += 1;
+                if count > offset
+                    && letters.len() < limit
+                    && let Some(event) = fetch(reader, number, &entry.source)
+                {
+                    let (handler, death) = (handler.clone(), death.clone());
+                    letters.push(DeadLetter { number, handler, death, raised: entry.raised, event });
+                }
+            }
+        }
+        (letters, count)
+    }
+
+    /// Forgets dead letters; how many.
+    pub fn drop_dead_letters(&self, which: &Letters) -> usize {
+        let (letters, _) = self.dead_letters(which, 0, usize::MAX);
+        letters.iter().for_each(|letter| self.done(letter.number, &letter.handler));
+        letters.len()
+    }
+
+    /// The number of the last event.
+    pub fn last(&self) -> u64 {
+        self.shared.lock().last
+    }
+
+    /// Waits until all events up to this number are written. Blocks.
+    pub fn wait_until_written(&self, number: u64) {
+        let state = self.shared.lock();
+        let pending = |state: &mut State| *self.shared.committed.borrow() < number && !state.stopping;
+        let _done = self.shared.written.wait_while(state, pending).unwrap_or_else(PoisonError::into_inner);
+    }
+
+    /// The states of all events up to this number are in the store of states.
+    pub fn settled(&self, number: u64) {
+        let mut state = self.shared.lock();
+        if state.settled != u64::MAX {
+            state.settled = state.settled.max(number);
+        }
+    }
+
+    /// Tells the number of the last event that is written.
+    pub(crate) fn committed(&self) -> watch::Receiver<u64> {
+        self.shared.committed.subscribe()
+    }
+
+    /// Takes its turn as the one who sends for a handler.
+    pub(crate) fn lease(self: &Arc<Self>, topic: &Arc<str>, to: &Arc<str>) -> Claim {
+        let lease = self.shared.lock().leases.entry((topic.clone(), to.clone())).or_default().clone();
+        Claim::new(lease, Arc::clone(self), topic.clone(), to.clone())
+    }
+
+    /// Nobody sends for this handler any more.
+    fn forget_lease(&self, topic: &Arc<str>, to: &Arc<str>) {
+        let mut state = self.shared.lock();
+        let key = (topic.clone(), to.clone());
+        if state.leases.get(&key).is_some_and(|lease| lease.is_unclaimed()) {
+            state.leases.remove(&key);
+        }
+    }
+
+    /// Writes what is left, and no more after that. Blocks.
+    pub fn close(&self) {
+        self.shared.lock().stopping = true;
+        self.shared.wake.notify_all();
+        self.shared.written.notify_all();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
+    }
+
+    /// Figures of the whole.
+    pub fn counts(&self) -> OutboxCounts {
+        let State { index, discarded, not_kept, .. } = &*self.shared.lock();
+        let (events, bytes) = (index.entries.len() as u64, index.bytes);
+        let written = *self.shared.committed.borrow();
+        OutboxCounts { events, bytes, written, discarded: *discarded, not_kept: *not_kept }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, state: &mut State, record: Record) {
+        if state.queue.is_empty() {
+            self.wake.notify_one();
+        }
+        state.queue.push(record);
+    }
+}
+
+impl State {
+    /// Whether so much more fits, if need be without the oldest dead letters.
+    fn make_room(&mut self, bytes: u64, most: u64) -> bool {
+        while self.index.bytes + bytes > most {
+            let Some(number) = self.index.oldest_dead() else { return false };
+            let to: Vec<Arc<str>> = self.index.entries[&number].to.iter().map(|(name, _)| name.clone()).collect();
+            for to in to {
+                self.index.done(number, &to);
+                self.queue.push(Record::Done { number, to });
+            }
+            self.discarded += 1;
+            if self.discarded.is_power_of_two() {
+                error!(events = self.discarded, "the outbox is full: its oldest dead letters are dropped");
+            }
+        }
+        true
+    }
+}
+
+/// The event of an entry; one that cannot be read is told and passed over.
+fn fetch(reader: &mut Reader, number: u64, source: &Source) -> Option<Arc<Event>> {
+    let place = match source {
+        Source::Memory(event) => return Some(event.clone()),
+        Source::Journal(place) => *place,
+    };
+    let read = reader.read(place).map_err(|why| why.to_string());
+    match read.and_then(|bytes| Record::decode(&bytes).map_err(|why| why.to_string())) {
+        Ok(Record::Event { event, .. }) => Some(event),
+        Ok(_) => {
+            error!(number, "the outbox has another record where an event should be");
+            None
+        }
+        Err(why) => {
+            error!(number, why, "an event of the outbox cannot be read");
+            None
+        }
+    }
+}
+
+/// What is found in the journal when it is opened.
+#[derive(Default)]
+struct Recovery {
+    settled: Option<u64>,
+    index: Index,
+    last: u64,
+    states: Vec<(u64, Arc<str>, EventState)>,
+    damage: Vec<String>,
+}
+
+impl Recovery {
+    fn take(&mut self, place: journal::Place, bytes: &[u8]) {
+        let number = match Record::decode(bytes) {
+            Ok(Record::Event { number, raised, to, event }) => {
+                if self.settled.is_some_and(|settled| number > settled) {
+                    self.states.push((number, event.topic.clone(), event.state.clone()));
+                }
+                let entry = Entry { source: Source::Journal(place), ..Entry::new(&event, raised, to) };
+                self.index.insert(number, entry);
+                number
+            }
+            Ok(Record::Done { number, to }) => {
+                self.index.done(number, &to);
+                number
+            }
+            Ok(Record::Dead { number, to, death }) => {
+                self.index.judge(number, &to, Some(death));
+                number
+            }
+            Ok(Record::Again { number, to }) => {
+                self.index.judge(number, &to, None);
+                number
+            }
+            Err(why) => {
+                let journal::Place { segment, offset } = place;
+                self.damage.push(format!("outbox: record at byte {offset} of file {segment} is passed over: {why}"));
+                return;
+            }
+        };
+        self.last = self.last.max(number);
+        let share = self.index.segments.entry(place.segment).or_default();
+        share.last = share.last.max(number);
+    }
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,158 @@
+//! Tests of the outbox.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::Level;
+use crate::testing::event;
+
+fn options(folder: &Path) -> OutboxOptions {
+    OutboxOptions { segment_bytes: 2000, fsync_interval: Duration::ZERO, ..OutboxOptions::new(folder) }
+}
+
+fn open(folder: &Path) -> Arc<Outbox> {
+    let opened = Outbox::open(options(folder), None).unwrap();
+    assert!(opened.damage.is_empty(), "{:?}", opened.damage);
+    opened.outbox
+}
+
+fn append(outbox: &Outbox, id: &str, to: &[&str]) -> u64 {
+    let event = Arc::new(event("t", id, Level::Critical));
+    outbox.append(&event, 5, to.iter().map(|name| Arc::from(*name)).collect())
+}
+
+fn ids(outbox: &Outbox, to: &str) -> Vec<String> {
+    outbox.waiting("t", to, u64::MAX).iter().map(|waiting| waiting.event.state.id.to_string()).collect()
+}
+
+fn files(folder: &Path) -> usize {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().ends_with(".log")).count()
+}
+
+#[test]
+fn what_is_not_done_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path());
+    let first = append(&outbox, "a", &["x", "y"]);
+    let second = append(&outbox, "b", &["x"]);
+    append(&outbox, "c", &["x"]);
+    outbox.done(first, &"x".into());
+    outbox.bury(second, &"x".into(), "no such page", 3);
+    assert_eq!((ids(&outbox, "x"), ids(&outbox, "y")), (vec!["c".to_string()], vec!["a".to_string()]));
+    drop(outbox);
+    let outbox = open(folder.path());
+    assert_eq!((ids(&outbox, "x"), ids(&outbox, "y")), (vec!["c".to_string()], vec!["a".to_string()]));
+    let which = Letters { handler: "x".into(), numbers: vec![second], ..Letters::default() };
+    let (letters, count) = outbox.dead_letters(&which, 0, 10);
+    assert_eq!((count, &*letters[0].event.state.id, letters[0].raised), (1, "b", 5));
+    let death = letters[0].death.clone().unwrap();
+    assert_eq!((&*death.why, death.attempts), ("no such page", 3));
+    assert!(outbox.revive(second, &"x".into()));
+    assert_eq!(ids(&outbox, "x"), ["b", "c"]);
+    assert_eq!(append(&outbox, "d", &["x"]), 4);
+    assert!(outbox.lock_free_of("t", "x"));
+    drop(outbox);
+    assert_eq!(ids(&open(folder.path()), "x"), ["b", "c", "d"]);
+}
+
+impl Outbox {
+    fn lock_free_of(&self, topic: &str, to: &str) -> bool {
+        !self.shared.lock().leases.contains_key(&(topic.into(), to.into()))
+    }
+}
+
+#[test]
+fn files_go_when_their_events_are_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path());
+    let stuck = append(&outbox, "stuck", &["x"]);
+    outbox.bury(stuck, &"x".into(), "no", 1);
+    for round in 0..200 {
+        let number = append(&outbox, &format!("event {round}"), &["x"]);
+        outbox.wait_until_written(number);
+        outbox.done(number, &"x".into());
+    }
+    // The one that stays has been written anew.
+    assert!(files(folder.path()) < 10, "{}", files(folder.path()));
+    drop(outbox);
+    let outbox = open(folder.path());
+    assert_eq!(outbox.counts().events, 1);
+    let (letters, _) = outbox.dead_letters(&Letters::default(), 0, 1);
+    assert_eq!((letters[0].number, &*letters[0].event.state.id), (stuck, "stuck"));
+    assert_eq!(outbox.drop_dead_letters(&Letters::default()), 1);
+    assert_eq!(outbox.counts().events, 0);
+}
+
+#[test]
+fn states_that_the_store_may_lack_are_told_and_keep_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(options(folder.path()), Some(0)).unwrap().outbox;
+    for round in 0..100 {
+        let number = append(&outbox, &format!("event {round}"), &["x"]);
+        outbox.wait_until_written(number);
+        outbox.done(number, &"x".into());
+    }
+    assert!(files(folder.path()) > 3);
+    drop(outbox);
+    let opened = Outbox::open(options(folder.path()), Some(97)).unwrap();
+    let found: Vec<&str> = opened.states.iter().map(|(_, state)| &*state.id).collect();
+    assert_eq!(found, ["event 97", "event 98", "event 99"]);
+    opened.outbox.settled(100);
+    for _ in 0..2 {
+        let number = append(&opened.outbox, "one more", &["x"]);
+        opened.outbox.wait_until_written(number);
+    }
+    drop(opened);
+    assert!(files(folder.path()) < 3, "{}", files(folder.path()));
+    // Numbers go on where the store of states has been, even if the folder was lost.
+    let fresh = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(options(fresh.path()), Some(500)).unwrap().outbox;
+    assert_eq!(append(&outbox, "a", &["x"]), 501);
+}
+
+#[test]
+fn a_full_outbox_drops_dead_letters_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = OutboxOptions { most_bytes: 1000, ..options(folder.path()) };
+    let outbox = Outbox::open(options, None).unwrap().outbox;
+    let dead = append(&outbox, "dead", &["x"]);
+    outbox.bury(dead, &"x".into(), "no", 1);
+    let mut kept = 0;
+    while append(&outbox, "event", &["x"]) > 0 {
+        kept += 1;
+    }
+    let counts = outbox.counts();
+    assert_eq!((counts.events, counts.discarded, counts.not_kept), (kept, 1, 1));
+    assert!(counts.bytes <= 1000);
+}
+
+#[test]
+fn damage_is_told_and_what_was_before_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path());
+    for id in ["a", "b"] {
+        append(&outbox, id, &["x"]);
+    }
+    drop(outbox);
+    let path = folder.path().join("000000000001.log");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
+    let opened = Outbox::open(options(folder.path()), None).unwrap();
+    assert_eq!(opened.damage.len(), 1, "{:?}", opened.damage);
+    assert_eq!(ids(&opened.outbox, "x"), ["a"]);
+}
+
+#[test]
+fn handlers_that_are_gone_leave_dead_letters() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path());
+    append(&outbox, "a", &["x", "y", crate::HELD]);
+    assert_eq!(outbox.bury_all(|topic, name| topic == "t" && name != "y", "gone"), 2);
+    assert_eq!((ids(&outbox, "x").len(), ids(&outbox, "y").len(), ids(&outbox, crate::HELD).len()), (0, 1, 0));
+    // The one whose handler is not there is told, too.
+    let (letters, _) = outbox.dead_letters(&Letters::default(), 0, 10);
+    let told: Vec<_> = letters.iter().map(|letter| (&*letter.handler, letter.death.is_some())).collect();
+    assert_eq!(told, [("x", true), ("y", false)]);
+}
