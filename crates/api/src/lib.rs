@@ -20,6 +20,7 @@ pub mod recording;
 pub mod replay;
 pub mod service_test;
 pub mod storage;
+pub mod subscription;
 pub mod system;
 pub mod task;
 pub mod template;

@@ -14,6 +14,7 @@ mod files;
 mod flags;
 mod help;
 mod output;
+mod progress;
 mod scripts;
 mod zone;
 

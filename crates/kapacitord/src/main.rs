@@ -16,7 +16,9 @@ mod log_streams;
 mod logging;
 mod recordings;
 mod server;
+mod subscription_list;
 mod topic_store;
+mod udp_subscriptions;
 mod users;
 
 use std::{path::Path, process::ExitCode, time::Duration};

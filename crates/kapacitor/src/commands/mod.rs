@@ -23,6 +23,7 @@ mod show_template;
 mod show_topic;
 mod show_topic_handler;
 mod stats;
+mod subscriptions;
 mod upgrade;
 mod vars;
 mod version;
@@ -67,6 +68,7 @@ pub(crate) const ALL: &[Verb] = &[
     backup::VERB,
     level::VERB,
     stats::VERB,
+    subscriptions::VERB,
     version::VERB,
     vars::VERB,
     service_tests::VERB,

@@ -16,7 +16,8 @@ use super::{
     around::{around, not_found},
     bodies, config, debug,
     description::{Operation, Routes, document, methods_by_path},
-    flux, legacy, logs, recordings, service_tests, storage, system, tasks, templates, topics, users, vars, write,
+    flux, legacy, logs, recordings, service_tests, storage, subscriptions, system, tasks, templates, topics, users,
+    vars, write,
 };
 
 /// All resources, with their whole paths.
@@ -32,6 +33,7 @@ fn resources() -> Routes {
         .and(config::routes())
         .and(service_tests::routes())
         .and(storage::routes())
+        .and(subscriptions::routes())
         .and(users::routes())
         .and(flux::routes());
     resources.below("/kapacitor/v1").and(logs::routes()).and(write::root())
