@@ -44,7 +44,7 @@ pub(crate) use deadman::Deadman;
 pub(crate) use dimension::{Dimension, dimensions, grouping_of};
 pub(crate) use expression::{both, compiled};
 pub use from::From;
-pub use query::{Asks, Queries, Query, Span, asks};
+pub use query::{Asks, Queries, Span, asks};
 pub use source::{Batch, Stream};
 pub use stats::Stats;
 pub use udf::UdfFunction;

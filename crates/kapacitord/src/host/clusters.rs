@@ -62,9 +62,9 @@ impl Clusters {
 
     fn known(&self, name: &str) -> Result<&Known, String> {
         let name = if name.is_empty() { &self.default } else { name };
-        self.by_name.get(name).ok_or_else(|| {
-            format!("no such InfluxDB config {name}{}", declare::did_you_mean(&self.near(name)))
-        })
+        self.by_name
+            .get(name)
+            .ok_or_else(|| format!("no such InfluxDB config {name}{}", declare::did_you_mean(&self.near(name))))
     }
 
     fn near(&self, name: &str) -> Vec<String> {

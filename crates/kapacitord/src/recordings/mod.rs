@@ -6,6 +6,8 @@
 mod player;
 mod record;
 mod replay;
+#[cfg(test)]
+mod tests;
 mod under_way;
 
 use std::{

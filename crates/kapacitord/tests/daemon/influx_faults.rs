@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use testkit::{daemon::Daemon, influxd::Influxd, wait};
 
 use super::{
-    TASKS, definition, parsed, run_task, setup,
+    TASKS, definition,
     influx::{subscribed, with_influx, write_until},
-    sink, task,
+    parsed, run_task, setup, sink, task,
 };
 
 const HEALTH: &str = "/kapacitor/v1/health";

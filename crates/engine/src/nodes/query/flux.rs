@@ -71,6 +71,11 @@ impl Asks for QueryFlux {
     fn queries(&self, span: &Span<'_>) -> Result<Queries, BuildError> {
         Ok(within(span, self.schedule(span.zone)?, self.ask()))
     }
+
+    /// Buckets are within the script.
+    fn reads(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 struct AskFlux(QueryFlux);

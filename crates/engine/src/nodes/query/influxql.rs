@@ -87,12 +87,6 @@ pub(super) fn flatten(args: &[Argument], out: &mut Vec<Argument>) {
 }
 
 impl Query {
-    /// The databases and retention policies that it reads; none if the query cannot be understood.
-    pub fn reads(&self) -> Vec<(String, String)> {
-        let Ok(select) = Select::parse(&self.text) else { return Vec::new() };
-        select.measurements().iter().map(|found| (found.database.clone(), found.policy.clone())).collect()
-    }
-
     fn schedule(&self, zone: Zone) -> Result<Schedule, BuildError> {
         Schedule::new(self.every, self.align, &self.cron, zone)
     }
@@ -128,6 +122,11 @@ impl Asks for Query {
         // Kapacitor does not align groups in recordings. Case: batch/group_by_time_align_group.
         let ask = Ask { align_group: false, ..self.ask()? };
         Ok(within(span, self.schedule(span.zone)?, ask))
+    }
+
+    fn reads(&self) -> Vec<(String, String)> {
+        let Ok(select) = Select::parse(&self.text) else { return Vec::new() };
+        select.measurements().iter().map(|found| (found.database.clone(), found.policy.clone())).collect()
     }
 }
 

@@ -31,6 +31,9 @@ pub trait Asks {
     /// # Errors
     /// What is wrong with the query.
     fn queries(&self, span: &Span<'_>) -> Result<Queries, BuildError>;
+
+    /// The databases and retention policies that it reads, as far as it says; none if it cannot be understood.
+    fn reads(&self) -> Vec<(String, String)>;
 }
 
 /// What queries are wanted for a recording.

@@ -114,6 +114,10 @@ impl QuerySql {
 
     /// The database and retention policy, which must be one of the task's.
     fn place(&self, allowed: &[(String, String)]) -> Result<(String, String), BuildError> {
+        let own = (&self.database, &self.retention_policy);
+        if let Some(exact) = allowed.iter().find(|(database, policy)| (database, policy) == own) {
+            return Ok(exact.clone());
+        }
         let fits = |own: &str, given: &str| own.is_empty() || own == given;
         let mut fitting = allowed
             .iter()
@@ -136,6 +140,10 @@ impl QuerySql {
 impl Asks for QuerySql {
     fn queries(&self, span: &Span<'_>) -> Result<Queries, BuildError> {
         Ok(within(span, self.schedule(span.zone)?, self.ask(span.dbrps)?))
+    }
+
+    fn reads(&self) -> Vec<(String, String)> {
+        vec![(self.database.clone(), self.retention_policy.clone())]
     }
 }
 
