@@ -43,6 +43,7 @@ pub struct DaemonHost {
     udfs: Udfs,
     tasks: Arc<OnceLock<Weak<Tasks>>>,
     replayed: Replayed,
+    runtime: tokio::runtime::Handle,
 }
 
 /// Where answers go that tasks in a replay wait for.
@@ -65,10 +66,11 @@ impl DaemonHost {
             endpoints: RwLock::new(endpoints),
             clusters,
             posts: Posts::new(runtime.clone()),
-            sideloads: Sideloads::new(runtime),
+            sideloads: Sideloads::new(runtime.clone()),
             udfs,
             tasks: Arc::default(),
             replayed: Arc::default(),
+            runtime,
         }
     }
 

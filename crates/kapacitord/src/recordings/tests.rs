@@ -16,8 +16,9 @@ use store::{
 
 use super::{Data, Options, Recordings, Wanted};
 use crate::{
+    config::Config,
     definitions::Definitions,
-    host::{Clusters, DaemonHost},
+    host::{Clusters, DaemonHost, Udfs},
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -36,12 +37,13 @@ impl World {
         let (store, schema) = (Store::in_memory(), Schema::new());
         let topics = Arc::new(Topics::new(Delivery::Inline, Arc::new(NoStore)));
         let clusters = Clusters::new(Vec::new(), String::new(), runtime.handle());
+        let (udfs, _) = runtime.block_on(Udfs::load(&Config::default())).unwrap();
         let host = Arc::new(DaemonHost::new(
             ServerInfo::default(),
             topics,
             Arc::clone(&schema),
             HashMap::new(),
-            clusters,
+            (clusters, udfs),
             runtime.handle().clone(),
         ));
         let world: Arc<dyn Host> = Arc::clone(&host) as _;
