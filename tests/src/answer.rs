@@ -95,8 +95,8 @@ fn counters(node: &Arc<NodeStats>) -> Json {
         "avg_exec_time_ns": 0,
         "working_cardinality": node.cardinality.load(Ordering::Relaxed).max(0),
     });
-    for (name, value) in &node.extra {
-        values[*name] = json!(value.load(Ordering::Relaxed));
+    for (name, value) in node.own() {
+        values[name] = json!(value);
     }
     values
 }

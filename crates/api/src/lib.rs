@@ -22,6 +22,7 @@ pub mod replay;
 pub mod service_test;
 pub mod silence;
 pub mod storage;
+pub mod subscription;
 pub mod system;
 pub mod task;
 pub mod template;

@@ -1,4 +1,4 @@
-//! The daemon itself: `/ping`, `/loglevel`, `/logs`, `/debug/vars`, `/storage/backup`.
+//! The daemon itself: `/ping`, `/health`, `/loglevel`, `/logs`, `/debug/vars`, `/storage/backup`.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 
 /// Answers 204 with [`VERSION_HEADER`].
 pub const PING_PATH: &str = "/kapacitor/v1/ping";
+/// Answers [`Health`].
+pub const HEALTH_PATH: &str = "/kapacitor/v1/health";
 /// Takes a [`LogLevel`].
 pub const LOG_LEVEL_PATH: &str = "/kapacitor/v1/loglevel";
 /// Streams log lines.
@@ -25,6 +27,38 @@ pub const VERSION_HEADER: &str = "X-Kapacitor-Version";
 pub struct LogLevel {
     /// `DEBUG`, `INFO` or `ERROR`, in any case.
     pub level: String,
+}
+
+/// How something is, from good to bad.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    #[default]
+    Pass,
+    /// It may become well by itself.
+    Warn,
+    /// It will not.
+    Fail,
+}
+
+/// The answer to `GET /health`: the worst of all checks, and each of them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Health {
+    pub name: String,
+    pub status: Condition,
+    pub version: String,
+    pub checks: Vec<Check>,
+}
+
+/// How one thing is that the daemon depends on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Check {
+    /// `influxdb:` and the name of the cluster.
+    pub name: String,
+    pub status: Condition,
+    pub message: String,
 }
 
 /// The answer to `GET /debug/vars`.

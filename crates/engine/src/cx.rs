@@ -12,7 +12,7 @@ use std::{
 
 use model::{BatchHead, Edge, Frame, GroupId, Row, Schema, Time};
 
-use crate::{EdgeKind, Host, LogLevel, LogRecord, Origin, TaskInfo};
+use crate::{EdgeKind, Host, LogLevel, LogRecord, Node, Origin, TaskInfo};
 
 /// The name of a statistic of one kind of node.
 pub type StatName = &'static str;
@@ -51,7 +51,9 @@ pub struct NodeStats {
     pub errors: AtomicU64,
     /// -1: does not apply.
     pub cardinality: AtomicI64,
-    pub extra: Vec<(StatName, AtomicI64)>,
+    extra: Vec<(StatName, AtomicI64)>,
+    /// Shown once they are not zero: those that Kapacitor has not got.
+    rare: Vec<(StatName, AtomicI64)>,
     /// What failed last of that which the node needs, and whether it still does.
     trouble: Mutex<Option<Trouble>>,
 }
@@ -65,13 +67,15 @@ pub struct Trouble {
 }
 
 impl NodeStats {
-    pub(crate) fn new(name: &str, gives: EdgeKind, stats: &[StatName], children: usize) -> NodeStats {
+    pub(crate) fn new(name: &str, gives: EdgeKind, node: &dyn Node, children: usize) -> NodeStats {
+        let zeros = |stats: &[StatName]| stats.iter().map(|&stat| (stat, AtomicI64::new(0))).collect();
         NodeStats {
             name: name.to_string(),
             gives,
             children: children as u32,
             cardinality: AtomicI64::new(-1),
-            extra: stats.iter().map(|&stat| (stat, AtomicI64::new(0))).collect(),
+            extra: zeros(node.stats()),
+            rare: zeros(node.rare_stats()),
             ..NodeStats::default()
         }
     }
@@ -95,6 +99,12 @@ impl NodeStats {
         }
     }
 
+    /// Those of its kind of node, by name.
+    pub fn own(&self) -> impl Iterator<Item = (StatName, i64)> + '_ {
+        let read = |(name, value): &(StatName, AtomicI64)| (*name, value.load(Ordering::Relaxed));
+        self.extra.iter().map(read).chain(self.rare.iter().map(read).filter(|(_, value)| *value != 0))
+    }
+
     /// Its statistics by name, as drawings and the API show them; counters of time are texts of Go's durations.
     pub fn shown(&self) -> Vec<(String, String)> {
         let mut values = vec![
@@ -102,9 +112,7 @@ impl NodeStats {
             ("errors".to_string(), self.errors.load(Ordering::Relaxed).to_string()),
             ("working_cardinality".to_string(), self.cardinality.load(Ordering::Relaxed).max(0).to_string()),
         ];
-        values.extend(
-            self.extra.iter().map(|(name, value)| (name.to_string(), value.load(Ordering::Relaxed).to_string())),
-        );
+        values.extend(self.own().map(|(name, value)| (name.to_string(), value.to_string())));
         values.sort();
         values
     }
@@ -114,7 +122,7 @@ impl NodeStats {
         self.processed.store(counters.emitted, Ordering::Relaxed);
         self.errors.store(counters.errors, Ordering::Relaxed);
         self.cardinality.store(cardinality.map_or(-1, |n| n as i64), Ordering::Relaxed);
-        for (stat, value) in &self.extra {
+        for (stat, value) in self.extra.iter().chain(&self.rare) {
             if let Some((_, counted)) = counters.extra.iter().find(|(name, _)| name == stat) {
                 value.store(*counted, Ordering::Relaxed);
             }

@@ -62,8 +62,29 @@ pub struct InfluxWrite {
     pub points: u64,
 }
 
-/// A query to be asked.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// What a query is written in, with what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum QueryLanguage {
+    #[default]
+    InfluxQl,
+    Flux {
+        /// By name or by id; where both are empty, that of the cluster.
+        organization: String,
+        organization_id: String,
+        now: Time,
+    },
+    Sql {
+        database: String,
+        retention_policy: String,
+        /// What the batches are called.
+        measurement: String,
+        /// Columns that are tags; `*` for all that hold texts.
+        tags: Vec<String>,
+    },
+}
+
+/// A query to be asked. What is equal has the same answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct InfluxQuery {
     pub cluster: String,
     pub text: String,
@@ -73,6 +94,7 @@ pub struct InfluxQuery {
     pub stop: Time,
     /// Rows stand for intervals, so the last one's time is the batch's.
     pub grouped_by_time: bool,
+    pub language: QueryLanguage,
 }
 
 /// A user-defined function, as one node wants it.
@@ -136,6 +158,14 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// Why there is none, for the script's author.
     fn check_cluster(&self, name: &str) -> Result<(), String>;
+
+    /// Whether points can be written to a cluster with times of this precision.
+    ///
+    /// # Errors
+    /// Why not, for the script's author.
+    fn check_write(&self, cluster: &str, _precision: &str) -> Result<(), String> {
+        self.check_cluster(cluster)
+    }
 
     /// Write in the background, retried; the answer comes when it is done or given up.
     fn write(&self, write: InfluxWrite, ticket: Ticket);

@@ -146,6 +146,11 @@ pub trait Node: Send {
         &[]
     }
 
+    /// Statistics that are shown once they are not zero, since Kapacitor has not got them.
+    fn rare_stats(&self) -> &'static [StatName] {
+        &[]
+    }
+
     /// What it does with a row is felt by other nodes of its task at once, so rows go through one at a time.
     fn one_by_one(&self) -> bool {
         false

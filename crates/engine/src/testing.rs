@@ -296,11 +296,7 @@ impl Bench {
             "emitted" => stats.emitted() as i64,
             "errors" => stats.errors.load(Ordering::Relaxed) as i64,
             "working_cardinality" => stats.cardinality.load(Ordering::Relaxed),
-            other => stats
-                .extra
-                .iter()
-                .find(|(name, _)| *name == other)
-                .map_or(-1, |(_, value)| value.load(Ordering::Relaxed)),
+            other => stats.own().find(|(name, _)| *name == other).map_or(-1, |(_, value)| value),
         }
     }
 }

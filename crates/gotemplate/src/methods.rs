@@ -145,5 +145,5 @@ fn rounded(nanoseconds: i64, unit: i64) -> i64 {
 
 impl Moment {
     /// Go's zero time, the first instant of the year 1.
-    const ZERO: Self = Self { seconds: crate::clock::YEAR_ONE, nanos: 0, zone: Zone::Utc };
+    pub(crate) const ZERO: Self = Self { seconds: crate::clock::YEAR_ONE, nanos: 0, zone: Zone::Utc };
 }

@@ -6,9 +6,9 @@ use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 
-use crate::config::{ClusterConfig, Compression, Credentials};
+use crate::config::{ClusterConfig, Credentials};
 use crate::endpoints::Endpoints;
-use crate::{Error, statement, tls};
+use crate::{Error, Generation, tls};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A peer that vanished is noticed after a few of these.
@@ -21,14 +21,6 @@ pub struct Cluster {
     config: ClusterConfig,
     client: Client,
     endpoints: Endpoints,
-}
-
-/// The answer to a ping.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pong {
-    /// Empty if the server does not tell.
-    pub version: String,
-    pub took: Duration,
 }
 
 /// A request that can be sent to any server.
@@ -73,26 +65,9 @@ impl Cluster {
         &self.config.name
     }
 
-    pub(crate) fn compression(&self) -> Compression {
-        self.config.compression
-    }
-
-    /// Asks for a sign of life.
-    pub async fn ping(&self) -> Result<Pong, Error> {
-        let start = Instant::now();
-        let request = Request { method: Method::GET, path: "ping", parameters: &[], prepare: &|request| request };
-        let answer = self.send(&request).await?;
-        let header = answer.response.headers().get("X-Influxdb-Version").and_then(|value| value.to_str().ok());
-        let version = match header {
-            Some(version) => version.to_owned(),
-            None => version_of(&self.read_start(answer).await),
-        };
-        Ok(Pong { version, took: start.elapsed() })
-    }
-
-    /// Creates `database` unless it exists; `policy` names its default retention policy if not empty.
-    pub async fn create_database(&self, database: &str, policy: &str) -> Result<(), Error> {
-        self.execute(&statement::create_database(database, policy)).await
+    /// What the user says about it.
+    pub fn config(&self) -> &ClusterConfig {
+        &self.config
     }
 
     /// Sends a request until a server answers it, each server at most once.
@@ -127,7 +102,7 @@ impl Cluster {
         }
         let text = error_text(status, &self.read_start(Answer { response, server }).await);
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Err(Error::Auth(text));
+            return Err(Error::Auth { status: status.as_u16(), text });
         }
         Err(Error::Refused { status: status.as_u16(), text })
     }
@@ -137,9 +112,15 @@ impl Cluster {
         match &self.config.credentials {
             Credentials::None => request,
             Credentials::User { name, password } => request.basic_auth(name, Some(password)),
+            Credentials::Token(token) if self.config.generation == Generation::Three => request.bearer_auth(token),
             Credentials::Token(token) => request.header(AUTHORIZATION, format!("Token {token}")),
             Credentials::Bearer(token) => request.bearer_auth(token),
         }
+    }
+
+    /// A server's address, fit for a log.
+    pub(crate) fn server_name(&self, server: usize) -> String {
+        self.endpoints.name(server)
     }
 
     /// The error for a connection that failed or broke.
@@ -152,7 +133,7 @@ impl Cluster {
     }
 
     /// The first bytes of a short body; what cannot be read is left out.
-    async fn read_start(&self, mut answer: Answer) -> Vec<u8> {
+    pub(crate) async fn read_start(&self, mut answer: Answer) -> Vec<u8> {
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = answer.response.chunk().await {
             body.extend_from_slice(&chunk);
@@ -173,29 +154,40 @@ fn reason(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
+/// InfluxDB 1 and 3 say `error`, InfluxDB 2 says `message`; InfluxDB 3 names the lines of a write that it did not take.
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: Option<String>,
+    message: Option<String>,
+    #[serde(default)]
+    data: Option<Vec<BadLine>>,
+}
+
+#[derive(Deserialize)]
+struct BadLine {
+    line_number: u64,
+    error_message: String,
+}
+
+impl ErrorBody {
+    fn text(self) -> Option<String> {
+        let text = self.error.or(self.message)?;
+        Some(match self.data.unwrap_or_default().first() {
+            Some(BadLine { line_number, error_message }) => format!("{text}: line {line_number}: {error_message}"),
+            None => text,
+        })
+    }
+}
+
 /// InfluxDB's own words, or the beginning of whatever a server said instead.
 fn error_text(status: StatusCode, body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Body {
-        error: Option<String>,
-        message: Option<String>,
-    }
-    let own = serde_json::from_slice::<Body>(body).ok().and_then(|body| body.error.or(body.message));
+    let own = serde_json::from_slice::<ErrorBody>(body).ok().and_then(ErrorBody::text);
     if let Some(text) = own.filter(|text| !text.is_empty()) {
         return text;
     }
     let text: String = String::from_utf8_lossy(body).trim().chars().take(300).collect();
     let separator = if text.is_empty() { "" } else { ": " };
     format!("invalid response: code {}{separator}{text}", status.as_u16())
-}
-
-/// The version in the body of a ping, as InfluxDB 3 answers it.
-fn version_of(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Body {
-        version: String,
-    }
-    serde_json::from_slice::<Body>(body).map(|body| body.version).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -210,7 +202,5 @@ mod tests {
         assert_eq!(text(401, r#"{"code":"unauthorized","message":"no"}"#), "no");
         assert_eq!(text(502, "<html>\n"), "invalid response: code 502: <html>");
         assert_eq!(text(500, ""), "invalid response: code 500");
-        assert_eq!(version_of(br#"{"version":"3.0.2","revision":"x"}"#), "3.0.2");
-        assert_eq!(version_of(b""), "");
     }
 }

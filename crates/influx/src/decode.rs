@@ -335,6 +335,7 @@ mod tests {
         match cell {
             Cell::Null => "null".to_owned(),
             Cell::Number(value) => value.to_string(),
+            Cell::Integer(_) | Cell::Time(_) => unreachable!("answers to InfluxQL have floats only"),
             Cell::Bool(value) => value.to_string(),
             Cell::Text(text) => format!("{text:?}"),
             Cell::List(cells) => format!("[{}]", cells.iter().map(show).collect::<Vec<_>>().join(" ")),

@@ -15,8 +15,14 @@ pub enum Error {
     #[error("InfluxDB at {server} did not answer within {timeout:?}")]
     Timeout { server: String, timeout: Duration },
     /// User, password or token are wrong or do not suffice.
-    #[error("InfluxDB refused the credentials: {0}")]
-    Auth(String),
+    #[error("InfluxDB refused the credentials: {text}")]
+    Auth { status: u16, text: String },
+    /// The server is of another generation than the configuration says.
+    #[error(
+        "InfluxDB at {server} is of version {found}, but the configuration of the cluster says version = {said:?}: \
+         set version = {right:?} in its [[influxdb]], or name another server in urls"
+    )]
+    Version { server: String, found: String, said: &'static str, right: &'static str },
     /// The server refused the request: its words.
     #[error("{text}")]
     Refused { status: u16, text: String },

@@ -1,12 +1,16 @@
-//! InfluxDB 1.x over HTTP: ask, write, and have its points delivered.
+//! InfluxDB 1, 2 and 3 over HTTP: ask, write, and have its points delivered.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `config.rs`, `tls.rs` | what a user says about a cluster · certificates |
 //! | `cluster.rs`, `endpoints.rs` | requests to whichever server of a cluster answers · which one is asked next |
-//! | `query.rs`, `documents.rs`, `decode.rs`, `cell.rs` | a query · its body cut into documents · documents to series and rows |
+//! | `health.rs` | whether a cluster answers, is of the right generation, and takes the credentials |
+//! | `query.rs` | a query in any language |
+//! | `documents.rs`, `decode.rs`, `cell.rs` | an answer to InfluxQL cut into documents · documents to series and rows |
+//! | `records.rs`, `flux.rs` | an answer to Flux cut into records · tables to series and rows |
+//! | `sql.rs` | an answer to SQL to series and rows |
 //! | `rows.rs`, `time.rs` | who receives rows, and small answers as values · time texts to nanoseconds |
-//! | `write.rs` | line protocol to a database |
+//! | `write.rs` | line protocol to a database, and the making of databases |
 //! | `subscriptions/` | the subscriptions by which InfluxDB delivers what is written |
 //!
 //! Nothing here retries for ever: a request tries each server of the cluster once, then says why it failed.
@@ -19,20 +23,27 @@ mod decode;
 mod documents;
 mod endpoints;
 mod error;
+mod flux;
+mod health;
 mod query;
+mod records;
 mod rows;
+mod sql;
 mod statement;
 mod subscriptions;
 mod time;
 mod tls;
 mod write;
 
-pub use cluster::{Cluster, Pong};
-pub use config::{ClusterConfig, Compression, Credentials, Tls};
+pub use cluster::Cluster;
+pub use config::{ClusterConfig, Compression, Credentials, Generation, Tls};
 pub use error::Error;
-pub use query::Query;
+pub use health::Pong;
+pub use query::{Language, Query};
 pub use rows::{Cell, OwnedCell, Rows, Series};
 pub use statement::{create_database, create_subscription, drop_subscription};
-pub use subscriptions::{DatabasePolicy, Destinations, HttpDestination, Report, SubscriptionOptions, Subscriptions};
+pub use subscriptions::{
+    DatabasePolicy, Destinations, Here, HttpDestination, Report, Subscription, SubscriptionOptions, Subscriptions,
+};
 pub use time::parse_time;
 pub use write::{Precision, Write};

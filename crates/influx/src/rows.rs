@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 
-/// A value of a row. Every number is a float, as everywhere in a batch.
+/// A value of a row. In an answer to InfluxQL every number is a float, as everywhere in a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell<'a> {
     Null,
     Number(f64),
+    /// In answers to Flux and SQL alone.
+    Integer(i64),
+    /// Nanoseconds since 1970, in answers to Flux and SQL alone.
+    Time(i64),
     Bool(bool),
     Text(Cow<'a, str>),
     /// As in `SHOW SUBSCRIPTIONS`.
@@ -15,7 +19,8 @@ pub enum Cell<'a> {
 
 /// Receives an answer while it arrives: for each series `series`, its rows, `end_series`.
 ///
-/// A series that arrives in several parts is told once. The error of any method ends the query, which then fails
+/// A series that arrives in several parts is told once, except in answers to SQL: their rows are in no order, so that a
+/// series is told again as often as it goes on, perhaps with other columns. The error of any method ends the query, which then fails
 /// with that text. If the query fails, what was received before is not the whole answer.
 pub trait Rows {
     /// A series begins. The first column of a stored measurement is `time`.
@@ -42,6 +47,8 @@ impl Cell<'_> {
         match self {
             Cell::Null => Cell::Null,
             Cell::Number(value) => Cell::Number(value),
+            Cell::Integer(value) => Cell::Integer(value),
+            Cell::Time(time) => Cell::Time(time),
             Cell::Bool(value) => Cell::Bool(value),
             Cell::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
             Cell::List(cells) => Cell::List(cells.into_iter().map(Cell::into_owned).collect()),

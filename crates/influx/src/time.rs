@@ -15,8 +15,15 @@ pub fn parse_time(text: &str) -> Option<i64> {
         return None;
     }
     let (nanoseconds, zone) = fraction(&bytes[19..])?;
-    let seconds = days_before(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset(zone)?;
+    let offset = offset(zone)?;
+    let seconds = days_before(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset;
     i64::try_from(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)).ok()
+}
+
+/// As [`parse_time`], but a time without a zone is one of UTC: so InfluxDB 3 answers SQL.
+pub(crate) fn parse_time_of_sql(text: &str) -> Option<i64> {
+    let zoned = text.get(19..).is_some_and(|rest| rest.contains(['Z', 'z', '+', '-']));
+    if zoned { parse_time(text) } else { parse_time(&format!("{text}Z")) }
 }
 
 /// The number that consists of all of `bytes`.

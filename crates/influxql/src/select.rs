@@ -102,6 +102,36 @@ impl Select {
         }
     }
 
+    /// Takes database and retention policy out of all measurements, for servers that want them beside the query.
+    ///
+    /// # Errors
+    /// Two measurements that do not come from the same place, as text.
+    pub fn take_place(&mut self) -> Result<Option<(String, String)>, (String, String)> {
+        let place = {
+            let mut all = self.measurements().into_iter();
+            let Some(first) = all.next() else { return Ok(None) };
+            let same = |other: &&Measurement| (&other.database, &other.policy) == (&first.database, &first.policy);
+            if let Some(other) = all.find(|other| !same(other)) {
+                return Err((first.to_string(), other.to_string()));
+            }
+            (first.database.clone(), first.policy.clone())
+        };
+        self.drop_places();
+        Ok(Some(place))
+    }
+
+    fn drop_places(&mut self) {
+        for source in &mut self.from {
+            match source {
+                Source::Measurement(measurement) => {
+                    measurement.database.clear();
+                    measurement.policy.clear();
+                }
+                Source::Subquery(inner) => inner.drop_places(),
+            }
+        }
+    }
+
     /// Whether the query reads from another query.
     pub fn has_subquery(&self) -> bool {
         self.from.iter().any(|source| matches!(source, Source::Subquery(_)))
@@ -123,5 +153,20 @@ impl Select {
             _ => None,
         };
         self.group_by.iter().filter_map(tag).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_taken_out() {
+        let mut select =
+            Select::parse("SELECT mean(v) FROM (SELECT v FROM d.r.m), \"d\".r.\"n o\" GROUP BY x").unwrap();
+        assert_eq!(select.take_place(), Ok(Some(("d".to_owned(), "r".to_owned()))));
+        assert_eq!(select.to_string(), "SELECT mean(v) FROM (SELECT v FROM m), \"n o\" GROUP BY x");
+        let mut two = Select::parse("SELECT v FROM d.r.m, d.s.m").unwrap();
+        assert_eq!(two.take_place(), Err(("d.r.m".to_owned(), "d.s.m".to_owned())));
     }
 }

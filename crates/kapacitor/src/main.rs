@@ -15,6 +15,7 @@ mod files;
 mod flags;
 mod help;
 mod output;
+mod progress;
 mod scripts;
 mod transfer;
 mod zone;

@@ -25,7 +25,7 @@ use declare::{DataSection, LoadError, Slot, Values, Warning, apply_environment, 
 use thiserror::Error;
 
 pub(crate) use http_post::HttpPost;
-pub(crate) use influxdb::InfluxDb;
+pub(crate) use influxdb::{InfluxDb, QUERIES_AT_ONCE, WRITE_BUFFER};
 pub(crate) use server::{Deadman, Http, Logging, Reporting, Stats, Top};
 pub(crate) use smtp::Smtp;
 pub(crate) use storage::{Alert, Load, Replay, Storage, Task};

@@ -17,7 +17,9 @@ mod logging;
 mod recordings;
 mod server;
 mod silences;
+mod subscription_list;
 mod topic_store;
+mod udp_subscriptions;
 mod users;
 
 use std::{path::Path, process::ExitCode, time::Duration};

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicI64},
+    sync::{Arc, OnceLock, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ use tokio::{
 
 use crate::{
     alert_topics::AlertTopics,
-    clusters,
+    clusters::{self, Subscribing},
     config::Config,
     definitions::Definitions,
     host::{Clusters, DaemonHost, Udfs},
@@ -37,7 +37,9 @@ use crate::{
     logging::LevelHandle,
     recordings::Recordings,
     silences::SilenceKeeper,
+    subscription_list::Watchlist,
     topic_store::{WriteBehind, recover},
+    udp_subscriptions::Inlet,
 };
 
 /// KiB of writes that may wait for tasks; beyond it writers wait.
@@ -53,6 +55,7 @@ pub struct Server {
     loader: Option<Arc<Loader>>,
     store: Store,
     stop: watch::Sender<bool>,
+    host: Arc<DaemonHost>,
     logs: LogStreams,
     services: Vec<JoinHandle<()>>,
 }
@@ -106,15 +109,18 @@ impl Server {
         let auth = http::Auth::of(config, &store).map_err(|error| anyhow!(error.text))?;
         let subscribed = Arc::new(AtomicI64::new(0));
         let mut services = Vec::new();
-        let clusters = open_clusters(
-            config,
-            &identity,
-            address.port(),
-            &stopping,
-            (&relink, &subscribed, auth.subscription_token()),
-            &mut services,
-            &runtime,
-        )?;
+        let ingress = Arc::new(Ingress::default());
+        let inlet =
+            Arc::new(Inlet { schema: Arc::clone(&schema), ingress: Arc::clone(&ingress), tasks: OnceLock::new() });
+        let common = Subscribing {
+            identity: &identity,
+            host: &hostname,
+            port: address.port(),
+            token: auth.subscription_token(),
+            inlet: &inlet,
+            runtime: &runtime,
+        };
+        let (clusters, watchlist) = open_clusters(config, &common, &stopping, (&relink, &subscribed), &mut services)?;
         let info = ServerInfo {
             hostname: hostname.clone(),
             cluster_id: identity.cluster_id.to_string(),
@@ -136,10 +142,13 @@ impl Server {
                 Ok(())
             }
         });
+        let kept_host = Arc::clone(&host);
         let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, workers).context("cannot start a thread")?);
         host.attach(&running);
+        // Nobody has set it before.
+        let _ = inlet.tasks.set(Arc::downgrade(&running));
         let definitions =
             Arc::new(Definitions::new(store.clone(), surface, Arc::clone(&schema), world, Arc::clone(&running)));
         let alert_topics = Arc::new(AlertTopics::new(store.clone(), Arc::clone(&topics), kinds, Zone::Local));
@@ -181,7 +190,8 @@ impl Server {
             hostname,
             default_retention_policy: config.top.default_retention_policy.clone(),
             budget: Arc::new(Semaphore::new(BUDGET)),
-            ingress: Ingress::default(),
+            ingress,
+            watchlist,
             log_level: level.clone(),
             log_requests: config.http.log_enabled,
             flux_tasks: config.data("fluxtask").iter().any(|values| values.bool("enabled")),
@@ -210,6 +220,7 @@ impl Server {
             loader,
             store,
             stop,
+            host: kept_host,
             logs: level.streams().clone(),
             services,
         })
@@ -241,6 +252,7 @@ impl Server {
         }
         let definitions = self.definitions;
         let _ = tokio::task::spawn_blocking(move || definitions.stop_all()).await;
+        self.host.clusters().drain(Duration::from_secs(5)).await;
         self.topics.shutdown(Duration::from_secs(10)).await;
         let (states, store, topics) = (self.states, self.store, self.topics);
         let _ = tokio::task::spawn_blocking(move || {
@@ -347,33 +359,31 @@ fn endpoints(config: &Config) -> anyhow::Result<HashMap<String, HttpEndpoint>> {
 
 fn open_clusters(
     config: &Config,
-    identity: &store::meta::Identity,
-    port: u16,
+    common: &Subscribing<'_>,
     stopping: &watch::Receiver<bool>,
-    (relink, subscribed, token): (&watch::Sender<u64>, &Arc<AtomicI64>, Option<&str>),
+    (relink, subscribed): (&watch::Sender<u64>, &Arc<AtomicI64>),
     services: &mut Vec<JoinHandle<()>>,
-    runtime: &tokio::runtime::Handle,
-) -> anyhow::Result<Clusters> {
+) -> anyhow::Result<(Clusters, Arc<Watchlist>)> {
     let enabled: Vec<_> = config.influxdb.iter().filter(|section| section.enabled).collect();
-    let mut opened = Vec::new();
+    let (mut opened, mut watchlist) = (Vec::new(), Watchlist::default());
     for section in &enabled {
-        let cluster = clusters::cluster(section).with_context(|| format!("[[influxdb]] {:?}", section.name))?;
-        if let Some(subscriptions) =
-            clusters::subscriptions(section, &cluster, identity, &config.top.hostname, port, token)
-        {
-            let interval = section.subscriptions_sync_interval;
-            services.push(runtime.spawn(clusters::keep(
+        let member = clusters::member(section).with_context(|| format!("[[influxdb]] {:?}", section.name))?;
+        if let Some((subscriptions, watched)) = clusters::subscriptions(section, &member.cluster, common) {
+            watchlist.0.push(Arc::clone(&watched));
+            services.push(common.runtime.spawn(clusters::keep(
                 subscriptions,
-                interval,
+                watched,
+                section.subscriptions_sync_interval,
                 relink.subscribe(),
                 Arc::clone(subscribed),
                 stopping.clone(),
             )));
         }
-        opened.push(cluster);
+        opened.push(member);
     }
     let default = enabled.iter().find(|section| section.default).or(enabled.first());
-    Ok(Clusters::new(opened, default.map_or_else(String::new, |section| section.name.clone()), runtime))
+    let default = default.map_or_else(String::new, |section| section.name.clone());
+    Ok((Clusters::new(opened, default, common.runtime), Arc::new(watchlist)))
 }
 
 async fn serve<L>(listener: L, api: Arc<Api>, mut stopping: watch::Receiver<bool>)

@@ -23,8 +23,13 @@ pub fn round(time: Time, unit: i64) -> Time {
     if unit <= 0 || rest < unit - rest { down } else { down.saturating_add(unit) }
 }
 
-/// Write as RFC 3339 in UTC with as many digits of a second as needed, like Go's `RFC3339Nano`.
+/// Write as RFC 3339 in UTC with as many digits of a second as needed, like Go's `RFC3339Nano`. The smallest of all times
+/// stands for none, which Go shows as the first moment of the year 1.
 pub fn write_rfc3339(time: Time, out: &mut String) {
+    if time == Time::MIN {
+        out.push_str("0001-01-01T00:00:00Z");
+        return;
+    }
     let seconds = time.div_euclid(1_000_000_000);
     let nanos = time.rem_euclid(1_000_000_000) as u32;
     let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));

@@ -155,8 +155,13 @@ fn put32(out: &mut Vec<u8>, value: u32) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-/// What is unpacked of a member, as it is read.
-pub type Member = Box<dyn Read + Send>;
+/// A member of an archive.
+pub struct Member {
+    /// Bytes when it is unpacked.
+    pub size: u64,
+    /// What is unpacked of it, as it is read.
+    pub data: Box<dyn Read + Send>,
+}
 
 /// All members of an archive in their order, each readable by itself.
 ///
@@ -171,18 +176,20 @@ pub fn members(path: &Path) -> Result<Vec<Member>, Error> {
         const BROKEN: Error = Error::Archive("its list of members is cut");
         let method = u16_at(&list, at + 10).ok_or(BROKEN)?;
         let packed = u32_at(&list, at + 20).ok_or(BROKEN)?;
+        let size = u32_at(&list, at + 24).ok_or(BROKEN)?;
         let start = u32_at(&list, at + 42).ok_or(BROKEN)?;
         let mut rest = 46;
         for part in [28, 30, 32] {
             rest += usize::from(u16_at(&list, at + part).ok_or(BROKEN)?);
         }
         at += rest;
-        members.push(open(path, method, u64::from(packed), u64::from(start))?);
+        let data = open(path, method, u64::from(packed), u64::from(start))?;
+        members.push(Member { size: u64::from(size), data });
     }
     Ok(members)
 }
 
-fn open(path: &Path, method: u16, packed: u64, start: u64) -> Result<Member, Error> {
+fn open(path: &Path, method: u16, packed: u64, start: u64) -> Result<Box<dyn Read + Send>, Error> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(start))?;
     let mut head = [0; 30];
@@ -244,7 +251,7 @@ mod tests {
         let mut texts = Vec::new();
         for mut member in members(&path).unwrap() {
             let mut text = String::new();
-            member.read_to_string(&mut text).unwrap();
+            member.data.read_to_string(&mut text).unwrap();
             texts.push(text.len());
         }
         assert_eq!(texts, [40_000, 0, 5]);

@@ -129,12 +129,12 @@ struct WrittenPoint {
 }
 
 /// Reads batches, one at a time.
-pub struct BatchReader {
-    input: serde_json::StreamDeserializer<'static, serde_json::de::IoRead<BufReader<Box<dyn Read + Send>>>, Written>,
+pub struct BatchReader<R: Read> {
+    input: serde_json::StreamDeserializer<'static, serde_json::de::IoRead<BufReader<R>>, Written>,
 }
 
-impl BatchReader {
-    pub fn new(input: Box<dyn Read + Send>) -> BatchReader {
+impl<R: Read> BatchReader<R> {
+    pub fn new(input: R) -> BatchReader<R> {
         BatchReader { input: serde_json::Deserializer::from_reader(BufReader::new(input)).into_iter() }
     }
 
@@ -209,7 +209,7 @@ mod tests {
         let schema = Schema::new();
         let line = r#"{"name":"cpu","tmax":"2021-01-01T00:01:00Z","group":"host=a","tags":{"host":"a"},"points":[{"fields":{"s":"x","v":1.5},"tags":{"host":"a"},"time":"2021-01-01T00:00:10Z"}]}"#;
         let text = format!("{line}\n{{\"name\":\"empty\",\"tmax\":\"2021-01-01T00:01:00Z\"}}\n");
-        let mut reader = BatchReader::new(Box::new(std::io::Cursor::new(text)));
+        let mut reader = BatchReader::new(std::io::Cursor::new(text));
         let batch = reader.read(&schema).unwrap().unwrap();
         assert!(reader.read(&schema).unwrap().is_none());
         let mut out = String::new();
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn what_is_damaged_is_an_error() {
         for text in ["{\"name\":", "[]x", "{\"tmax\":\"soon\"}"] {
-            let mut reader = BatchReader::new(Box::new(std::io::Cursor::new(text)));
+            let mut reader = BatchReader::new(std::io::Cursor::new(text));
             assert!(reader.read(&Schema::new()).is_err(), "{text}");
         }
     }

@@ -10,7 +10,9 @@ use crate::Error;
 /// A line that is longer is no line of a recording.
 const LONGEST: usize = 16 << 20;
 /// Points that are read at once, if they go to the same database and retention policy.
-const CHUNK: usize = 256;
+const CHUNK: usize = 512;
+/// Bytes that are unpacked at once.
+const BUFFER: usize = 64 << 10;
 
 /// Writes points.
 pub struct StreamWriter<W: Write> {
@@ -60,13 +62,18 @@ pub struct Points {
 /// Reads points.
 pub struct StreamReader<R: Read> {
     input: BufReader<MultiGzDecoder<R>>,
-    /// The first point of the next run, read already.
-    next: Option<[String; 3]>,
+    /// The three lines of the point that is at hand.
+    record: [Vec<u8>; 3],
+    /// It belongs to the next run.
+    kept: bool,
+    /// The points of a run, a line each.
+    lines: Vec<u8>,
 }
 
 impl<R: Read> StreamReader<R> {
     pub fn new(input: R) -> StreamReader<R> {
-        StreamReader { input: BufReader::new(MultiGzDecoder::new(input)), next: None }
+        let input = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input));
+        StreamReader { input, record: Default::default(), kept: false, lines: Vec::new() }
     }
 
     /// The next points; `None` at the end.
@@ -74,54 +81,46 @@ impl<R: Read> StreamReader<R> {
     /// # Errors
     /// The file is damaged; what was read before is good.
     pub fn read(&mut self, schema: &Schema) -> Result<Option<Points>, Error> {
-        let first = match self.next.take() {
-            Some(first) => first,
-            None => match self.record()? {
-                Some(first) => first,
-                None => return Ok(None),
-            },
-        };
-        let [database, retention_policy, line] = first;
-        let mut points = Points { database, retention_policy, ..Points::default() };
-        points.add(schema, &line)?;
-        while points.rows.len() < CHUNK {
-            let Some(record) = self.record()? else { break };
-            if record[0] != points.database || record[1] != points.retention_policy {
-                self.next = Some(record);
+        if !std::mem::take(&mut self.kept) && !self.next()? {
+            return Ok(None);
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let [database, policy, _] = &self.record;
+        let mut points = Points { database: text(database), retention_policy: text(policy), ..Points::default() };
+        let origin = [database.clone(), policy.clone()];
+        self.lines.clear();
+        for count in 1.. {
+            self.lines.extend_from_slice(&self.record[2]);
+            self.lines.push(b'\n');
+            if count == CHUNK || self.lines.len() > LONGEST || !self.next()? {
                 break;
             }
-            points.add(schema, &record[2])?;
+            if self.record[..2] != origin {
+                self.kept = true;
+                break;
+            }
         }
+        // A line without a time has the time zero.
+        parse_lines(schema, &self.lines, Precision::Nanoseconds, 0, &mut points.rows, &mut points.words)?;
         Ok(Some(points))
     }
 
-    fn record(&mut self) -> Result<Option<[String; 3]>, Error> {
-        let Some(database) = self.line()? else { return Ok(None) };
-        let policy = self.line()?.ok_or(Error::Cut)?;
-        let line = self.line()?.ok_or(Error::Cut)?;
-        Ok(Some([database, policy, line]))
-    }
-
-    fn line(&mut self) -> Result<Option<String>, Error> {
-        let mut bytes = Vec::new();
-        let count = (&mut self.input).take(LONGEST as u64 + 1).read_until(b'\n', &mut bytes)?;
-        if count == 0 {
-            return Ok(None);
+    /// Reads the three lines of a point; false at the end.
+    fn next(&mut self) -> Result<bool, Error> {
+        for (index, line) in self.record.iter_mut().enumerate() {
+            line.clear();
+            let count = (&mut self.input).take(LONGEST as u64 + 1).read_until(b'\n', line)?;
+            if count == 0 {
+                return if index == 0 { Ok(false) } else { Err(Error::Cut) };
+            }
+            if line.len() > LONGEST {
+                return Err(Error::LongLine(LONGEST));
+            }
+            if line.last() == Some(&b'\n') {
+                line.pop();
+            }
         }
-        if bytes.len() > LONGEST {
-            return Err(Error::LongLine(LONGEST));
-        }
-        if bytes.last() == Some(&b'\n') {
-            bytes.pop();
-        }
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-    }
-}
-
-impl Points {
-    /// A line without a time has the time zero.
-    fn add(&mut self, schema: &Schema, line: &str) -> Result<(), Error> {
-        Ok(parse_lines(schema, line.as_bytes(), Precision::Nanoseconds, 0, &mut self.rows, &mut self.words)?)
+        Ok(true)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A real InfluxDB 1.x of its own for a test, on free loopback ports, gone when dropped.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,10 @@ pub struct Influxd {
     process: Child,
     /// `127.0.0.1:PORT`
     address: String,
-    _directory: TempDir,
+    directory: TempDir,
+    config: PathBuf,
+    /// User and password of those who ask.
+    user: Option<(String, String)>,
 }
 
 impl Influxd {
@@ -48,8 +51,32 @@ impl Influxd {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let config = write_config(directory.path(), http, free_port(), http_settings);
         let process = spawn(directory.path(), &config);
-        let mut server = Influxd { process, address: format!("127.0.0.1:{http}"), _directory: directory };
+        let mut server = Influxd { process, address: format!("127.0.0.1:{http}"), directory, config, user: None };
         server.wait_until_up().then_some(server)
+    }
+
+    /// Kills it; what it has written stays.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+
+    /// Starts it again at the same port with all that it has, and waits until it answers.
+    pub fn start_again(&mut self) {
+        self.process = spawn(self.directory.path(), &self.config);
+        assert!(self.wait_until_up(), "influxd ended before it answered again");
+    }
+
+    /// All that is asked from now on is asked by this user.
+    pub fn sign_in(&mut self, name: &str, password: &str) {
+        self.user = Some((name.to_owned(), password.to_owned()));
+    }
+
+    /// Parameters that say who asks.
+    fn credentials(&self) -> String {
+        let shown = self.user.as_ref().map(|(name, password)| format!("&u={}&p={}", escape(name), escape(password)));
+        shown.unwrap_or_default()
     }
 
     /// `http://127.0.0.1:PORT`
@@ -64,7 +91,7 @@ impl Influxd {
 
     /// Runs `statement` in `database` and returns the JSON of the answer.
     pub fn query_in(&self, database: &str, statement: &str) -> String {
-        let target = format!("/query?db={}&q={}", escape(database), escape(statement));
+        let target = format!("/query?db={}&q={}{}", escape(database), escape(statement), self.credentials());
         let (status, body) = send(&self.address, "POST", &target, b"").expect("influxd answers");
         assert_eq!(status, 200, "{statement}: {body}");
         body
@@ -72,7 +99,7 @@ impl Influxd {
 
     /// Writes line protocol, with times in nanoseconds, into the default retention policy of `database`.
     pub fn write(&self, database: &str, lines: &str) {
-        let target = format!("/write?db={}", escape(database));
+        let target = format!("/write?db={}{}", escape(database), self.credentials());
         let (status, body) = send(&self.address, "POST", &target, lines.as_bytes()).expect("influxd answers");
         assert_eq!(status, 204, "{body}");
     }
@@ -95,9 +122,7 @@ impl Influxd {
 
 impl Drop for Influxd {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nothing to save.
-        self.process.kill().ok();
-        self.process.wait().ok();
+        self.kill();
     }
 }
 
@@ -121,7 +146,7 @@ fn spawn(directory: &Path, config: &Path) -> Child {
     }
 }
 
-fn write_config(directory: &Path, http: u16, rpc: u16, http_settings: &str) -> std::path::PathBuf {
+fn write_config(directory: &Path, http: u16, rpc: u16, http_settings: &str) -> PathBuf {
     let data = directory.display();
     let text = format!(
         r#"reporting-disabled = true

@@ -271,7 +271,8 @@ impl Interpreter<'_> {
         {
             return self.open_handler(node, kind, call, known.then_some(args.as_slice()));
         }
-        if self.surface.node(name).is_some_and(|(_, spec)| !spec.source) || self.is_legacy_call(node, name) {
+        let chains = !spec.modern && self.surface.node(name).is_some_and(|(_, spec)| !spec.source);
+        if chains || self.is_legacy_call(node, name) {
             self.legacy_seen.get_or_insert(call.name.span);
             return match known {
                 true => self.make(node, name, &Site::of(call), args),

@@ -30,6 +30,8 @@ pub struct NodeSpec {
     pub opens_handlers: bool,
     /// A function of users' own, called as `@name()`.
     pub function: bool,
+    /// The dialect of v0.2 had none of the kind, so what follows it is chained with `|` alone.
+    pub modern: bool,
     pub table: Table,
     /// The version of what its nodes save.
     state: u8,
@@ -52,6 +54,7 @@ pub fn spec<D: Definition>() -> NodeSpec {
         source: false,
         opens_handlers: false,
         function: false,
+        modern: false,
         table: Table::of::<D>(D::declare),
         state: D::STATE,
         grouping: |object| of::<D>(object).grouping(),
@@ -94,6 +97,12 @@ impl NodeSpec {
     #[must_use]
     pub fn source(mut self) -> NodeSpec {
         self.source = true;
+        self
+    }
+
+    #[must_use]
+    pub fn modern(mut self) -> NodeSpec {
+        self.modern = true;
         self
     }
 

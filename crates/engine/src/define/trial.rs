@@ -9,7 +9,8 @@ use model::{Row, Schema, Time, Words};
 use super::{Diagnostic, Request, Stage, Surface, checks::about, interpret::Interpreter};
 use crate::{
     EdgeKind, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogRecord, Origin, Plan, ServerInfo,
-    SideSource, TaskInfo, Ticket, nodes::Query,
+    SideSource, TaskInfo, Ticket,
+    nodes::{Asks, asks},
 };
 
 /// What would keep the task from being enabled, as far as the daemon's configuration has no say in it.
@@ -30,8 +31,7 @@ pub(super) fn trial(
     // A script that names no database is allowed to read what it reads: that is said when its task is defined.
     let mut dbrps = outcome.dbrps.clone();
     if dbrps.is_empty() {
-        let queries = nodes.iter().filter_map(|node| node.object.downcast_ref::<Query>());
-        dbrps = queries.flat_map(Query::reads).collect();
+        dbrps = nodes.iter().filter_map(|node| asks(&*node.object)).flat_map(Asks::reads).collect();
     }
     let info = Arc::new(TaskInfo { id: "check".into(), stream: kind == EdgeKind::Stream, dbrps });
     for node in nodes.iter().filter(|node| !node.doubtful) {

@@ -88,7 +88,7 @@ impl Definition for InfluxDbOut {
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
         plan.host
-            .check_cluster(&self.cluster)
+            .check_write(&self.cluster, &self.precision)
             .map_err(|why| BuildError::new(format!("failed to get InfluxDB client: {why}")))?;
         Ok(Box::new(InfluxDbOutNode {
             measurement: plan.schema.name(&self.measurement),
@@ -161,10 +161,10 @@ impl Target {
         self.points > 0 && (self.points >= buffer || self.lines.len() >= MOST_BYTES)
     }
 
-    /// Hand all lines over.
-    fn flush(&mut self, place: &(String, String), definition: &InfluxDbOut, cx: &Cx<'_>) {
+    /// Hand all lines over; gives the count of their points.
+    fn flush(&mut self, place: &(String, String), definition: &InfluxDbOut, cx: &Cx<'_>) -> i64 {
         if self.points == 0 {
-            return;
+            return 0;
         }
         self.expected = self.lines.len();
         let write = InfluxWrite {
@@ -176,7 +176,9 @@ impl Target {
             lines: std::mem::take(&mut self.lines),
             points: std::mem::take(&mut self.points),
         };
-        cx.host.write(write, cx.ticket(0));
+        let points = write.points;
+        cx.host.write(write, cx.ticket(points));
+        points as i64
     }
 
     fn make_room(&mut self) {
@@ -198,14 +200,16 @@ impl InfluxDbOutNode {
         let Some(unit) = self.unit(cx) else { return };
         let mut target = self.targets.remove(&place).unwrap_or_default();
         let mut writer = Writer { relabel: &mut self.relabel, unit, schema: cx.schema, frame: cx.frame };
+        let mut queued = 0;
         for row in rows {
             target.make_room();
             let name = if self.measurement.is_empty() { cx.schema.series(row.series).name() } else { self.measurement };
             writer.add(row, name, &mut target);
             if target.is_full(self.buffer) {
-                target.flush(&place, &self.definition, cx);
+                queued += target.flush(&place, &self.definition, cx);
             }
         }
+        cx.stat("points_queued", queued);
         self.put_back(place, target, cx);
     }
 
@@ -220,7 +224,8 @@ impl InfluxDbOutNode {
             writer.add(row, name, &mut target);
         }
         if target.is_full(self.buffer) {
-            target.flush(&place, &self.definition, cx);
+            let queued = target.flush(&place, &self.definition, cx);
+            cx.stat("points_queued", queued);
         }
         self.put_back(place, target, cx);
     }
@@ -244,12 +249,12 @@ impl InfluxDbOutNode {
         self.targets.insert(place, target);
     }
 
-    fn flush(&mut self, cx: &Cx<'_>) {
+    fn flush(&mut self, cx: &mut Cx<'_>) {
         // Places that nothing came for since the last flush are forgotten.
         self.targets.retain(|_, target| target.points > 0);
-        for (place, target) in &mut self.targets {
-            target.flush(place, &self.definition, cx);
-        }
+        let queued: i64 =
+            self.targets.iter_mut().map(|(place, target)| target.flush(place, &self.definition, cx)).sum();
+        cx.stat("points_queued", queued);
     }
 }
 
@@ -280,9 +285,14 @@ impl Node for InfluxDbOutNode {
 
     fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
         match reply.answer {
-            Answer::Done(points) => cx.stat("points_written", points as i64),
+            Answer::Done(points) => {
+                cx.stat("points_queued", -(reply.ticket as i64));
+                cx.stat("points_written", points as i64);
+            }
             Answer::Failed(why) => {
+                cx.stat("points_queued", -(reply.ticket as i64));
                 cx.stat("write_errors", 1);
+                cx.stat("points_dropped", reply.ticket as i64);
                 cx.row_error(format_args!("failed to write points to InfluxDB: {why}"));
             }
             _ => {}
@@ -295,6 +305,10 @@ impl Node for InfluxDbOutNode {
 
     fn stats(&self) -> &'static [StatName] {
         &["points_written", "write_errors"]
+    }
+
+    fn rare_stats(&self) -> &'static [StatName] {
+        &["points_queued", "points_dropped"]
     }
 
     fn save(&mut self, out: &mut NodeSaver<'_>) {

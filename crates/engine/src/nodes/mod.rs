@@ -44,7 +44,7 @@ pub(crate) use deadman::Deadman;
 pub(crate) use dimension::{Dimension, dimensions, grouping_of};
 pub(crate) use expression::{both, compiled};
 pub use from::From;
-pub use query::Query;
+pub use query::{Asks, Queries, Span, asks};
 pub use source::{Batch, Stream};
 pub use stats::Stats;
 pub use udf::UdfFunction;
@@ -75,7 +75,9 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<kapacitor_loopback::KapacitorLoopback>(),
         spec::<log::Log>(),
         spec::<noop::NoOp>().internal(),
-        spec::<Query>().after(&["batch"]),
+        spec::<query::Query>().after(&["batch"]),
+        spec::<query::QueryFlux>().after(&["batch"]).modern(),
+        spec::<query::QuerySql>().after(&["batch"]).modern(),
         spec::<sample::Sample>(),
         spec::<shift::Shift>(),
         spec::<sideload::Sideload>(),

@@ -93,7 +93,7 @@ impl Task {
             .into_iter()
             .zip(children)
             .map(|(part, children)| Place {
-                stats: Arc::new(NodeStats::new(&part.name, part.gives, part.node.stats(), children)),
+                stats: Arc::new(NodeStats::new(&part.name, part.gives, &*part.node, children)),
                 node: part.node,
                 name: part.name,
                 parents: part.parents,

@@ -45,8 +45,11 @@ pub(crate) struct Civil {
 }
 
 impl Moment {
-    /// A time in UTC from nanoseconds since 1970.
+    /// A time in UTC from nanoseconds since 1970. The smallest of all stands for none, which is Go's zero time.
     pub fn utc(nanoseconds: i64) -> Self {
+        if nanoseconds == i64::MIN {
+            return Self::ZERO;
+        }
         Self::from_total(i128::from(nanoseconds), Zone::Utc)
     }
 

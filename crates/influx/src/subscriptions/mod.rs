@@ -1,6 +1,7 @@
 //! The subscriptions by which InfluxDB delivers what is written to it: made, mended and dropped, only our own.
 
 mod destination;
+mod listed;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -9,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use destination::{Destinations, HttpDestination};
+pub use listed::{Here, Subscription};
 pub use plan::DatabasePolicy;
 
 use crate::{Cell, Cluster, Error, Query, Series, statement};
-use plan::{Existing, Plan};
+use plan::Plan;
 
 /// After a failure the next sync comes so soon, then twice as late each time, up to the usual interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -135,8 +137,7 @@ impl Subscriptions {
     }
 
     async fn drop_one(&mut self, place: DatabasePolicy, report: &mut Report) -> Result<(), Error> {
-        let text = statement::drop_subscription(&self.name, &place.database, &place.policy);
-        match self.cluster.execute(&text).await {
+        match self.cluster.drop_subscription(&self.name, &place).await {
             Ok(()) => {
                 self.destinations.dropped(&place);
                 report.dropped.push(place);
@@ -184,9 +185,10 @@ impl Subscriptions {
     }
 
     /// Our subscriptions that there are.
-    async fn existing(&self) -> Result<Vec<Existing>, Error> {
-        let answer = self.ask("SHOW SUBSCRIPTIONS").await?;
-        Ok(answer.iter().flat_map(|series| existing_of(series, &self.name)).collect())
+    async fn existing(&self) -> Result<Vec<Subscription>, Error> {
+        let mut all = self.cluster.subscriptions().await?;
+        all.retain(|subscription| subscription.name == self.name);
+        Ok(all)
     }
 
     async fn ask(&self, text: &str) -> Result<Vec<Series>, Error> {
@@ -199,22 +201,10 @@ fn texts(answer: &[Series], column: &str) -> Vec<String> {
     answer.iter().flat_map(|series| series.column(column)).filter_map(|cell| cell.text().map(str::to_owned)).collect()
 }
 
-/// The subscriptions called `name` in a series of `SHOW SUBSCRIPTIONS`, which bears the database's name.
-fn existing_of(series: &Series, name: &str) -> Vec<Existing> {
-    let index = |column: &str| series.columns.iter().position(|found| found == column);
-    let (policy, own_name) = (index("retention_policy"), index("name"));
-    let (mode, destinations) = (index("mode"), index("destinations"));
-    let own = series.rows.iter().filter(|row| own_name.and_then(|at| row.get(at)?.text()) == Some(name));
-    own.filter_map(|row| {
-        let urls = match destinations.and_then(|at| row.get(at)) {
-            Some(Cell::List(cells)) => cells.iter().filter_map(|cell| cell.text().map(str::to_owned)).collect(),
-            _ => Vec::new(),
-        };
-        Some(Existing {
-            place: DatabasePolicy { database: series.name.clone(), policy: row.get(policy?)?.text()?.to_owned() },
-            mode: row.get(mode?)?.text()?.to_owned(),
-            destinations: urls,
-        })
-    })
-    .collect()
+/// The texts of a list.
+fn texts_of(cell: &Cell<'static>) -> Vec<String> {
+    match cell {
+        Cell::List(cells) => cells.iter().filter_map(|cell| cell.text().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    }
 }

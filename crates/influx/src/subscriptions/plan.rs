@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Destinations;
+use super::{Destinations, Subscription};
 
 /// A retention policy of a database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,14 +17,6 @@ impl std::fmt::Display for DatabasePolicy {
     }
 }
 
-/// A subscription of ours.
-#[derive(Debug, Clone)]
-pub(super) struct Existing {
-    pub(super) place: DatabasePolicy,
-    pub(super) mode: String,
-    pub(super) destinations: Vec<String>,
-}
-
 /// Drops come before creations: a place may be in both.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Plan {
@@ -34,10 +26,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(wanted: Vec<DatabasePolicy>, existing: Vec<Existing>, destinations: &dyn Destinations) -> Plan {
+    pub(super) fn new(
+        wanted: Vec<DatabasePolicy>,
+        existing: Vec<Subscription>,
+        destinations: &dyn Destinations,
+    ) -> Plan {
         let mut missing: BTreeSet<DatabasePolicy> = wanted.into_iter().collect();
         let mut plan = Plan::default();
-        for Existing { place, mode, destinations: urls } in existing {
+        for Subscription { place, mode, destinations: urls, .. } in existing {
             let right = mode.eq_ignore_ascii_case("ANY")
                 && matches!(urls.as_slice(), [url] if destinations.leads_here(&place, url));
             if right && missing.remove(&place) {
@@ -64,7 +60,8 @@ mod tests {
     #[test]
     fn plans_only_what_is_needed() {
         let here = HttpDestination::new("http", "me", 9092, "");
-        let existing = |text: &str, mode: &str, urls: &[&str]| Existing {
+        let existing = |text: &str, mode: &str, urls: &[&str]| Subscription {
+            name: "kapacitor-1".to_owned(),
             place: place(text),
             mode: mode.to_owned(),
             destinations: urls.iter().map(|&url| url.to_owned()).collect(),

@@ -1,6 +1,7 @@
 //! The client against a scripted server and against a real InfluxDB.
 
 mod queries;
+mod recorded;
 mod scripted;
 mod subscriptions;
 mod writes;

@@ -17,7 +17,7 @@ fn config_of(servers: &[&Server]) -> ClusterConfig {
 #[test]
 fn a_query_is_sent_as_kapacitor_sends_it() {
     let server = Server::start(|_| Answer::new(200, TWO_ROWS));
-    let query = Query { text: "SELECT v FROM m WHERE a = 'b c&d'", database: "", policy: "" };
+    let query = Query { text: "SELECT v FROM m WHERE a = 'b c&d'", database: "", policy: "", ..Query::default() };
     let series = run(async { cluster(server.url()).collect(&query).await }).expect("an answer");
     assert_eq!(series[0].rows.len(), 2);
     let [request] = &server.take()[..] else { panic!("one request") };
@@ -32,7 +32,7 @@ fn a_query_is_sent_as_kapacitor_sends_it() {
 fn a_long_query_goes_into_the_body() {
     let server = Server::start(|_| Answer::new(200, "{}"));
     let text = format!("SELECT v FROM m WHERE a = '{}'", "x y".repeat(5_000));
-    let query = Query { text: &text, database: "d", policy: "r" };
+    let query = Query { text: &text, database: "d", policy: "r", ..Query::default() };
     run(async { cluster(server.url()).collect(&query).await }).expect("an answer");
     let [request] = &server.take()[..] else { panic!("one request") };
     assert_eq!(request.parameter("q"), None);
@@ -55,7 +55,10 @@ fn an_answer_in_odd_parts_is_put_together() {
 fn failures_say_what_failed() {
     for (answer, expected) in [
         (Answer::new(503, r#"{"error":"not now"}"#), Error::Refused { status: 503, text: "not now".to_owned() }),
-        (Answer::new(401, r#"{"error":"authorization failed"}"#), Error::Auth("authorization failed".to_owned())),
+        (
+            Answer::new(401, r#"{"error":"authorization failed"}"#),
+            Error::Auth { status: 401, text: "authorization failed".to_owned() },
+        ),
         (Answer::new(200, r#"{"results":[{"error":"shard gone"}]}"#), Error::Query("shard gone".to_owned())),
         (Answer::new(200, ""), Error::Decode("the answer is empty".to_owned())),
     ] {

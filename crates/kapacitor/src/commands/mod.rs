@@ -30,6 +30,7 @@ mod show_topic;
 mod show_topic_handler;
 mod silence;
 mod stats;
+mod subscriptions;
 mod upgrade;
 mod vars;
 mod version;
@@ -77,6 +78,7 @@ pub(crate) const ALL: &[Verb] = &[
     backup::VERB,
     level::VERB,
     stats::VERB,
+    subscriptions::VERB,
     version::VERB,
     vars::VERB,
     service_tests::VERB,

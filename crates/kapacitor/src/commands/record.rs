@@ -142,10 +142,13 @@ fn record(cx: &Context, matches: &ArgMatches, kind: &str, options: &impl Seriali
     if matches.get_flag("no-wait") {
         return Ok(());
     }
+    let mut bar = crate::progress::Progress::new("recording");
     while recording.status == Progress::Running {
+        bar.show(recording.progress);
         cx.wait(async { tokio::time::sleep(POLL).await });
         recording = cx.wait(cx.client.get(&recording.link.href, &[]))?;
     }
+    drop(bar);
     finished(cx, "recording", &recording.id, recording.status, &recording.error)
 }
 

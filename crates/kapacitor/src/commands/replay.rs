@@ -64,9 +64,12 @@ pub(super) fn replay(cx: &Context, matches: &ArgMatches, path: &str, options: &i
     if matches.get_flag("no-wait") {
         return Ok(());
     }
+    let mut bar = crate::progress::Progress::new("replay");
     while replay.status == Progress::Running {
+        bar.show(replay.progress);
         cx.wait(async { tokio::time::sleep(record::POLL).await });
         replay = cx.wait(cx.client.get(&replay.link.href, &[]))?;
     }
+    drop(bar);
     record::finished(cx, "replay", &replay.id, replay.status, &replay.error)
 }

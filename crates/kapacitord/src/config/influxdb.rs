@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use declare::{Declaration, Section, Shape};
+use influx::Generation;
 
 use super::checks;
 
@@ -43,6 +44,17 @@ pub(crate) struct InfluxDb {
     pub(crate) subscription_path: String,
     /// `gzip` or `none`
     pub(crate) compression: String,
+    /// `1`, `2`, `3`, or unset for what speaks as InfluxDB 1 does
+    pub(crate) version: Option<String>,
+    pub(crate) org: Option<String>,
+    pub(crate) org_id: Option<String>,
+    /// Buckets by `database.policy` or by database.
+    pub(crate) buckets: Option<BTreeMap<String, String>>,
+    /// Zero for any number; unset for [`QUERIES_AT_ONCE`].
+    pub(crate) max_concurrent_queries: Option<i64>,
+    pub(crate) query_jitter: Option<Duration>,
+    /// Bytes; unset for [`WRITE_BUFFER`].
+    pub(crate) write_buffer: Option<i64>,
 }
 
 impl Default for InfluxDb {
@@ -75,6 +87,13 @@ impl Default for InfluxDb {
             subscriptions_sync_interval: Duration::from_secs(60),
             subscription_path: String::new(),
             compression: "gzip".into(),
+            version: None,
+            org: None,
+            org_id: None,
+            buckets: None,
+            max_concurrent_queries: None,
+            query_jitter: None,
+            write_buffer: None,
         }
     }
 }
@@ -108,7 +127,7 @@ impl Section for InfluxDb {
             .property("token", "A token in place of user and password.", |d| &mut d.token)
             .at_run_time()
             .secret();
-        declare_subscriptions(declare_connection(it))
+        declare_own(declare_subscriptions(declare_connection(it)))
     }
 
     fn check(&self) -> Result<(), String> {
@@ -124,7 +143,8 @@ impl Section for InfluxDb {
         self.urls.iter().try_for_each(|url| checks::web_url("urls", url))?;
         one_of("subscription-protocol", &self.subscription_protocol, PROTOCOLS)?;
         one_of("subscription-mode", &self.subscription_mode, MODES)?;
-        one_of("compression", &self.compression, COMPRESSIONS)
+        one_of("compression", &self.compression, COMPRESSIONS)?;
+        self.check_own()
     }
 
     fn check_all(all: &[Self]) -> Result<(), String> {
@@ -147,6 +167,44 @@ impl Section for InfluxDb {
         Ok(())
     }
 }
+
+impl InfluxDb {
+    /// Which InfluxDB it is said to be.
+    pub(crate) fn generation(&self) -> Result<Generation, String> {
+        Generation::named(self.version.as_deref().unwrap_or_default()).map_err(|error| error.to_string())
+    }
+
+    fn check_own(&self) -> Result<(), String> {
+        let generation = self.generation()?;
+        let set = |key: &Option<String>| key.as_ref().is_some_and(|text| !text.is_empty());
+        let needs = |key: &str, generations: &str| {
+            Err(format!("{key} is of InfluxDB {generations} alone: set version, or leave {key} out"))
+        };
+        match generation {
+            Generation::Two => {}
+            _ if set(&self.org) => return needs("org", "2"),
+            _ if set(&self.org_id) => return needs("org-id", "2"),
+            Generation::Three => {}
+            _ if self.buckets.as_ref().is_some_and(|buckets| !buckets.is_empty()) => {
+                return needs("buckets", "2 and 3");
+            }
+            _ => {}
+        }
+        for (key, value) in
+            [("max-concurrent-queries", self.max_concurrent_queries), ("write-buffer", self.write_buffer)]
+        {
+            if value.is_some_and(|value| value < 0) {
+                return Err(format!("{key} must not be negative"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Queries that run at a time where the config does not say.
+pub(crate) const QUERIES_AT_ONCE: i64 = 20;
+/// Bytes of points that wait where the config does not say.
+pub(crate) const WRITE_BUFFER: i64 = 64 << 20;
 
 const PROTOCOLS: &[&str] = &["http", "https", "udp"];
 const MODES: &[&str] = &["cluster", "server"];
@@ -231,4 +289,35 @@ fn declare_subscriptions(it: Declaration<InfluxDb>) -> Declaration<InfluxDb> {
         .at_run_time()
         .choices(COMPRESSIONS)
         .refilled()
+}
+
+/// Keys that Kapacitor has not got. They are not changed at run time, so that its clients do not meet them.
+fn declare_own(it: Declaration<InfluxDb>) -> Declaration<InfluxDb> {
+    it.property(
+        "version",
+        "Which InfluxDB it is, which is checked: \"1\", \"2\" or \"3\". Unset: it is spoken to as InfluxDB 1, as Kapacitor \
+         does.",
+        |d| &mut d.version,
+    )
+    .property("org", "The organisation of an InfluxDB 2; unset for that of the token.", |d| &mut d.org)
+    .property("org-id", "The organisation of an InfluxDB 2 by its id, in place of org.", |d| &mut d.org_id)
+    .property(
+        "buckets",
+        "The buckets of an InfluxDB 2, or databases of an InfluxDB 3, by what scripts call them: \"db.rp\" or \"db\"; \
+         those not named are \"db/rp\".",
+        |d| &mut d.buckets,
+    )
+    .property("max-concurrent-queries", "How many queries may run there at a time; 0 for any number, unset for 20.", |d| {
+        &mut d.max_concurrent_queries
+    })
+    .property(
+        "query-jitter",
+        "Queries of tasks are asked up to this much later than on time, each node by a time of its own; unset for 0s.",
+        |d| &mut d.query_jitter,
+    )
+    .property(
+        "write-buffer",
+        "How many bytes of points may wait to be written there; beyond it the oldest are dropped. Unset for 67108864.",
+        |d| &mut d.write_buffer,
+    )
 }

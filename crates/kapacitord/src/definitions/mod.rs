@@ -18,7 +18,7 @@ use store::{
 };
 
 pub use options::is_valid_id;
-pub use shown::{DotView, ScriptFormat, View, stats};
+pub use shown::{DotView, Executing, ScriptFormat, View, stats};
 
 /// A request that cannot be met, as the API answers it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

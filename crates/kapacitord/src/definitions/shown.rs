@@ -8,7 +8,7 @@ use api::{
     time::Time,
 };
 use engine::{
-    NodeStats, Running,
+    NodeStats,
     define::{Request, define, dot, dot_with_stats},
 };
 use serde_json::Value as Json;
@@ -42,12 +42,24 @@ pub struct View {
     pub dot: DotView,
 }
 
+/// What is known of a run of a task.
+pub struct Executing<'a> {
+    pub stats: &'a [Arc<NodeStats>],
+    pub edges: &'a [(usize, usize)],
+}
+
 impl Definitions {
     /// One task.
     pub fn task(&self, id: &str, view: View) -> Result<shown::Task, Refused> {
         let task = self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("no task exists"))?;
         let warnings = self.define(&task).map(|defined| deprecations(&task, &defined)).unwrap_or_default();
         Ok(shown::Task { warnings, ..self.show(&task, view) })
+    }
+
+    /// One task as it runs in a replay.
+    pub fn task_in_replay(&self, id: &str, view: View, replayed: &Executing<'_>) -> Result<shown::Task, Refused> {
+        let task = self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("no task exists"))?;
+        Ok(self.render(&task, view, Some(replayed), None))
     }
 
     /// A page of the tasks.
@@ -60,11 +72,16 @@ impl Definitions {
         let running = self.running.get(&task.id);
         let failure = running.as_ref().and_then(|running| self.running.failure(running));
         let running = running.filter(|_| failure.is_none());
-        let (drawing, broken) = match &running {
-            Some(running) => (self.draw(task, running, view.dot), None),
+        let running = running.as_ref().map(|running| Executing { stats: &running.stats, edges: &running.edges });
+        self.render(task, view, running.as_ref(), failure)
+    }
+
+    fn render(&self, task: &Task, view: View, running: Option<&Executing<'_>>, failure: Option<String>) -> shown::Task {
+        let (drawing, broken) = match running {
+            Some(running) => (draw(task, running, view.dot), None),
             None => self.draw_stored(task),
         };
-        let trouble = running.as_ref().and_then(|running| trouble(&running.stats));
+        let trouble = running.and_then(|running| trouble(running.stats));
         let error = failure.or(broken).or(trouble).unwrap_or_else(|| task.error.clone());
         shown::Task {
             link: Link::to_self(format!("{}/{}", shown::PATH, task.id)),
@@ -87,17 +104,12 @@ impl Definitions {
             },
             executing: running.is_some(),
             error,
-            stats: running.as_ref().map(|running| stats(&running.stats)).unwrap_or_default(),
+            stats: running.map(|running| stats(running.stats)).unwrap_or_default(),
             created: Time::At(task.created),
             modified: Time::At(task.modified),
             last_enabled: Time::from(task.last_enabled),
             warnings: Vec::new(),
         }
-    }
-
-    fn draw(&self, task: &Task, running: &Running, view: DotView) -> String {
-        let stream = task.task_type == TaskType::Stream;
-        dot_with_stats(&task.id, &running.edges, &running.stats, stream, view == DotView::Labels, 0.0)
     }
 
     /// The drawing of a task that does not run, or why its script is not understood any more.
@@ -121,6 +133,11 @@ fn trouble(nodes: &[Arc<NodeStats>]) -> Option<String> {
     nodes.iter().find_map(now)
 }
 
+fn draw(task: &Task, running: &Executing<'_>, view: DotView) -> String {
+    let stream = task.task_type == TaskType::Stream;
+    dot_with_stats(&task.id, running.edges, running.stats, stream, view == DotView::Labels, 0.0)
+}
+
 /// Counters by node.
 pub fn stats(nodes: &[Arc<NodeStats>]) -> ExecutionStats {
     let node_stats = nodes.iter().map(|node| {
@@ -135,9 +152,7 @@ pub fn stats(nodes: &[Arc<NodeStats>]) -> ExecutionStats {
         .collect();
         let cardinality = node.cardinality.load(Ordering::Relaxed).max(0);
         values.insert("working_cardinality".to_string(), Json::from(cardinality));
-        for (name, value) in &node.extra {
-            values.insert(name.to_string(), Json::from(value.load(Ordering::Relaxed)));
-        }
+        values.extend(node.own().map(|(name, value)| (name.to_string(), Json::from(value))));
         values.extend(node.trouble().map(|trouble| ("last_error".to_string(), Json::from(trouble.what))));
         (node.name.clone(), values)
     });

@@ -1,56 +1,70 @@
-//! The InfluxDB clusters of the config by name, and the writes that nodes send to them.
+//! The InfluxDB clusters of the config by name: what is asked of them, what is written to them, and how they are.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use engine::{Answer, InfluxWrite};
-use influx::{Cluster, Precision, Write};
-use tokio::sync::mpsc;
+use engine::{Answer, InfluxQuery, InfluxWrite};
+use influx::{Cluster, Precision};
+use model::Schema;
+use tokio::runtime::Handle;
 
-use super::{Mail, posts::text_of};
+use super::{
+    Mail,
+    checkup::Checkup,
+    gate::{Gate, Manners},
+    queries::Found,
+    writes::Writes,
+};
 
-/// Writes that may wait for one cluster.
-const WAITING: usize = 1_000;
-/// A write is tried this often, with pauses that double.
-const TRIES: u32 = 5;
-
-struct Member {
-    cluster: Arc<Cluster>,
-    work: mpsc::Sender<Work>,
+/// One cluster, and how it is treated.
+pub struct Member {
+    pub cluster: Arc<Cluster>,
+    pub manners: Manners,
+    /// Bytes of writes that may wait for it.
+    pub write_buffer: usize,
 }
 
-/// What is done for a cluster in the order in which it was asked for: a database is there before it is written to.
-enum Work {
-    Write(InfluxWrite, Mail),
-    Create { database: String, policy: String },
+struct Known {
+    cluster: Arc<Cluster>,
+    gate: Arc<Gate>,
+    writes: Arc<Writes>,
+    checkup: Arc<Checkup>,
 }
 
 /// See the module.
-#[derive(Default)]
 pub struct Clusters {
-    by_name: HashMap<String, Member>,
+    by_name: BTreeMap<String, Known>,
     default: String,
+    runtime: Handle,
 }
 
+/// Counters of a cluster by name.
+pub(crate) type Counts = Vec<(&'static str, u64)>;
+
 impl Clusters {
-    /// `default` names the one that is meant where none is named.
-    pub fn new(clusters: Vec<Arc<Cluster>>, default: String, runtime: &tokio::runtime::Handle) -> Clusters {
-        let by_name = clusters.into_iter().map(|cluster| {
-            let (work, receive) = mpsc::channel(WAITING);
-            runtime.spawn(do_all(Arc::clone(&cluster), receive));
-            (cluster.name().to_string(), Member { cluster, work })
+    /// `default` names the one that is meant where none is named. Each is checked once it answers, and what is wrong
+    /// with it is logged.
+    pub fn new(members: Vec<Member>, default: String, runtime: &Handle) -> Clusters {
+        let by_name = members.into_iter().map(|Member { cluster, manners, write_buffer }| {
+            let known = Known {
+                gate: Arc::new(Gate::new(Arc::clone(&cluster), manners)),
+                writes: Writes::new(Arc::clone(&cluster), write_buffer, runtime.clone()),
+                checkup: Checkup::start(Arc::clone(&cluster), runtime),
+                cluster,
+            };
+            (known.cluster.name().to_string(), known)
         });
-        Clusters { by_name: by_name.collect(), default }
+        Clusters { by_name: by_name.collect(), default, runtime: runtime.clone() }
     }
 
-    fn member(&self, name: &str) -> Result<&Member, String> {
+    fn known(&self, name: &str) -> Result<&Known, String> {
         let name = if name.is_empty() { &self.default } else { name };
-        self.by_name.get(name).ok_or_else(|| {
-            if self.by_name.is_empty() {
-                "no InfluxDB cluster is configured".to_string()
-            } else {
-                format!("no InfluxDB cluster is called {name:?}{}", declare::did_you_mean(&self.near(name)))
-            }
-        })
+        self.by_name
+            .get(name)
+            .ok_or_else(|| format!("no such InfluxDB config {name}{}", declare::did_you_mean(&self.near(name))))
     }
 
     fn near(&self, name: &str) -> Vec<String> {
@@ -59,71 +73,70 @@ impl Clusters {
 
     /// The cluster of this name; the default one if it is empty.
     pub fn get(&self, name: &str) -> Result<Arc<Cluster>, String> {
-        self.member(name).map(|member| Arc::clone(&member.cluster))
+        self.known(name).map(|known| Arc::clone(&known.cluster))
+    }
+
+    /// How each cluster is.
+    pub(crate) fn checkups(&self) -> impl Iterator<Item = &Arc<Checkup>> {
+        self.by_name.values().map(|known| &known.checkup)
+    }
+
+    /// What each cluster was asked and given, if anything.
+    pub(crate) fn counts(&self) -> Vec<(&str, Counts)> {
+        let counted = self.by_name.iter().map(|(name, known)| {
+            let (queries, writes) = (known.gate.counts(), known.writes.counts());
+            let counts = [
+                ("queries_asked", &queries.asked),
+                ("queries_shared", &queries.shared),
+                ("queries_failed", &queries.failed),
+                ("points_written", &writes.written),
+                ("points_dropped", &writes.dropped),
+                ("points_retried", &writes.retried),
+                ("points_queued", &writes.queued),
+            ];
+            let counts = counts.map(|(name, count)| (name, count.load(Ordering::Relaxed)));
+            (name.as_str(), counts.to_vec())
+        });
+        counted.filter(|(_, counts)| counts.iter().any(|(_, count)| *count > 0)).collect()
+    }
+
+    /// Waits until all writes are done, but no longer than this.
+    pub(crate) async fn drain(&self, longest: Duration) {
+        let deadline = tokio::time::Instant::now() + longest;
+        for known in self.by_name.values() {
+            known.writes.drain(deadline.saturating_duration_since(tokio::time::Instant::now())).await;
+        }
+    }
+
+    /// Whether points can be written to a cluster in this precision.
+    pub(super) fn check_write(&self, name: &str, precision: &str) -> Result<(), String> {
+        let cluster = &self.known(name)?.cluster;
+        cluster.takes(Precision::named(precision).unwrap_or_default()).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn query(&self, query: InfluxQuery, mail: Mail, schema: Arc<Schema>) {
+        match self.known(&query.cluster) {
+            Ok(known) => known.gate.ask(query, mail, schema, &self.runtime),
+            Err(why) => mail.send(Answer::Failed(why)),
+        }
+    }
+
+    /// Ask a query now; all its batches. Blocks.
+    pub(super) fn ask(&self, query: &InfluxQuery, schema: &Arc<Schema>) -> Result<Found, String> {
+        let known = self.known(&query.cluster)?;
+        self.runtime.block_on(known.gate.find(schema, query))
     }
 
     pub(super) fn write(&self, write: InfluxWrite, mail: Mail) {
-        match self.member(&write.cluster) {
+        match self.known(&write.cluster) {
             Err(why) => mail.send(Answer::Failed(why)),
-            Ok(member) => {
-                if let Err(error) = member.work.try_send(Work::Write(write, mail))
-                    && let Work::Write(_, mail) = error.into_inner()
-                {
-                    mail.send(Answer::Failed(format!("{WAITING} writes wait already; this one is dropped")));
-                }
-            }
+            Ok(known) => known.writes.write(write, mail),
         }
     }
 
     pub(super) fn create_database(&self, cluster: &str, database: &str, policy: &str) {
-        let Ok(member) = self.member(cluster) else { return };
-        let work = Work::Create { database: database.to_string(), policy: policy.to_string() };
-        if member.work.try_send(work).is_err() {
-            tracing::error!(cluster, database, "cannot create the database: {WAITING} writes wait already");
+        if let Ok(known) = self.known(cluster) {
+            known.writes.create(database, policy);
         }
     }
-}
-
-async fn do_all(cluster: Arc<Cluster>, mut work: mpsc::Receiver<Work>) {
-    while let Some(work) = work.recv().await {
-        match work {
-            Work::Write(write, mail) => write_one(&cluster, write, mail).await,
-            Work::Create { database, policy } => {
-                if let Err(error) = cluster.create_database(&database, &policy).await {
-                    tracing::error!(cluster = cluster.name(), database, "cannot create the database: {error}");
-                }
-            }
-        }
-    }
-}
-
-async fn write_one(cluster: &Cluster, write: InfluxWrite, mail: Mail) {
-    let points = write.points;
-    let write = Write {
-        database: write.database,
-        policy: write.retention_policy,
-        precision: Precision::named(&write.precision).unwrap_or_default(),
-        consistency: write.consistency,
-        lines: write.lines.into(),
-    };
-    mail.send(match try_write(cluster, &write).await {
-        Ok(()) => Answer::Done(points),
-        Err(why) => Answer::Failed(why),
-    });
-}
-
-async fn try_write(cluster: &Cluster, write: &Write) -> Result<(), String> {
-    let mut pause = Duration::from_millis(200);
-    for attempt in 1.. {
-        match cluster.write(write).await {
-            Ok(()) => return Ok(()),
-            Err(error) if error.is_temporary() && attempt < TRIES => {
-                tracing::warn!(cluster = cluster.name(), "a write is tried again: {error}");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(error) => return Err(text_of(&error)),
-        }
-    }
-    Ok(())
 }

@@ -1,10 +1,13 @@
 //! The engine's questions to the world, answered: clock, log, alerts, HTTP, InfluxDB.
 
+mod checkup;
 mod clusters;
+mod gate;
 mod posts;
-pub(crate) mod queries;
+mod queries;
 mod sideload;
 mod udfs;
+mod writes;
 
 use std::{
     collections::HashMap,
@@ -20,7 +23,9 @@ use lambda::Zone;
 use model::{Row, Schema, Time, Words};
 use serde_json::Value as Json;
 
-pub use clusters::Clusters;
+pub(crate) use checkup::Outcome;
+pub use clusters::{Clusters, Member};
+pub use gate::Manners;
 use posts::Posts;
 use sideload::Sideloads;
 pub use udfs::Udfs;
@@ -110,8 +115,7 @@ impl DaemonHost {
     /// # Errors
     /// Why there is no answer.
     pub(crate) fn ask(&self, query: &InfluxQuery) -> Result<queries::Found, String> {
-        let cluster = self.clusters.get(&query.cluster)?;
-        self.runtime.block_on(queries::find(&cluster, &self.schema, query))
+        self.clusters.ask(query, &self.schema)
     }
 }
 
@@ -142,6 +146,38 @@ impl Mail {
     /// Which node it goes to; requests of one node keep their order.
     pub(crate) fn node(&self) -> (Arc<str>, usize) {
         (Arc::clone(&self.ticket.task.id), self.ticket.node)
+    }
+}
+
+/// Mail for tests: answers come out as letters.
+#[cfg(test)]
+pub(crate) struct Mailbox {
+    task: Arc<TaskInfo>,
+    replayed: Replayed,
+    letters: crossbeam_channel::Receiver<Letter>,
+}
+
+#[cfg(test)]
+impl Mailbox {
+    pub(crate) fn new() -> Mailbox {
+        let task = Arc::new(TaskInfo { id: "t".into(), stream: false, dbrps: Vec::new() });
+        let (send, letters) = crossbeam_channel::unbounded();
+        let replayed: Replayed = Arc::default();
+        replayed.write().expect("no panic").push((Arc::clone(&task), send));
+        Mailbox { task, replayed, letters }
+    }
+
+    pub(crate) fn mail(&self, node: usize) -> Mail {
+        let ticket = Ticket { task: Arc::clone(&self.task), node, ticket: 0 };
+        Mail { tasks: Arc::default(), replayed: Arc::clone(&self.replayed), ticket }
+    }
+
+    /// The next answer, and the node it is for.
+    pub(crate) fn next(&self) -> (usize, Answer) {
+        match self.letters.recv_timeout(std::time::Duration::from_secs(60)).expect("an answer comes") {
+            Letter::Reply { node, reply } => (node, reply.answer),
+            _ => panic!("only answers come"),
+        }
     }
 }
 
@@ -178,6 +214,10 @@ impl Host for DaemonHost {
         self.clusters.get(name).map(drop)
     }
 
+    fn check_write(&self, cluster: &str, precision: &str) -> Result<(), String> {
+        self.clusters.check_write(cluster, precision)
+    }
+
     fn write(&self, write: InfluxWrite, ticket: Ticket) {
         self.clusters.write(write, self.mail(ticket));
     }
@@ -187,13 +227,7 @@ impl Host for DaemonHost {
     }
 
     fn query(&self, query: InfluxQuery, ticket: Ticket) {
-        let (mail, schema) = (self.mail(ticket), Arc::clone(&self.schema));
-        match self.clusters.get(&query.cluster) {
-            Ok(cluster) => {
-                self.runtime.spawn(queries::ask(cluster, schema, query, mail));
-            }
-            Err(why) => mail.send(Answer::Failed(why)),
-        }
+        self.clusters.query(query, self.mail(ticket), Arc::clone(&self.schema));
     }
 
     fn sideload(&self, source: &str) -> Result<Arc<SideSource>, String> {

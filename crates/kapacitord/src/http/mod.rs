@@ -17,6 +17,7 @@ mod routes;
 mod service_tests;
 mod silences;
 mod storage;
+mod subscriptions;
 mod system;
 mod tasks;
 mod templates;
@@ -59,7 +60,7 @@ pub struct Api {
     pub default_retention_policy: String,
     /// Bytes of writes that may wait for tasks, a permit for each KiB.
     pub budget: Arc<tokio::sync::Semaphore>,
-    pub ingress: Ingress,
+    pub ingress: Arc<Ingress>,
     pub log_level: crate::logging::LevelHandle,
     pub config: Arc<crate::live_config::LiveConfig>,
     pub alert_host: Arc<handlers::AlertHost>,
@@ -74,6 +75,8 @@ pub struct Api {
     pub loader: Option<Arc<crate::load::Loader>>,
     /// How many subscriptions at InfluxDB are in place.
     pub subscriptions: Arc<std::sync::atomic::AtomicI64>,
+    /// The clusters whose subscriptions are kept.
+    pub watchlist: Arc<crate::subscription_list::Watchlist>,
     /// Tells those who keep subscriptions to look after them now.
     pub relink: tokio::sync::watch::Sender<u64>,
     /// Whether users may change the config.

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     definitions::{Refused, now},
-    recordings::{Data, Options, Wanted},
+    recordings::{Data, Options, Wanted, Work},
 };
 
 pub(super) fn routes() -> Routes {
@@ -103,20 +103,27 @@ fn replayed<T: JsonSchema>(path: &'static str, about: &'static str) -> Operation
 }
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
+    let shared = Arc::clone(&api);
     let params = Params::of(query.as_deref());
     let (offset, limit) = page(&params)?;
     let pattern = params.get("pattern").to_string();
     let all =
         aside(move || Ok(api.recordings.store().recordings().list(&Page { pattern: &pattern, offset, limit })?));
-    shown_list("recordings", values(all.await?.iter().map(shown_recording))?, &params, recording::FIELDS)
+    shown_list(
+        "recordings",
+        values(all.await?.iter().map(|one| shown_recording(&shared, one)))?,
+        &params,
+        recording::FIELDS,
+    )
 }
 
 pub(super) async fn list_replays(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
+    let shared = Arc::clone(&api);
     let params = Params::of(query.as_deref());
     let (offset, limit) = page(&params)?;
     let pattern = params.get("pattern").to_string();
     let all = aside(move || Ok(api.recordings.store().replays().list(&Page { pattern: &pattern, offset, limit })?));
-    shown_list("replays", values(all.await?.iter().map(shown_replay))?, &params, replay::FIELDS)
+    shown_list("replays", values(all.await?.iter().map(|one| shown_replay(&shared, one)))?, &params, replay::FIELDS)
 }
 
 /// Unknown fields are refused only where there is something to show, as in Kapacitor.
@@ -147,15 +154,17 @@ pub(super) async fn no_replay() -> Answered {
 }
 
 pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
+    let shared = Arc::clone(&api);
     let found = aside(move || api.recordings.find(&id)).await?;
     let found = found.ok_or_else(|| Refused::failed("error finding recording: no recording exists"))?;
-    answer(progress_status(found.state), &shown_recording(&found))
+    answer(progress_status(found.state), &shown_recording(&shared, &found))
 }
 
 pub(super) async fn show_replay(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
+    let shared = Arc::clone(&api);
     let found = aside(move || Ok(api.recordings.store().replays().get(&id)?)).await?;
     let found = found.ok_or_else(|| Refused::missing("could not find replay: no replay exists"))?;
-    answer(progress_status(found.state), &shown_replay(&found))
+    answer(progress_status(found.state), &shown_replay(&shared, &found))
 }
 
 pub(super) async fn delete(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
@@ -191,8 +200,9 @@ pub(super) async fn record_query(State(api): State<Arc<Api>>, body: Bytes) -> An
 }
 
 async fn record(api: Arc<Api>, id: String, wanted: Wanted) -> Answered {
+    let shared = Arc::clone(&api);
     let recording = aside(move || api.recordings.record(&id, wanted)).await?;
-    answer(StatusCode::CREATED, &shown_recording(&recording))
+    answer(StatusCode::CREATED, &shown_recording(&shared, &recording))
 }
 
 pub(super) async fn replay(State(api): State<Arc<Api>>, body: Bytes) -> Answered {
@@ -219,8 +229,9 @@ fn options(id: String, task: String, recording_time: bool, clock: Clock) -> Opti
 }
 
 async fn start_replay(api: Arc<Api>, options: Options, data: Data) -> Answered {
+    let shared = Arc::clone(&api);
     let replay = aside(move || api.recordings.replay(options, data)).await?;
-    answer(StatusCode::CREATED, &shown_replay(&replay))
+    answer(StatusCode::CREATED, &shown_replay(&shared, &replay))
 }
 
 /// The body, its words checked first so that errors name what is wrong.
@@ -255,16 +266,17 @@ fn progress_status(state: stored::State) -> StatusCode {
     if state == stored::State::Running { StatusCode::ACCEPTED } else { StatusCode::OK }
 }
 
-fn status(state: stored::State) -> (Progress, f64) {
+/// And how much of it is done, from 0 to 1.
+fn status(state: stored::State, work: impl Fn() -> Option<Arc<Work>>) -> (Progress, f64) {
     match state {
-        stored::State::Running => (Progress::Running, 0.0),
+        stored::State::Running => (Progress::Running, work().map_or(0.0, |work| work.part())),
         stored::State::Failed => (Progress::Failed, 1.0),
         stored::State::Finished => (Progress::Finished, 1.0),
     }
 }
 
-fn shown_recording(recording: &stored::Recording) -> recording::Recording {
-    let (status, progress) = status(recording.state);
+fn shown_recording(api: &Api, recording: &stored::Recording) -> recording::Recording {
+    let (status, progress) = status(recording.state, || api.recordings.recording(&recording.id));
     recording::Recording {
         link: Link::to_self(format!("{}/{}", recording::PATH, recording.id)),
         id: recording.id.clone(),
@@ -280,8 +292,8 @@ fn shown_recording(recording: &stored::Recording) -> recording::Recording {
     }
 }
 
-fn shown_replay(replay: &stored::Replay) -> replay::Replay {
-    let (status, progress) = status(replay.state);
+fn shown_replay(api: &Api, replay: &stored::Replay) -> replay::Replay {
+    let (status, progress) = status(replay.state, || api.recordings.replaying(&replay.id));
     let stats = if status == Progress::Finished { replay.stats.clone() } else { Value::Null };
     replay::Replay {
         link: Link::to_self(format!("{}/{}", replay::PATH, replay.id)),

@@ -16,8 +16,8 @@ use super::{
     around::{around, not_found},
     bodies, config, debug, deliveries,
     description::{Operation, Routes, document, methods_by_path},
-    flux, legacy, logs, recordings, service_tests, silences, storage, system, tasks, templates, topics, users, vars,
-    write,
+    flux, legacy, logs, recordings, service_tests, silences, storage, subscriptions, system, tasks, templates, topics, users,
+    vars, write,
 };
 
 /// All resources, with their whole paths.
@@ -35,6 +35,7 @@ fn resources() -> Routes {
         .and(config::routes())
         .and(service_tests::routes())
         .and(storage::routes())
+        .and(subscriptions::routes())
         .and(users::routes())
         .and(flux::routes());
     resources.below("/kapacitor/v1").and(logs::routes()).and(write::root())

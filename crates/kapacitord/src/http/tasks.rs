@@ -17,7 +17,7 @@ use super::{
     answer::{Answered, Params, aside, json, nothing, text_as_json},
     description::{FIELDS, LIMIT, OFFSET, Operation, PATTERN, Parameter, Routes},
 };
-use crate::definitions::{DotView, Refused, ScriptFormat, View};
+use crate::definitions::{DotView, Executing, Refused, ScriptFormat, View};
 
 pub(super) const SCRIPT_FORMAT: Parameter =
     Parameter::new("script-format", "As it was given, or in canonical form.").words(&["formatted", "raw"]);
@@ -91,10 +91,22 @@ pub(super) async fn no_id() -> Answered {
 pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
     let view = view(&params)?;
-    if !params.get("replay-id").is_empty() {
-        return Err(Refused::bad(format!("no running replay with ID: {}", params.get("replay-id"))));
-    }
-    json(&aside(move || api.definitions.task(&id, view)).await?)
+    let replay = params.get("replay-id").to_string();
+    let task = move || {
+        if replay.is_empty() {
+            return api.definitions.task(&id, view);
+        }
+        let work = api.recordings.replaying(&replay);
+        let Some(replayed) = work.as_ref().and_then(|work| work.task()) else {
+            return Err(Refused::bad(format!("no running replay with ID: {replay}")));
+        };
+        if replayed.id != id {
+            return Err(Refused::bad(format!("replay {replay} is not for task: {id}")));
+        }
+        let run = Executing { stats: &replayed.stats, edges: &replayed.edges };
+        api.definitions.task_in_replay(&id, view, &run)
+    };
+    json(&aside(task).await?)
 }
 
 pub(super) async fn create(State(api): State<Arc<Api>>, body: Bytes) -> Answered {

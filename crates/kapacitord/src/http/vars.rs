@@ -44,6 +44,10 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
             stats.add("topics", &[("id", &topic.id)], &values);
         }
         stats.handlers(&api);
+        for (cluster, counts) in api.host.clusters().counts() {
+            let counts: Vec<(&str, Value)> = counts.into_iter().map(|(name, count)| (name, json!(count))).collect();
+            stats.add("influxdb", &[("cluster", cluster)], &counts);
+        }
         stats.add("load", &[], &[("errors", json!(api.loader.as_ref().map_or(0, |loader| loader.failed())))]);
         Ok(DebugVars {
             cluster_id: api.identity.cluster_id.to_string(),
@@ -137,8 +141,7 @@ impl Stats {
             }
         }
         for node in running.stats.iter().filter(|node| kind == "stream" || node.name != source.name) {
-            let own = node.extra.iter().map(|(name, value)| (*name, json!(value.load(Ordering::Relaxed))));
-            let mut values: Vec<(&str, Value)> = own.collect();
+            let mut values: Vec<(&str, Value)> = node.own().map(|(name, value)| (name, json!(value))).collect();
             values.push(("errors", json!(node.errors.load(Ordering::Relaxed))));
             values.push(("working_cardinality", json!(node.cardinality.load(Ordering::Relaxed).max(0))));
             // Nodes of a task run as one, so their times are not told apart. A text: Telegraf's plugin insists on it.

@@ -1,10 +1,14 @@
 //! Recordings of data, and their replays: made in threads of their own, kept in the store and the folder of `[replay]`.
 //!
-//! `record.rs` writes recordings, `replay.rs` plays them, `player.rs` is the task that is replayed and its world.
+//! `record.rs` writes recordings, `replay.rs` plays them, `player.rs` is the task that is replayed and its world,
+//! `under_way.rs` knows what runs now.
 
 mod player;
 mod record;
 mod replay;
+#[cfg(test)]
+mod tests;
+mod under_way;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -27,6 +31,9 @@ use crate::{
 
 pub(crate) use record::Wanted;
 pub(crate) use replay::{Data, Options};
+pub(crate) use under_way::Work;
+
+use under_way::UnderWay;
 
 /// What recordings that were cut off by the end of the daemon say.
 const CUT_OFF: &str = "unexpected Kapacitor shutdown";
@@ -38,6 +45,8 @@ pub(crate) struct Recordings {
     host: Arc<DaemonHost>,
     schema: Arc<Schema>,
     dir: PathBuf,
+    recording: UnderWay,
+    replaying: UnderWay,
 }
 
 /// A batch on its way to a file or a task.
@@ -62,7 +71,9 @@ impl Recordings {
         let failed =
             |error: std::io::Error| Refused::failed(format!("cannot use the folder {}: {error}", dir.display()));
         std::fs::create_dir_all(dir).map_err(failed)?;
-        let recordings = Recordings { definitions, running, host, schema, dir: dir.to_path_buf() };
+        let dir_path = dir.to_path_buf();
+        let (recording, replaying) = (UnderWay::default(), UnderWay::default());
+        let recordings = Recordings { definitions, running, host, schema, dir: dir_path, recording, replaying };
         recordings.end_what_was_cut_off()?;
         for entry in std::fs::read_dir(dir).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
@@ -116,10 +127,21 @@ impl Recordings {
         Ok(None)
     }
 
-    /// Delete a recording and its file; one that is not there is gone already.
+    /// A recording that is being made.
+    pub(crate) fn recording(&self, id: &str) -> Option<Arc<Work>> {
+        self.recording.get(id)
+    }
+
+    /// A replay that runs.
+    pub(crate) fn replaying(&self, id: &str) -> Option<Arc<Work>> {
+        self.replaying.get(id)
+    }
+
+    /// Delete a recording and its file, and end it if it is being made; one that is not there is gone already.
     pub(crate) fn delete(&self, id: &str) -> Result<(), Refused> {
         let Some(recording) = self.store().recordings().get(id)? else { return Ok(()) };
         self.store().recordings().delete(id)?;
+        self.recording.stop(id);
         match std::fs::remove_file(&recording.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Refused::failed(format!("cannot remove {}: {error}", recording.path)))
@@ -128,9 +150,10 @@ impl Recordings {
         }
     }
 
-    /// Delete a replay, and what its alerts remember.
+    /// Delete a replay, and what its alerts remember; end it if it runs.
     pub(crate) fn delete_replay(&self, id: &str) -> Result<(), Refused> {
         if self.store().replays().delete(id)? {
+            self.replaying.stop(id);
             self.host.topics().forget_all(&format!("{id}:"));
         }
         Ok(())

@@ -16,13 +16,16 @@ use engine::{
 use lambda::Zone;
 use model::{Row, Schema, Time, Words};
 
-use super::Piece;
+use super::{Piece, Work};
 use crate::host::DaemonHost;
 
 /// Requests that may be out before data must wait for their answers.
 const OUT: usize = 1000;
 /// An answer that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often a replay that waits looks whether it shall go on.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The world of a replay: the daemon's, but answers and points that are written back come to the replayed task.
 pub(super) struct ReplayHost {
@@ -64,6 +67,10 @@ impl Host for ReplayHost {
 
     fn check_cluster(&self, name: &str) -> Result<(), String> {
         self.daemon.check_cluster(name)
+    }
+
+    fn check_write(&self, cluster: &str, precision: &str) -> Result<(), String> {
+        self.daemon.check_write(cluster, precision)
     }
 
     fn write(&self, write: InfluxWrite, ticket: Ticket) {
@@ -120,6 +127,7 @@ pub(super) struct Player {
     schema: Arc<Schema>,
     host: Arc<ReplayHost>,
     letters: Receiver<Letter>,
+    work: Arc<Work>,
 }
 
 impl Player {
@@ -128,6 +136,7 @@ impl Player {
         schema: &Arc<Schema>,
         host: Arc<ReplayHost>,
         letters: Receiver<Letter>,
+        work: Arc<Work>,
     ) -> Player {
         let info = Arc::clone(built.task.info());
         let mut router = Router::default();
@@ -135,13 +144,9 @@ impl Player {
             router.add(schema, (), &info.dbrps, &built.interest);
         }
         host.daemon.begin_replay(&info, host.letters.clone());
-        let mut player = Player { task: built.task, info, router, schema: Arc::clone(schema), host, letters };
+        let mut player = Player { task: built.task, info, router, schema: Arc::clone(schema), host, letters, work };
         player.task.step(Letter::Start);
         player
-    }
-
-    pub(super) fn stats(&self) -> api::task::ExecutionStats {
-        crate::definitions::stats(self.task.stats())
     }
 
     /// Why the task ended by itself.
@@ -172,11 +177,11 @@ impl Player {
     pub(super) fn wait_until(&mut self, time: Time) {
         loop {
             let now = self.host.now();
-            if now >= time || self.task.failure().is_some() {
+            if now >= time || self.task.failure().is_some() || self.work.go_on().is_err() {
                 return;
             }
             let wake = self.task.next_wake().unwrap_or(time).clamp(now, time);
-            if let Ok(letter) = self.letters.recv_timeout(Duration::from_nanos((wake - now) as u64)) {
+            if let Ok(letter) = self.letters.recv_timeout(Duration::from_nanos((wake - now) as u64).min(LOOK)) {
                 self.take(letter);
             }
             self.wake();

@@ -12,7 +12,10 @@ use std::{
 };
 
 use crossbeam_channel::RecvTimeoutError;
-use engine::{Host, InfluxQuery, Router, Selection, Write, nodes::Query};
+use engine::{
+    Host, InfluxQuery, QueryLanguage, Router, Selection, Write,
+    nodes::{Queries, Span, asks},
+};
 use influxql::Select;
 use model::{Frame, GroupId, Row, Time};
 use replay::{ArchiveWriter, StreamWriter, write_batch};
@@ -21,7 +24,7 @@ use store::{
     tasks::{Task, TaskType},
 };
 
-use super::{Piece, Recordings, checked_id};
+use super::{Piece, Recordings, Work, checked_id};
 use crate::definitions::{Refused, now};
 
 /// Writes that may wait to be recorded.
@@ -37,22 +40,22 @@ pub(crate) enum Wanted {
     Query { query: String, task_type: TaskType, cluster: String },
 }
 
-type Work = Box<dyn FnOnce(&Recordings, &Path, &str) -> Result<(), String> + Send>;
+type Job = Box<dyn FnOnce(&Recordings, &Path, &Work) -> Result<(), String> + Send>;
 
 impl Recordings {
     /// Begin a recording.
     pub(crate) fn record(self: &Arc<Self>, id: &str, wanted: Wanted) -> Result<Recording, Refused> {
         let id = checked_id(id, "recording")?;
-        let (task_type, work): (TaskType, Work) = match wanted {
+        let (task_type, job): (TaskType, Job) = match wanted {
             Wanted::Stream { task, stop } => {
                 let task = self.task(&task)?;
-                (TaskType::Stream, Box::new(move |this, path, id| this.record_stream(id, &task, stop, path)))
+                (TaskType::Stream, Box::new(move |this, path, work| this.record_stream(&task, stop, path, work)))
             }
             Wanted::Batch { task, start, stop } => {
                 let start = start.ok_or_else(|| Refused::bad("must provide start time"))?;
                 let task = self.task(&task)?;
                 let stop = stop.unwrap_or_else(now);
-                (TaskType::Batch, Box::new(move |this, path, _| this.record_batch(&task, start, stop, path)))
+                (TaskType::Batch, Box::new(move |this, path, work| this.record_batch(&task, (start, stop), path, work)))
             }
             Wanted::Query { query, task_type, cluster } => {
                 if query.is_empty() {
@@ -72,8 +75,15 @@ impl Recordings {
             state: State::Running,
         };
         self.store().recordings().create(&recording)?;
-        let (id, ended) = (recording.id.clone(), recording.clone());
-        self.spawn(move |this| work(this, &path, &id), move |this, outcome| this.recorded(ended, outcome))?;
+        let work = self.recording.begin(&recording.id);
+        let (ended, done) = (recording.clone(), Arc::clone(&work));
+        self.spawn(
+            move |this| job(this, &path, &work),
+            move |this, outcome| {
+                this.recording.end(&ended.id, &done);
+                this.recorded(ended, outcome);
+            },
+        )?;
         Ok(recording)
     }
 
@@ -91,7 +101,7 @@ impl Recordings {
         }
     }
 
-    fn record_stream(&self, id: &str, task: &Task, stop: Time, path: &Path) -> Result<(), String> {
+    fn record_stream(&self, task: &Task, stop: Time, path: &Path, work: &Work) -> Result<(), String> {
         let world: Arc<dyn Host> = Arc::clone(&self.host) as _;
         let (built, _) = self.definitions.build(task, &world).map_err(|refused| refused.text)?;
         let info = Arc::clone(built.task.info());
@@ -111,7 +121,12 @@ impl Recordings {
                 }
             }
         }));
+        let began = now();
         let outcome = loop {
+            work.reached_between(began, stop, now());
+            if let Err(why) = work.go_on() {
+                break Err(why);
+            }
             if overrun.load(Ordering::Relaxed) {
                 break Err("data came faster than it could be recorded".to_string());
             }
@@ -121,11 +136,7 @@ impl Recordings {
                     Ok(true) => break Ok(()),
                     Err(why) => break Err(why),
                 },
-                Err(RecvTimeoutError::Timeout) => {
-                    if !self.store().recordings().get(id).is_ok_and(|known| known.is_some()) {
-                        break Ok(());
-                    }
-                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break Ok(()),
             }
         };
@@ -158,13 +169,17 @@ impl Recordings {
         Ok(false)
     }
 
-    fn record_batch(&self, task: &Task, start: Time, stop: Time, path: &Path) -> Result<(), String> {
+    fn record_batch(&self, task: &Task, (start, stop): (Time, Time), path: &Path, work: &Work) -> Result<(), String> {
         let sources = self.queries(task, start, stop)?;
+        let count = sources.len() as f64;
         let mut archive = ArchiveWriter::new(create(path)?);
         let mut outcome = Ok(());
-        for source in sources {
+        for (index, source) in sources.into_iter().enumerate() {
             let written = archive.member(|out| {
                 for query in source {
+                    work.go_on()?;
+                    let part = query.stop.saturating_sub(start) as f64 / stop.saturating_sub(start).max(1) as f64;
+                    work.reached((index as f64 + part) / count);
                     self.write_answer(&query, out)?;
                 }
                 Ok(())
@@ -177,6 +192,7 @@ impl Recordings {
 
     fn record_query(&self, query: &str, task_type: TaskType, cluster: &str, path: &Path) -> Result<(), String> {
         let (query, origin) = asked(query, cluster)?;
+        self.host.check_cluster(cluster).map_err(|why| format!("failed to get InfluxDB client: {why}"))?;
         match task_type {
             TaskType::Batch => {
                 let mut archive = ArchiveWriter::new(create(path)?);
@@ -219,21 +235,16 @@ impl Recordings {
     }
 
     /// The queries that a task would ask between two times, for each of its query nodes.
-    pub(super) fn queries(
-        &self,
-        task: &Task,
-        start: Time,
-        stop: Time,
-    ) -> Result<Vec<impl Iterator<Item = InfluxQuery> + use<>>, String> {
+    pub(super) fn queries(&self, task: &Task, start: Time, stop: Time) -> Result<Vec<Queries>, String> {
         if task.task_type != TaskType::Batch {
             return Err("wrong task type".to_string());
         }
         let world: Arc<dyn Host> = Arc::clone(&self.host) as _;
-        let (_, pipeline) = self.definitions.build(task, &world).map_err(|refused| refused.text)?;
-        let nodes = pipeline.nodes.iter().filter_map(|node| node.object.downcast_ref::<Query>());
-        nodes
-            .map(|query| query.queries(start, stop, now(), *self.host.zone()).map_err(|error| error.to_string()))
-            .collect()
+        let (built, pipeline) = self.definitions.build(task, &world).map_err(|refused| refused.text)?;
+        let dbrps = &built.task.info().dbrps;
+        let span = Span { start, stop, now: now(), zone: *self.host.zone(), dbrps };
+        let asking = pipeline.nodes.iter().filter_map(|node| asks(&*node.object));
+        asking.map(|node| node.queries(&span).map_err(|error| error.to_string())).collect()
     }
 }
 
@@ -258,6 +269,7 @@ pub(super) fn asked(query: &str, cluster: &str) -> Result<(InfluxQuery, (String,
         by_name: false,
         stop: Time::MIN,
         grouped_by_time: true,
+        language: QueryLanguage::InfluxQl,
     };
     Ok((query, origin))
 }

@@ -2,7 +2,7 @@
 
 use std::{fs::File, path::Path, sync::Arc};
 
-use engine::{Host, InfluxQuery, Origin, Write, nodes::Query};
+use engine::{Host, InfluxQuery, Origin, Write, nodes::asks};
 use model::{GroupId, Row, Time};
 use replay::{BatchReader, StreamReader, members};
 use serde_json::Value as Json;
@@ -12,9 +12,10 @@ use store::{
 };
 
 use super::{
-    Piece, Recordings, checked_id,
+    Piece, Recordings, Work, checked_id,
     player::{Player, ReplayHost},
     record::{asked, in_order, query_failed},
+    under_way::{Counted, ReplayedTask},
 };
 use crate::definitions::{Refused, now};
 
@@ -94,12 +95,15 @@ impl Recordings {
         };
         self.store().replays().put(&replay)?;
         let clock = Clock { zero: now(), real: replay.real_clock, recording_time: replay.recording_time };
-        let (name, ended) = (replay.id.clone(), replay.clone());
-        let stats = Arc::new(std::sync::OnceLock::new());
-        let seen = Arc::clone(&stats);
+        let work = self.replaying.begin(&replay.id);
+        let (name, ended, done) = (replay.id.clone(), replay.clone(), Arc::clone(&work));
         self.spawn(
-            move |this| this.play(&name, &task, &data, clock, &seen),
-            move |this, outcome| this.replayed(ended, outcome, stats.get().cloned().unwrap_or_default()),
+            move |this| this.play(&name, &task, &data, clock, &work),
+            move |this, outcome| {
+                this.replaying.end(&ended.id, &done);
+                let stats = done.task().map(|task| crate::definitions::stats(&task.stats));
+                this.replayed(ended, outcome, serde_json::to_value(stats).unwrap_or_default());
+            },
         )?;
         Ok(replay)
     }
@@ -114,38 +118,34 @@ impl Recordings {
         }
     }
 
-    fn play(
-        &self,
-        name: &str,
-        task: &Task,
-        data: &Opened,
-        clock: Clock,
-        stats: &std::sync::OnceLock<Json>,
-    ) -> Result<(), String> {
+    fn play(&self, name: &str, task: &Task, data: &Opened, clock: Clock, work: &Arc<Work>) -> Result<(), String> {
         let (host, letters) = ReplayHost::new(&self.host, name);
         let world: Arc<dyn Host> = Arc::clone(&host) as _;
         let (built, pipeline) =
             self.definitions.build(task, &world).map_err(|refused| format!("task start: {}", refused.text))?;
-        let nodes = pipeline.nodes.iter().enumerate().filter(|(_, node)| node.object.is::<Query>());
+        let nodes = pipeline.nodes.iter().enumerate().filter(|(_, node)| asks(&*node.object).is_some());
         let nodes: Vec<usize> = nodes.map(|(index, _)| index).collect();
-        let mut player = Player::start(built, &self.schema, host, letters);
+        let (stats, edges) = (built.task.stats().to_vec(), built.edges.clone());
+        work.plays(ReplayedTask { id: task.id.clone(), stats, edges });
+        let mut player = Player::start(built, &self.schema, host, letters, Arc::clone(work));
         let played = match task.task_type {
-            TaskType::Stream => self.play_stream(&mut player, data, clock),
-            TaskType::Batch => self.play_batches(&mut player, &nodes, task, data, clock),
+            TaskType::Stream => self.play_stream(&mut player, data, clock, work),
+            TaskType::Batch => self.play_batches(&mut player, &nodes, task, (data, clock), work),
         };
-        let _ = stats.set(serde_json::to_value(player.stats()).unwrap_or_default());
         let finished = player.finish();
         played.map_err(|why| format!("running replay: {why}")).and(finished)
     }
 
-    fn play_stream(&self, player: &mut Player, data: &Opened, clock: Clock) -> Result<(), String> {
+    fn play_stream(&self, player: &mut Player, data: &Opened, clock: Clock, work: &Work) -> Result<(), String> {
         let mut first = None;
         match data {
             Opened::Recording(recording) => {
                 fits(recording, TaskType::Stream)?;
                 let file = File::open(&recording.path).map_err(|error| format!("data source open: {error}"))?;
-                let mut reader = StreamReader::new(file);
+                let size = file.metadata().map_or(0, |file| file.len());
+                let mut reader = StreamReader::new(Counted::new(file, size, work));
                 while let Some(points) = reader.read(&self.schema).map_err(|error| error.to_string())? {
+                    work.go_on()?;
                     let origin = Origin { database: points.database, retention_policy: points.retention_policy };
                     let write = Write { origin: Arc::new(origin), rows: points.rows, words: Arc::new(points.words) };
                     clock.write(player, write, &mut first)?;
@@ -167,13 +167,13 @@ impl Recordings {
         player: &mut Player,
         nodes: &[usize],
         task: &Task,
-        data: &Opened,
-        clock: Clock,
+        (data, clock): (&Opened, Clock),
+        work: &Work,
     ) -> Result<(), String> {
         let sources: Vec<Pieces<'_>> = match data {
             Opened::Recording(recording) => {
                 fits(recording, TaskType::Batch)?;
-                self.recorded_pieces(Path::new(&recording.path))?
+                self.recorded_pieces(Path::new(&recording.path), work)?
             }
             Opened::Batch { start, stop } => {
                 let sources = self.queries(task, *start, *stop)?;
@@ -198,6 +198,7 @@ impl Recordings {
         while let Some(track) =
             tracks.iter_mut().filter(|track| track.next.is_some()).min_by_key(|track| track.next_time())
         {
+            work.go_on()?;
             if let Some(piece) = track.next.take() {
                 if clock.real
                     && let (Some(first), Some(row)) = (track.first, piece.rows.last())
@@ -213,10 +214,10 @@ impl Recordings {
         Ok(())
     }
 
-    fn recorded_pieces(&self, path: &Path) -> Result<Vec<Pieces<'_>>, String> {
+    fn recorded_pieces<'a>(&'a self, path: &Path, work: &'a Work) -> Result<Vec<Pieces<'a>>, String> {
         let members = members(path).map_err(|error| format!("data source open: {error}"))?;
-        let pieces = members.into_iter().map(|member| -> Pieces<'_> {
-            let mut reader = BatchReader::new(member);
+        let pieces = members.into_iter().map(|member| -> Pieces<'a> {
+            let mut reader = BatchReader::new(Counted::new(member.data, member.size, work));
             Box::new(move || {
                 let batch = reader.read(&self.schema).map_err(|error| error.to_string())?;
                 Ok(batch.map(|batch| Piece { head: batch.head, rows: batch.rows, words: Arc::new(batch.words) }))

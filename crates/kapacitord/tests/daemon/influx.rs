@@ -12,7 +12,7 @@ use testkit::{
 use super::{TASKS, run_task, setup, sink};
 
 /// A daemon that knows the InfluxDB at this URL and looks for new databases every second.
-fn with_influx(url: &str) -> Setup {
+pub(super) fn with_influx(url: &str) -> Setup {
     setup().config(&format!(
         "[[influxdb]]\nenabled = true\ndefault = true\nname = \"main\"\nurls = [\"{url}\"]\n\
          subscriptions-sync-interval = \"1s\"\nstartup-timeout = \"1s\"\n"
@@ -20,7 +20,7 @@ fn with_influx(url: &str) -> Setup {
 }
 
 /// Waits until InfluxDB sends what is written into `database` to this daemon.
-fn subscribed(influxd: &Influxd, database: &str, daemon: &Daemon) {
+pub(super) fn subscribed(influxd: &Influxd, database: &str, daemon: &Daemon) {
     let port = daemon.address().rsplit(':').next().unwrap();
     let url = format!("\"http://localhost:{port}\"");
     wait::until(&format!("a subscription of {database} for {url}"), || {
@@ -32,7 +32,7 @@ fn subscribed(influxd: &Influxd, database: &str, daemon: &Daemon) {
 }
 
 /// Writes until something of it comes out: InfluxDB takes a moment to know its own subscriptions.
-fn write_until(influxd: &Influxd, database: &str, line: &str, mut out: impl FnMut() -> bool) {
+pub(super) fn write_until(influxd: &Influxd, database: &str, line: &str, mut out: impl FnMut() -> bool) {
     let mut second = 0;
     wait::until("what was written into InfluxDB to come out", || {
         second += 1;

@@ -1,408 +1,70 @@
-//! `batch|query('SELECT ..')`: a query of InfluxDB, asked again and again, its results handed on as batches.
+//! What asks an InfluxDB again and again: `|query` in InfluxQL, `|queryFlux` in Flux, `|querySQL` in SQL.
+//!
+//! Each is a definition of its own; `asking.rs` is the node that they become, `schedule.rs` says when it asks.
 
+mod asking;
+mod flux;
+mod influxql;
 mod schedule;
+mod sql;
 
-use declare::{Argument, Declaration, Nanos};
-use influxql::{Fill, Select};
+use std::any::Any;
+
 use lambda::Zone;
-use model::{Damaged, Edge, Save, Time};
+use model::Time;
+
+pub use flux::QueryFlux;
+pub use influxql::Query;
+pub use sql::QuerySql;
+
+use crate::{BuildError, InfluxQuery};
+use asking::Ask;
 use schedule::Schedule;
 
-use crate::{
-    Answer, BuildError, Cx, Definition, EdgeKind, InfluxQuery, LogLevel, Node, NodeSaved, NodeSaver, Plan, Reply,
-    StatName, TaskInfo,
-};
+/// Queries one after the other.
+pub type Queries = Box<dyn Iterator<Item = InfluxQuery> + Send>;
 
-/// What a script says of a query.
-#[derive(Debug, Clone, Default)]
-pub struct Query {
-    text: String,
-    period: Nanos,
-    every: Nanos,
-    align: bool,
-    cron: String,
-    offset: Nanos,
-    align_group: bool,
-    group_by: Vec<Argument>,
-    by_measurement: bool,
-    fill: Option<Argument>,
-    cluster: String,
-}
-
-impl Definition for Query {
-    const NAME: &'static str = "query";
-    const WANTS: Option<EdgeKind> = Some(EdgeKind::Batch);
-
-    fn declare(it: Declaration<Self>) -> Declaration<Self> {
-        it.about("Ask InfluxDB again and again. Bounds of the time and the groups are added to the query.")
-            .argument("q", "A SELECT without bounds of the time and without GROUP BY.", |q| &mut q.text)
-            .property("period", "How much time is asked for.", |q| &mut q.period)
-            .property("every", "The time from one query to the next.", |q| &mut q.every)
-            .flag("align", "Ask at multiples of `every`.", |q| &mut q.align)
-            .property("cron", "When to ask, as a cron expression, instead of `every`.", |q| &mut q.cron)
-            .property("offset", "How long before the time at which it is asked the period ends.", |q| &mut q.offset)
-            .flag("alignGroup", "Let intervals of the groups begin where the period begins.", |q| &mut q.align_group)
-            .method_shown(
-                "groupBy",
-                "dimensions ...any",
-                "Tag names, * for all of them, and at most one time(interval, offset).",
-                |q, args| {
-                    q.group_by.clear();
-                    flatten(args, &mut q.group_by);
-                    Ok(())
-                },
-                |q| if q.group_by.is_empty() { Vec::new() } else { vec![q.group_by.clone()] },
-            )
-            .flag("groupByMeasurement", "Group by measurement, too.", |q| &mut q.by_measurement)
-            .property(
-                "fill",
-                "What stands for intervals without data: a number, 'null', 'none', 'previous', 'linear'.",
-                |q| &mut q.fill,
-            )
-            .property("cluster", "The name of a configured InfluxDB; the default one if not given.", |q| &mut q.cluster)
-            .property("queryStr", "The query, in another place.", |q| &mut q.text)
-            .hidden()
-            .example("batch |query('SELECT usage_idle FROM telegraf.autogen.cpu').period(5m).every(1m).groupBy('host')")
-    }
-
-    fn grouping(&self) -> Option<String> {
-        Some(format!("{:?} {}", self.group_by, self.by_measurement))
-    }
-
-    fn gives(&self, _input: EdgeKind) -> EdgeKind {
-        EdgeKind::Batch
-    }
-
-    fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
-        let schedule = self.schedule(*plan.host.zone())?;
-        let ask = self.ask()?;
-        check_sources(&ask.select, plan.task)?;
-        Ok(Box::new(QueryNode { ask, schedule, due: None, asked: None, waiting: None }))
-    }
-}
-
-fn flatten(args: &[Argument], out: &mut Vec<Argument>) {
-    for arg in args {
-        match arg {
-            Argument::List(items) => flatten(items, out),
-            other => out.push(other.clone()),
-        }
-    }
-}
-
-impl Query {
-    /// The queries that it would have asked between two times, in order, for recordings. Those that end after `now` are
-    /// left out.
+/// A definition that asks: recordings ask what it would have asked.
+pub trait Asks {
+    /// The queries that it would have asked, in order.
     ///
     /// # Errors
     /// What is wrong with the query.
-    pub fn queries(
-        &self,
-        start: Time,
-        stop: Time,
-        now: Time,
-        zone: Zone,
-    ) -> Result<impl Iterator<Item = InfluxQuery> + use<>, BuildError> {
-        let schedule = self.schedule(zone)?;
-        // Kapacitor does not align groups in recordings. Case: batch/group_by_time_align_group.
-        let mut ask = Ask { align_group: false, ..self.ask()? };
-        let mut tick = start;
-        Ok(std::iter::from_fn(move || {
-            tick = schedule.next(tick).filter(|&next| next <= stop && next > tick)?;
-            (tick.saturating_sub(ask.offset) <= now).then(|| ask.at(tick))
-        }))
-    }
+    fn queries(&self, span: &Span<'_>) -> Result<Queries, BuildError>;
 
-    /// The databases and retention policies that it reads; none if the query cannot be understood.
-    pub fn reads(&self) -> Vec<(String, String)> {
-        let Ok(select) = Select::parse(&self.text) else { return Vec::new() };
-        select.measurements().iter().map(|found| (found.database.clone(), found.policy.clone())).collect()
-    }
-
-    /// The cluster that it asks; empty for the default one.
-    pub fn cluster(&self) -> &str {
-        &self.cluster
-    }
-
-    fn schedule(&self, zone: Zone) -> Result<Schedule, BuildError> {
-        match (self.every.0, self.cron.is_empty()) {
-            (0, true) => Err(BuildError::new("must define one of 'every' or 'cron'")),
-            (0, false) => Schedule::cron(&self.cron, zone).map_err(BuildError::new),
-            (_, false) => Err(BuildError::new("must not set both 'every' and 'cron' properties")),
-            (every, true) if every < 0 => Err(BuildError::new("'every' duration must be non-negative")),
-            (every, true) => Ok(Schedule::Every { every, align: self.align }),
-        }
-    }
-
-    fn ask(&self) -> Result<Ask, BuildError> {
-        let refused = |error: influxql::Error| {
-            let what = if error.position().is_some() { "failed to parse InfluxQL query: " } else { "" };
-            BuildError::new(format!("{what}{error}"))
-        };
-        let mut select = Select::parse(&self.text).map_err(refused)?;
-        let dimensions = self.group_by.iter().map(dimension).collect::<Result<Vec<_>, _>>()?;
-        select.set_group_by(&dimensions).map_err(refused)?;
-        match &self.fill {
-            Some(Argument::String(word)) => select.set_fill(Fill::named(word).map_err(refused)?),
-            Some(Argument::Int(value)) => select.set_fill(Fill::Integer(*value)),
-            Some(Argument::Float(value)) => select.set_fill(Fill::Number(*value)),
-            // Kapacitor takes other values and does nothing with them.
-            _ => {}
-        }
-        Ok(Ask {
-            select,
-            period: self.period.0,
-            offset: self.offset.0,
-            align_group: self.align_group,
-            by_name: self.by_measurement,
-            cluster: self.cluster.clone(),
-        })
-    }
+    /// The databases and retention policies that it reads, as far as it says; none if it cannot be understood.
+    fn reads(&self) -> Vec<(String, String)>;
 }
 
-fn dimension(arg: &Argument) -> Result<influxql::Dimension, BuildError> {
-    Ok(match arg {
-        Argument::String(tag) => influxql::Dimension::Tag(tag.clone()),
-        Argument::Regex(pattern) => influxql::Dimension::Regex(pattern.clone()),
-        Argument::Star => influxql::Dimension::Star,
-        Argument::Duration(every) => influxql::Dimension::Time { every: *every, offset: 0 },
-        Argument::Time { length, offset } => influxql::Dimension::Time { every: *length, offset: *offset },
-        other => {
-            return Err(BuildError::new(format!(
-                "invalid dimension type: a query is grouped by tag names in single quotes, * or time(..), not by {}",
-                other.describe()
-            )));
-        }
-    })
+/// What queries are wanted for a recording.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// The times at which they would have been asked: after `start`, up to `stop`.
+    pub start: Time,
+    pub stop: Time,
+    /// Those whose period ends later are left out.
+    pub now: Time,
+    pub zone: Zone,
+    /// What the task may read.
+    pub dbrps: &'a [(String, String)],
 }
 
-/// A task may query only what it is allowed to read.
-fn check_sources(select: &Select, task: &TaskInfo) -> Result<(), BuildError> {
-    let allowed = |measurement: &&influxql::Measurement| {
-        task.dbrps.iter().any(|(db, rp)| *db == measurement.database && *rp == measurement.policy)
-    };
-    match select.measurements().into_iter().find(|measurement| !allowed(measurement)) {
-        None => Ok(()),
-        Some(measurement) => Err(BuildError::new(format!(
-            "batch query is not allowed to request data from \"{}\".\"{}\", which is none of the task's databases and \
-             retention policies",
-            measurement.database, measurement.policy
-        ))),
+/// The definition of a node of a pipeline, if it is one that asks.
+pub fn asks(definition: &dyn Any) -> Option<&dyn Asks> {
+    if let Some(query) = definition.downcast_ref::<Query>() {
+        return Some(query);
     }
+    if let Some(query) = definition.downcast_ref::<QueryFlux>() {
+        return Some(query);
+    }
+    definition.downcast_ref::<QuerySql>().map(|query| query as &dyn Asks)
 }
 
-/// How a query is made for the time at which it is asked.
-struct Ask {
-    select: Select,
-    /// Nanoseconds.
-    period: i64,
-    offset: i64,
-    align_group: bool,
-    by_name: bool,
-    cluster: String,
-}
-
-impl Ask {
-    fn at(&mut self, tick: Time) -> InfluxQuery {
-        let stop = tick.saturating_sub(self.offset);
-        self.select.set_times(stop.saturating_sub(self.period), stop);
-        if self.align_group {
-            self.select.align_group();
-        }
-        InfluxQuery {
-            cluster: self.cluster.clone(),
-            text: self.select.to_string(),
-            by_name: self.by_name,
-            stop,
-            grouped_by_time: self.select.group_time().is_some(),
-        }
-    }
-}
-
-struct QueryNode {
-    ask: Ask,
-    schedule: Schedule,
-    /// When to ask next.
-    due: Option<Time>,
-    /// A query is out: the time it was asked for.
-    asked: Option<Time>,
-    /// It was time to ask while a query was out: the first such time. Later ones are left out, as Go's tickers do.
-    waiting: Option<Time>,
-}
-
-impl QueryNode {
-    fn plan(&mut self, due: Option<Time>, cx: &mut Cx<'_>) {
-        self.due = due;
-        if let Some(due) = due {
-            cx.wake_at(due);
-        }
-    }
-
-    fn send(&mut self, tick: Time, cx: &mut Cx<'_>) {
-        let query = self.ask.at(tick);
-        cx.log(LogLevel::Debug, &format!("starting next batch query: {}", query.text));
-        self.asked = Some(tick);
-        cx.host.query(query, cx.ticket(0));
-    }
-}
-
-impl Node for QueryNode {
-    fn start(&mut self, cx: &mut Cx<'_>) {
-        if cx.host.replay().is_some() {
-            return;
-        }
-        if self.due.is_none() {
-            let first = self.schedule.first(cx.now);
-            self.plan(first, cx);
-        }
-        // Asked before the task stopped, and not answered.
-        if let Some(tick) = self.waiting.take() {
-            self.send(tick, cx);
-        }
-    }
-
-    fn save(&mut self, out: &mut NodeSaver<'_>) {
-        out.own(|out| (self.due, self.asked.or(self.waiting)).save(out));
-    }
-
-    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
-        let Some((due, waiting)) = saved.own(<(Option<Time>, Option<Time>)>::restore)? else { return Ok(()) };
-        (self.due, self.waiting) = (due, waiting);
-        Ok(())
-    }
-
-    fn receive(&mut self, _input: usize, _edge: &Edge, _cx: &mut Cx<'_>) {}
-
-    fn wake(&mut self, now: Time, cx: &mut Cx<'_>) {
-        let Some(due) = self.due.filter(|&due| due <= now) else { return };
-        let tick = self.schedule.latest(due, now);
-        let next = match self.schedule {
-            Schedule::Every { .. } => self.schedule.next(tick),
-            Schedule::Cron { .. } => self.schedule.next(now),
-        };
-        self.plan(next, cx);
-        if self.asked.is_some() {
-            self.waiting.get_or_insert(tick);
-        } else {
-            self.send(tick, cx);
-        }
-    }
-
-    fn reply(&mut self, reply: Reply, cx: &mut Cx<'_>) {
-        match reply.answer {
-            Answer::Batches { batches, .. } => {
-                for (head, rows) in batches {
-                    cx.counters.collected += 1;
-                    cx.stat("batches_queried", 1);
-                    cx.stat("points_queried", rows.len() as i64);
-                    cx.emit_batch(head, &rows);
-                }
-            }
-            Answer::Failed(why) => cx.row_error(format_args!("error executing query: {why}")),
-            _ => {}
-        }
-        self.asked = None;
-        if let Some(tick) = self.waiting.take() {
-            self.send(tick, cx);
-        }
-    }
-
-    fn stats(&self) -> &'static [StatName] {
-        &["batches_queried", "points_queried"]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use model::{BatchHead, FieldType, GroupId, Row, Words};
-
-    use super::*;
-    use crate::{Letter, testing::Bench};
-
-    const SECOND: i64 = 1_000_000_000;
-
-    fn texts(bench: &Bench) -> Vec<String> {
-        bench.host.seen().queries.iter().map(|(query, _)| query.text.clone()).collect()
-    }
-
-    fn answer(bench: &mut Bench, answer: Answer) {
-        let ticket = bench.host.seen().queries.last().expect("a query was asked").1.clone();
-        bench.task.step(Letter::Reply { node: ticket.node, reply: Reply { ticket: ticket.ticket, answer } });
-        bench.settle();
-    }
-
-    #[test]
-    fn queries_are_asked_on_time_and_one_at_a_time() {
-        let script =
-            "batch |query('SELECT v FROM d.r.m').period(1m).every(10s).offset(1s).align() |httpPost('http://x')";
-        let mut bench = Bench::new(script).unwrap();
-        bench.advance_to(35 * SECOND);
-        assert_eq!(
-            texts(&bench),
-            ["SELECT v FROM d.r.m WHERE time >= '1969-12-31T23:59:09Z' AND time < '1970-01-01T00:00:09Z'"]
-        );
-        answer(&mut bench, Answer::Failed("no".to_string()));
-        assert_eq!(bench.stat("query1", "errors"), 1);
-        // The first of the times that were missed.
-        assert!(texts(&bench)[1].ends_with("time < '1970-01-01T00:00:19Z'"), "{}", texts(&bench)[1]);
-        let shape = bench.schema.shape_of(&[(bench.schema.name("v"), FieldType::Float)]);
-        let series = bench.schema.series_of_texts("m", []);
-        let row = Row { time: 0, series, shape, at: 0, group: GroupId::NIL };
-        let head = BatchHead { name: bench.schema.name("m"), group: GroupId::NIL, tmax: 19 * SECOND };
-        let words = Arc::new(Words { words: vec![1.5f64.to_bits()], text: String::new() });
-        answer(&mut bench, Answer::Batches { words, batches: vec![(head, vec![row])] });
-        assert_eq!(bench.host.seen().posts.len(), 1);
-        assert_eq!((bench.stat("query1", "batches_queried"), bench.stat("query1", "points_queried")), (1, 1));
-        bench.advance_to(40 * SECOND);
-        assert!(texts(&bench)[2].ends_with("time < '1970-01-01T00:00:39Z'"), "{}", texts(&bench)[2]);
-    }
-
-    #[test]
-    fn groups_and_fill_are_written_into_the_query() {
-        let script = "batch |query('SELECT mean(v) FROM d.r.m GROUP BY x').period(5m).every(30s).align().alignGroup()
-            .groupBy(time(1m), 'a', 'b c').fill(0) |httpOut('x')";
-        let mut bench = Bench::new(script).unwrap();
-        bench.advance_to(30 * SECOND);
-        assert!(texts(&bench)[0].ends_with(" GROUP BY time(1m, -30s), a, \"b c\" fill(0)"), "{}", texts(&bench)[0]);
-        assert!(bench.host.seen().queries[0].0.grouped_by_time);
-    }
-
-    #[test]
-    fn what_cannot_be_asked_is_refused_at_the_start() {
-        for (query, why) in [
-            ("query('SELECT v FROM d.r.m')", "must define one of 'every' or 'cron'"),
-            ("query('SELECT v FROM d.r.m').every(1m).cron('* * * * *')", "must not set both"),
-            ("query('SELECT v FROM d.r.m').every(-1m)", "non-negative"),
-            ("query('SELECT v FROM d.r.m').cron('every monday')", "has 2 fields"),
-            ("query('SELECT v FROM d.r.m').every(1m).fill('some')", "unexpected fill option some"),
-            ("query('SELECT v FROM d.r.m').every(1m).groupBy(time(1m), time(2m))", "more than one time"),
-            ("query('SELECT v FROM d.r.m').every(1m).groupBy(5)", "invalid dimension type"),
-            ("query('SHOW DATABASES').every(1m)", "not a select"),
-            ("query('SELECT v FROM').every(1m)", "failed to parse InfluxQL query: found EOF"),
-            ("query('').every(1m)", "got 0 statements"),
-            ("query('SELECT v FROM other.r.m').every(1m)", "data from \"other\".\"r\""),
-            ("query('SELECT v FROM m').every(1m)", "data from \"\".\"\""),
-            ("query('SELECT v FROM (SELECT v FROM other.r.m)').every(1m)", "data from \"other\".\"r\""),
-        ] {
-            let error = Bench::new(&format!("batch|{query}|httpOut('x')")).err().expect("an error");
-            assert!(error.contains(why), "{query}: {error}");
-        }
-    }
-
-    #[test]
-    fn recordings_ask_what_would_have_been_asked() {
-        let query = Query {
-            text: "SELECT v FROM d.r.m".to_string(),
-            period: Nanos(60 * SECOND),
-            every: Nanos(10 * SECOND),
-            ..Query::default()
-        };
-        let stops = |stop: Time, now: Time| -> Vec<Time> {
-            query.queries(5 * SECOND, stop, now, Zone::Utc).unwrap().map(|query| query.stop / SECOND).collect()
-        };
-        assert_eq!(stops(40 * SECOND, 1000 * SECOND), [15, 25, 35]);
-        assert_eq!(stops(40 * SECOND, 30 * SECOND), [15, 25]);
-    }
+/// All queries of a schedule within a span.
+fn within(span: &Span<'_>, schedule: Schedule, mut ask: impl Ask + 'static) -> Queries {
+    let Span { start: mut tick, stop, now, .. } = *span;
+    Box::new(std::iter::from_fn(move || {
+        tick = schedule.next(tick).filter(|&next| next <= stop && next > tick)?;
+        (tick.saturating_sub(ask.offset()) <= now).then(|| ask.at(tick))
+    }))
 }

@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, FixedOffset, Local, TimeZone, Utc};
 use croner::{Cron, parser::CronParser};
+use declare::Nanos;
 use lambda::Zone;
 use model::{Time, round, truncate};
+
+use crate::BuildError;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -21,6 +24,20 @@ pub(super) enum Schedule {
 }
 
 impl Schedule {
+    /// By the properties of a query, of which one must be set.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(super) fn new(every: Nanos, align: bool, cron: &str, zone: Zone) -> Result<Schedule, BuildError> {
+        match (every.0, cron.is_empty()) {
+            (0, true) => Err(BuildError::new("must define one of 'every' or 'cron'")),
+            (0, false) => Schedule::cron(cron, zone).map_err(BuildError::new),
+            (_, false) => Err(BuildError::new("must not set both 'every' and 'cron' properties")),
+            (every, true) if every < 0 => Err(BuildError::new("'every' duration must must non-negative")),
+            (every, true) => Ok(Schedule::Every { every, align }),
+        }
+    }
+
     /// A cron expression of five fields, six with a year at the end, seven with seconds at the beginning as well, or a
     /// word such as `@hourly`.
     ///
@@ -74,6 +91,14 @@ impl Schedule {
                     Zone::Utc => occurrence(cron, &utc),
                 }
             }
+        }
+    }
+
+    /// How many times to ask lie from one such time up to a later one.
+    pub(super) fn count(&self, tick: Time, latest: Time) -> i64 {
+        match self {
+            Schedule::Every { every, .. } => latest.saturating_sub(tick) / every,
+            Schedule::Cron { .. } => 0,
         }
     }
 
@@ -155,6 +180,7 @@ mod tests {
         assert_eq!(ticks(&aligned, "2019-03-04T08:00:37Z", 2), ["2019-03-04T08:02:00Z", "2019-03-04T08:03:00Z"]);
         let now = parse_rfc3339("2019-03-04T08:00:37Z").unwrap();
         assert_eq!(aligned.first(now), parse_rfc3339("2019-03-04T08:01:00Z"));
-        assert_eq!(plain.latest(now, now + 150_000_000_000), now + 120_000_000_000);
+        let late = plain.latest(now, now + 150_000_000_000);
+        assert_eq!((late, plain.count(now, late)), (now + 120_000_000_000, 2));
     }
 }
