@@ -53,6 +53,30 @@ impl Function {
     }
 }
 
+/// Which type of field a node computes with. Like Kapacitor it is settled once for all groups: a type that the function
+/// cannot take is refused the first time, and read as the type before it if it comes again at once. Case:
+/// influxql/type_change.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Settled {
+    met: Option<FieldType>,
+    computes: Option<FieldType>,
+}
+
+impl Settled {
+    /// The type to compute with from a field of this type on; `None` if it is refused.
+    pub(super) fn on(&mut self, found: FieldType, takes: bool) -> Option<FieldType> {
+        let again = self.met == Some(found) && self.computes.is_some();
+        if again {
+            return self.computes;
+        }
+        self.met = Some(found);
+        if takes {
+            self.computes = Some(found);
+        }
+        takes.then_some(found)
+    }
+}
+
 /// What stands between a function's parentheses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arguments {
@@ -154,3 +178,20 @@ pub(super) const FUNCTIONS: [Entry; 21] = [
     entry!("top", Number, BATCH, Function::Top(0),
         "The points with the largest values of a field.", "top(3, 'usage_idle')"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_cannot_be_taken_is_read_as_the_one_before_if_it_comes_again() {
+        let mut settled = Settled::default();
+        let mut on = |found| settled.on(found, found != FieldType::String);
+        assert_eq!(on(FieldType::String), None);
+        assert_eq!(on(FieldType::String), None);
+        assert_eq!(on(FieldType::Int), Some(FieldType::Int));
+        assert_eq!(on(FieldType::String), None);
+        assert_eq!(on(FieldType::String), Some(FieldType::Int));
+        assert_eq!(on(FieldType::Float), Some(FieldType::Float));
+    }
+}

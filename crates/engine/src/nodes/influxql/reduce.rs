@@ -4,7 +4,7 @@ use model::{BatchHead, Field, FieldType, GroupId, KeptRows, Name, Row, SeriesId,
 
 use super::{
     aggregate::{Aggregate, aggregate},
-    function::Function,
+    function::{Function, Settled},
     select::{Sample, select_many, select_one},
 };
 use crate::{Cx, PerGroup};
@@ -14,6 +14,7 @@ const MOST_AT_ONCE: usize = 1 << 20;
 
 pub(super) struct ReduceNode {
     function: Function,
+    settled: Settled,
     field: Field,
     rename: Name,
     /// Picked points keep their own time.
@@ -67,6 +68,7 @@ impl ReduceNode {
     pub(super) fn new(function: Function, field: Name, rename: Name, point_times: bool, batches: bool) -> ReduceNode {
         ReduceNode {
             function,
+            settled: Settled::default(),
             field: Field::new(field),
             rename,
             point_times,
@@ -85,18 +87,18 @@ impl ReduceNode {
     #[inline]
     fn look(&mut self, row: &Row, known: &mut Option<FieldType>, cx: &Cx<'_>) -> Result<u64, Fault> {
         let (index, field_type) = self.field.find(cx.schema, row.shape).ok_or(Fault::Missing)?;
-        match *known {
-            Some(known) if known == field_type => {}
-            Some(known) => return Err(Fault::Changed(field_type, known)),
-            None if self.function.takes(field_type) => *known = Some(field_type),
-            None => return Err(Fault::Unfit(field_type)),
+        if known.is_none() {
+            *known = self.settled.on(field_type, self.function.takes(field_type));
         }
-        Ok(cx.frame.word(row, index))
+        match *known {
+            Some(known) if known == field_type => Ok(cx.frame.word(row, index)),
+            Some(known) => Err(Fault::Changed(field_type, known)),
+            None => Err(Fault::Unfit(field_type)),
+        }
     }
 
-    /// Take the field out of rows; its type, if any row has it.
-    fn gather(&mut self, rows: &[Row], cx: &mut Cx<'_>) -> Option<FieldType> {
-        let mut known = None;
+    /// Take the field out of rows, which is of the type `known` if it is known already; its type, if any row has it.
+    fn gather(&mut self, rows: &[Row], mut known: Option<FieldType>, cx: &mut Cx<'_>) -> Option<FieldType> {
         self.samples.clear();
         for (number, row) in rows.iter().enumerate() {
             match self.look(row, &mut known, cx) {
@@ -135,6 +137,9 @@ impl ReduceNode {
     fn give(&mut self, target: &Target, field_type: FieldType, rows: &[Row], cx: &mut Cx<'_>) {
         if self.batches {
             return self.give_batch(target, field_type, rows, cx);
+        }
+        if self.samples.is_empty() && !self.function.takes_nothing() {
+            return;
         }
         if let Some(Aggregate { word, field_type, time }) = aggregate(self.function, &mut self.samples, field_type) {
             let time = time.filter(|_| self.point_times).unwrap_or(target.time);
@@ -236,7 +241,7 @@ impl ReduceNode {
         rows.clear();
         group.held.load(cx.schema, cx.frame, 0..group.held.len(), &mut rows);
         group.held.drop_front(cx.schema, group.held.len());
-        self.gather(&rows, cx);
+        self.gather(&rows, Some(field_type), cx);
         let target = Target { id, name: group.name, series: group.series, time: group.time };
         self.give(&target, field_type, &rows, cx);
         self.loaded = rows;
@@ -289,7 +294,7 @@ impl PerGroup for ReduceNode {
             group.call(head.name, head.group, cx);
             group.started = true;
         }
-        let field_type = match self.gather(rows, cx) {
+        let field_type = match self.gather(rows, None, cx) {
             Some(field_type) => field_type,
             None if self.function.takes_nothing() => FieldType::Float,
             None => return,

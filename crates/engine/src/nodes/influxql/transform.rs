@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use model::{BatchHead, Field, FieldType, Name, Row, SeriesId, ShapeId, Time, save_fields};
 
-use super::function::Function;
+use super::function::{Function, Settled};
 use crate::{Cx, PerRow};
 
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,7 @@ impl Transform {
 
 pub(super) struct TransformNode {
     transform: Transform,
+    settled: Settled,
     field: Field,
     rename: Name,
     /// Shapes of results: a float, an integer.
@@ -99,7 +100,7 @@ impl Sum {
 
 impl TransformNode {
     pub(super) fn new(transform: Transform, field: Name, rename: Name) -> TransformNode {
-        TransformNode { transform, field: Field::new(field), rename, shapes: None }
+        TransformNode { transform, settled: Settled::default(), field: Field::new(field), rename, shapes: None }
     }
 
     /// The word of the result and whether it is an integer.
@@ -166,12 +167,13 @@ impl PerRow for TransformNode {
 
     fn row(&mut self, group: &mut Group, row: Row, cx: &mut Cx<'_>) -> Option<Row> {
         let found = self.field.read(cx.schema, cx.frame, &row);
+        if let Some((_, found)) = found
+            && group.field_type.is_none()
+        {
+            group.field_type = self.settled.on(found, self.transform.takes(found));
+        }
         let (word, field_type) = match found {
             Some((word, found)) if group.field_type == Some(found) => (word, found),
-            Some((word, found)) if group.field_type.is_none() && self.transform.takes(found) => {
-                group.field_type = Some(found);
-                (word, found)
-            }
             other => {
                 self.refuse(other.map(|(_, found)| found), group.field_type, cx);
                 return None;
