@@ -1,6 +1,6 @@
 //! The table of InfluxQL's functions: names, arguments, what they take and give.
 
-use model::FieldType;
+use model::{FieldType, save_fields};
 
 use super::holt_winters::Forecast;
 use crate::EdgeKind;
@@ -53,14 +53,15 @@ impl Function {
     }
 }
 
-/// Which type of field a node computes with. Like Kapacitor it is settled once for all groups: a type that the function
-/// cannot take is refused the first time, and read as the type before it if it comes again at once. Case:
-/// influxql/type_change.
+/// Which type of field a group is computed with. A type that the function cannot take is refused the first time, and
+/// read as the type before it if it comes again at once. Case: influxql/type_change.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Settled {
     met: Option<FieldType>,
     computes: Option<FieldType>,
 }
+
+save_fields!(Settled { met, computes });
 
 impl Settled {
     /// The type to compute with from a field of this type on; `None` if it is refused.

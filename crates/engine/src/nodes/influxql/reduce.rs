@@ -14,7 +14,6 @@ const MOST_AT_ONCE: usize = 1 << 20;
 
 pub(super) struct ReduceNode {
     function: Function,
-    settled: Settled,
     field: Field,
     rename: Name,
     /// Picked points keep their own time.
@@ -43,6 +42,7 @@ pub(super) struct Group {
     time: Time,
     /// The type of the points held.
     field_type: Option<FieldType>,
+    settled: Settled,
     held: KeptRows,
 }
 
@@ -68,7 +68,6 @@ impl ReduceNode {
     pub(super) fn new(function: Function, field: Name, rename: Name, point_times: bool, batches: bool) -> ReduceNode {
         ReduceNode {
             function,
-            settled: Settled::default(),
             field: Field::new(field),
             rename,
             point_times,
@@ -85,10 +84,16 @@ impl ReduceNode {
 
     /// The field's word in a row, if its type is that of the rows before.
     #[inline]
-    fn look(&mut self, row: &Row, known: &mut Option<FieldType>, cx: &Cx<'_>) -> Result<u64, Fault> {
+    fn look(
+        &mut self,
+        row: &Row,
+        known: &mut Option<FieldType>,
+        settled: &mut Settled,
+        cx: &Cx<'_>,
+    ) -> Result<u64, Fault> {
         let (index, field_type) = self.field.find(cx.schema, row.shape).ok_or(Fault::Missing)?;
         if known.is_none() {
-            *known = self.settled.on(field_type, self.function.takes(field_type));
+            *known = settled.on(field_type, self.function.takes(field_type));
         }
         match *known {
             Some(known) if known == field_type => Ok(cx.frame.word(row, index)),
@@ -98,10 +103,16 @@ impl ReduceNode {
     }
 
     /// Take the field out of rows, which is of the type `known` if it is known already; its type, if any row has it.
-    fn gather(&mut self, rows: &[Row], mut known: Option<FieldType>, cx: &mut Cx<'_>) -> Option<FieldType> {
+    fn gather(
+        &mut self,
+        rows: &[Row],
+        mut known: Option<FieldType>,
+        settled: &mut Settled,
+        cx: &mut Cx<'_>,
+    ) -> Option<FieldType> {
         self.samples.clear();
         for (number, row) in rows.iter().enumerate() {
-            match self.look(row, &mut known, cx) {
+            match self.look(row, &mut known, settled, cx) {
                 Ok(word) => self.samples.push(Sample { time: row.time, word, row: number as u32 }),
                 Err(fault) => self.faults.push(fault),
             }
@@ -241,14 +252,14 @@ impl ReduceNode {
         rows.clear();
         group.held.load(cx.schema, cx.frame, 0..group.held.len(), &mut rows);
         group.held.drop_front(cx.schema, group.held.len());
-        self.gather(&rows, Some(field_type), cx);
+        self.gather(&rows, Some(field_type), &mut group.settled, cx);
         let target = Target { id, name: group.name, series: group.series, time: group.time };
         self.give(&target, field_type, &rows, cx);
         self.loaded = rows;
     }
 }
 
-save_fields!(Group { name, series, started, time, field_type, held });
+save_fields!(Group { name, series, started, time, field_type, settled, held });
 
 impl Group {
     fn call(&mut self, name: Name, id: GroupId, cx: &Cx<'_>) {
@@ -269,6 +280,7 @@ impl PerGroup for ReduceNode {
             started: false,
             time: 0,
             field_type: None,
+            settled: Settled::default(),
             held: KeptRows::default(),
         }
     }
@@ -280,7 +292,7 @@ impl PerGroup for ReduceNode {
             group.time = row.time;
             group.started = true;
         }
-        let looked = self.look(&row, &mut group.field_type, cx);
+        let looked = self.look(&row, &mut group.field_type, &mut group.settled, cx);
         match looked {
             Ok(_) if group.held.len() < MOST_AT_ONCE => return group.held.push(cx.schema, cx.frame, &row),
             Ok(_) => self.faults.push(Fault::TooMany),
@@ -294,7 +306,7 @@ impl PerGroup for ReduceNode {
             group.call(head.name, head.group, cx);
             group.started = true;
         }
-        let field_type = match self.gather(rows, None, cx) {
+        let field_type = match self.gather(rows, None, &mut group.settled, cx) {
             Some(field_type) => field_type,
             None if self.function.takes_nothing() => FieldType::Float,
             None => return,

@@ -39,7 +39,6 @@ impl Transform {
 
 pub(super) struct TransformNode {
     transform: Transform,
-    settled: Settled,
     field: Field,
     rename: Name,
     /// Shapes of results: a float, an integer.
@@ -53,6 +52,7 @@ pub(super) struct Group {
     series: Option<(Name, SeriesId)>,
     /// The type of the field; another one is refused.
     field_type: Option<FieldType>,
+    settled: Settled,
     previous: Option<(Time, u64)>,
     sum: Sum,
     last: VecDeque<u64>,
@@ -65,7 +65,7 @@ struct Sum {
     int: i64,
 }
 
-save_fields!(Group { series, field_type, previous, sum, last });
+save_fields!(Group { series, field_type, settled, previous, sum, last });
 save_fields!(Sum { float, int });
 
 impl Sum {
@@ -100,7 +100,7 @@ impl Sum {
 
 impl TransformNode {
     pub(super) fn new(transform: Transform, field: Name, rename: Name) -> TransformNode {
-        TransformNode { transform, settled: Settled::default(), field: Field::new(field), rename, shapes: None }
+        TransformNode { transform, field: Field::new(field), rename, shapes: None }
     }
 
     /// The word of the result and whether it is an integer.
@@ -162,7 +162,7 @@ impl PerRow for TransformNode {
 
     fn begin_batch(&mut self, group: &mut Group, head: &mut BatchHead, cx: &mut Cx<'_>) {
         let series = group.series.unwrap_or_else(|| (head.name, cx.schema.series_of_group(head.name, head.group)));
-        *group = Group { series: Some(series), ..Group::default() };
+        *group = Group { series: Some(series), settled: group.settled, ..Group::default() };
     }
 
     fn row(&mut self, group: &mut Group, row: Row, cx: &mut Cx<'_>) -> Option<Row> {
@@ -170,7 +170,7 @@ impl PerRow for TransformNode {
         if let Some((_, found)) = found
             && group.field_type.is_none()
         {
-            group.field_type = self.settled.on(found, self.transform.takes(found));
+            group.field_type = group.settled.on(found, self.transform.takes(found));
         }
         let (word, field_type) = match found {
             Some((word, found)) if group.field_type == Some(found) => (word, found),
