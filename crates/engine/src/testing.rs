@@ -296,7 +296,11 @@ impl Bench {
             "emitted" => stats.emitted() as i64,
             "errors" => stats.errors.load(Ordering::Relaxed) as i64,
             "working_cardinality" => stats.cardinality.load(Ordering::Relaxed),
-            other => stats.own().find(|(name, _)| *name == other).map_or(-1, |(_, value)| value),
+            other => {
+                let own = stats.own().find(|(name, _)| *name == other).map(|(_, value)| value);
+                let passing = || stats.passing().into_iter().find(|(name, _)| name == other).map(|(_, value)| value);
+                own.or_else(passing).unwrap_or(-1)
+            }
         }
     }
 }
