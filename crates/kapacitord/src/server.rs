@@ -26,6 +26,7 @@ use tokio::{
 
 use crate::{
     alert_topics::AlertTopics,
+    checkpoints::Checkpoints,
     clusters,
     config::Config,
     definitions::Definitions,
@@ -133,8 +134,15 @@ impl Server {
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, workers).context("cannot start a thread")?);
         host.attach(&running);
-        let definitions =
-            Arc::new(Definitions::new(store.clone(), surface, Arc::clone(&schema), world, Arc::clone(&running)));
+        let checkpoints = checkpoints(config, &running, &schema)?;
+        let definitions = Arc::new(Definitions::new(
+            store.clone(),
+            surface,
+            Arc::clone(&schema),
+            world,
+            Arc::clone(&running),
+            checkpoints,
+        ));
         let alert_topics = Arc::new(AlertTopics::new(store.clone(), Arc::clone(&topics), kinds, Zone::Local));
         let opening = Arc::clone(&alert_topics);
         tokio::task::spawn_blocking(move || opening.start_all()).await??;
@@ -260,6 +268,20 @@ fn deadman(config: &Config) -> DeadmanDefaults {
         threshold: deadman.threshold,
         interval: i64::try_from(deadman.interval.as_nanos()).unwrap_or(i64::MAX),
     }
+}
+
+/// Where what running tasks remember is kept, if it is to be.
+fn checkpoints(config: &Config, running: &Arc<Tasks>, schema: &Arc<Schema>) -> anyhow::Result<Option<Checkpoints>> {
+    let section = &config.checkpoint;
+    if !section.enabled {
+        return Ok(None);
+    }
+    let folder = match section.dir.as_str() {
+        "" => format!("{}.checkpoints", config.storage.boltdb.trim_end_matches('/')),
+        dir => dir.to_string(),
+    };
+    let started = Checkpoints::start(Path::new(&folder), section.interval, Arc::clone(running), Arc::clone(schema));
+    started.map(Some).with_context(|| format!("cannot keep checkpoints in {folder} (dir in [checkpoint])"))
 }
 
 async fn open_store(path: &Path) -> anyhow::Result<Store> {
