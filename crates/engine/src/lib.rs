@@ -36,4 +36,4 @@ pub use saving::{Change, Extent, LAST, NodeSaved, NodeSaver, SavedTask, Snapshot
 pub use side_source::{SideSource, SideTables};
 pub use task::{BeginsAnew, Letter, Origin, Taken, Task, Tracer, Write};
 pub use tasks::{Running, Tap, Tasks};
-pub use workers::Workers;
+pub use workers::{Ending, Workers};

@@ -136,6 +136,11 @@ pub trait Node: Send {
         let _ = cx;
     }
 
+    /// The task stops for a while: what it holds is saved, and it will go on. What need not wait is handed out.
+    fn suspend(&mut self, cx: &mut Cx<'_>) {
+        let _ = cx;
+    }
+
     /// How many rows it wants to get at once at most: few, if it gives much for each.
     fn longest_chunk(&self) -> usize {
         usize::MAX

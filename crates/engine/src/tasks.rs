@@ -11,8 +11,8 @@ use std::{
 use model::Schema;
 
 use crate::{
-    Host, Interest, Letter, NodeStats, Reply, Router, Task, TaskInfo, Ticket, Workers, Write,
-    workers::{Ended, Held, Parcel, TaskNumber},
+    Extent, Host, Interest, Letter, NodeStats, Reply, Router, Snapshot, Task, TaskInfo, Ticket, Workers, Write,
+    workers::{Ended, Ending, Held, Parcel, TaskNumber},
 };
 
 /// Sees every write, as it goes to the tasks.
@@ -93,21 +93,33 @@ impl Tasks {
 
     /// Stop a task and wait until it has handed on all that it held. False if it did not run.
     pub fn stop(&self, id: &str) -> bool {
+        self.end(id, Ending::Forgotten).is_some()
+    }
+
+    /// Stop a task and wait for its end. What was wanted of its state, unless it has failed; `None` if it did not run.
+    pub fn end(&self, id: &str, ending: Ending) -> Option<Option<Snapshot>> {
         let running = {
             let mut all = self.running.write().unwrap_or_else(PoisonError::into_inner);
-            let Some(running) = all.remove(id) else { return false };
+            let running = all.remove(id)?;
             self.stopping.write().unwrap_or_else(PoisonError::into_inner).push(running.clone());
             running
         };
         self.router.write().unwrap_or_else(PoisonError::into_inner).remove((running.worker, running.number));
-        let (done, wait) = crossbeam_channel::bounded::<()>(1);
-        self.workers.remove(running.worker, running.number, Box::new(move || drop(done)));
-        let _ = wait.recv();
+        let (done, wait) = crossbeam_channel::bounded(1);
+        let hand_over = move |snapshot| drop(done.send(snapshot));
+        self.workers.remove(running.worker, running.number, ending, Box::new(hand_over));
+        let snapshot = wait.recv().unwrap_or_default();
         let mut stopping = self.stopping.write().unwrap_or_else(PoisonError::into_inner);
         stopping.retain(|task| task.number != running.number);
         drop(stopping);
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&running.number);
-        true
+        Some(snapshot)
+    }
+
+    /// What a task's nodes remember, between two letters: the answer goes to the function, which is dropped if the task
+    /// has ended. False if it does not run.
+    pub fn snapshot(&self, id: &str, extent: Extent, answer: Box<dyn FnOnce(Option<Snapshot>) + Send>) -> bool {
+        self.letter(id, Letter::Snapshot { extent, answer })
     }
 
     pub fn get(&self, id: &str) -> Option<Running> {

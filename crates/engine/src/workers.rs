@@ -13,7 +13,7 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use model::Time;
 
-use crate::{Host, Letter, Selection, Task, Write};
+use crate::{Extent, Host, Letter, Selection, Snapshot, Task, Write};
 
 /// The number of a task that runs.
 pub(crate) type TaskNumber = u64;
@@ -25,9 +25,20 @@ pub(crate) enum Parcel {
     Add(TaskNumber, Box<Task>),
     Write(Arc<Write>, Vec<(TaskNumber, Selection)>, Held),
     Letter(TaskNumber, Letter),
-    /// Finish and drop the task, then call the function.
-    Remove(TaskNumber, Box<dyn FnOnce() + Send>),
+    /// End and drop the task, then call the function with what was wanted of its state.
+    Remove(TaskNumber, Ending, Box<dyn FnOnce(Option<Snapshot>) + Send>),
     Stop,
+}
+
+/// How a task ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It hands on what it holds, and is forgotten.
+    Forgotten,
+    /// It hands on what it holds; what it still remembers is wanted.
+    Finished(Extent),
+    /// It will go on: what it holds is wanted with all that it remembers.
+    Suspended(Extent),
 }
 
 /// A write's share of the memory that waits for workers; given back when it is dropped.
@@ -71,9 +82,15 @@ impl Workers {
         self.send(worker, Parcel::Add(number, task));
     }
 
-    pub(crate) fn remove(&self, worker: usize, number: TaskNumber, done: Box<dyn FnOnce() + Send>) {
+    pub(crate) fn remove(
+        &self,
+        worker: usize,
+        number: TaskNumber,
+        ending: Ending,
+        done: Box<dyn FnOnce(Option<Snapshot>) + Send>,
+    ) {
         self.load[worker].fetch_sub(1, Ordering::Relaxed);
-        self.send(worker, Parcel::Remove(number, done));
+        self.send(worker, Parcel::Remove(number, ending, done));
     }
 
     /// A parcel to a worker that has stopped is dropped: that happens at the daemon's end only.
@@ -100,7 +117,7 @@ impl Drop for Workers {
 struct Worker {
     tasks: HashMap<TaskNumber, Box<Task>>,
     /// Tasks that come to their end, and whom to tell when they have.
-    leaving: HashMap<TaskNumber, Box<dyn FnOnce() + Send>>,
+    leaving: HashMap<TaskNumber, (Option<Extent>, Box<dyn FnOnce(Option<Snapshot>) + Send>)>,
     host: Arc<dyn Host>,
     ended: Ended,
 }
@@ -157,12 +174,17 @@ impl Worker {
                 }
             }
             Parcel::Letter(number, letter) => self.step(number, letter, None),
-            Parcel::Remove(number, done) => {
+            Parcel::Remove(number, ending, done) => {
+                let (letter, wanted) = match ending {
+                    Ending::Forgotten => (Letter::Finish, None),
+                    Ending::Finished(extent) => (Letter::Finish, Some(extent)),
+                    Ending::Suspended(extent) => (Letter::Suspend, Some(extent)),
+                };
                 if self.tasks.contains_key(&number) {
-                    self.leaving.insert(number, done);
-                    self.step(number, Letter::Finish, None);
+                    self.leaving.insert(number, (wanted, done));
+                    self.step(number, letter, None);
                 } else {
-                    done();
+                    done(None);
                 }
             }
             Parcel::Stop => {}
@@ -189,14 +211,15 @@ impl Worker {
             }
         };
         (self.ended)(number, why);
+        self.tasks.remove(&number);
         self.leave(number);
     }
 
-    /// Drop a task that is at its end, and tell who waits for that.
+    /// Drop a task that is at its end, and tell who waits for that. Of one that has failed there is no state.
     fn leave(&mut self, number: TaskNumber) {
-        self.tasks.remove(&number);
-        if let Some(done) = self.leaving.remove(&number) {
-            done();
+        let task = self.tasks.remove(&number);
+        if let Some((wanted, done)) = self.leaving.remove(&number) {
+            done(task.and_then(|mut task| task.snapshot(wanted?)));
         }
     }
 }

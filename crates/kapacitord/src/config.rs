@@ -28,7 +28,7 @@ pub(crate) use http_post::HttpPost;
 pub(crate) use influxdb::{InfluxDb, QUERIES_AT_ONCE, WRITE_BUFFER};
 pub(crate) use server::{Deadman, Http, Logging, Reporting, Stats, Top};
 pub(crate) use smtp::Smtp;
-pub(crate) use storage::{Alert, Load, Replay, Storage, Task};
+pub(crate) use storage::{Alert, Checkpoint, Load, Replay, Storage, Task};
 pub(crate) use tls::Tls;
 pub(crate) use udf::{Udf, UdfFunction};
 
@@ -41,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) replay: Replay,
     pub(crate) storage: Storage,
     pub(crate) task: Task,
+    pub(crate) checkpoint: Checkpoint,
     pub(crate) load: Load,
     pub(crate) influxdb: Vec<InfluxDb>,
     pub(crate) logging: Logging,
@@ -81,6 +82,7 @@ const ORDER: &[&str] = &[
     "replay",
     "storage",
     "task",
+    "checkpoint",
     "fluxtask",
     "load",
     "influxdb",
@@ -162,6 +164,7 @@ impl Default for Config {
             replay: Replay::default(),
             storage: Storage::default(),
             task: Task::default(),
+            checkpoint: Checkpoint::default(),
             load: Load::default(),
             influxdb: vec![InfluxDb::default()],
             logging: Logging::default(),
@@ -296,6 +299,7 @@ impl Config {
             Slot::one(&mut self.replay),
             Slot::one(&mut self.storage),
             Slot::one(&mut self.task),
+            Slot::one(&mut self.checkpoint),
             Slot::one(&mut self.load),
             Slot::array(&mut self.influxdb),
             Slot::one(&mut self.logging),

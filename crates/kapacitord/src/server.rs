@@ -26,6 +26,7 @@ use tokio::{
 
 use crate::{
     alert_topics::AlertTopics,
+    checkpoints::Checkpoints,
     clusters::{self, Subscribing},
     config::Config,
     definitions::Definitions,
@@ -149,8 +150,15 @@ impl Server {
         host.attach(&running);
         // Nobody has set it before.
         let _ = inlet.tasks.set(Arc::downgrade(&running));
-        let definitions =
-            Arc::new(Definitions::new(store.clone(), surface, Arc::clone(&schema), world, Arc::clone(&running)));
+        let checkpoints = checkpoints(config, &running, &schema)?;
+        let definitions = Arc::new(Definitions::new(
+            store.clone(),
+            surface,
+            Arc::clone(&schema),
+            world,
+            Arc::clone(&running),
+            checkpoints,
+        ));
         let alert_topics = Arc::new(AlertTopics::new(store.clone(), Arc::clone(&topics), kinds, Zone::Local));
         let silences = {
             let (topics, store) = (Arc::clone(&topics), store.clone());
@@ -290,6 +298,20 @@ fn deadman(config: &Config) -> DeadmanDefaults {
         threshold: deadman.threshold,
         interval: i64::try_from(deadman.interval.as_nanos()).unwrap_or(i64::MAX),
     }
+}
+
+/// Where what running tasks remember is kept, if it is to be.
+fn checkpoints(config: &Config, running: &Arc<Tasks>, schema: &Arc<Schema>) -> anyhow::Result<Option<Checkpoints>> {
+    let section = &config.checkpoint;
+    if !section.enabled {
+        return Ok(None);
+    }
+    let folder = match section.dir.as_str() {
+        "" => format!("{}.checkpoints", config.storage.boltdb.trim_end_matches('/')),
+        dir => dir.to_string(),
+    };
+    let started = Checkpoints::start(Path::new(&folder), section.interval, Arc::clone(running), Arc::clone(schema));
+    started.map(Some).with_context(|| format!("cannot keep checkpoints in {folder} (dir in [checkpoint])"))
 }
 
 async fn open_store(path: &Path) -> anyhow::Result<Store> {

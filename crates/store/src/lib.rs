@@ -3,6 +3,7 @@
 //! - [`Store`]: opens the folder and hands out one view per kind of record: [`tasks`], [`templates`], [`handlers`],
 //!   [`loaded`], [`topics`], [`snapshots`], [`recordings`], [`overrides`], [`users`], [`meta`].
 //! - [`db`]: keys and values on disk (sled) or in memory. `folder`: the files, and how damage is found out.
+//! - [`checkpoints`]: what the nodes of running tasks remember, in files of their own.
 //! - `record`: versions and encoding. [`pattern`]: globs of lists.
 //!
 //! All calls block, and a change is on disk when its call returns. [`Store`] is cheap to clone and `Send`: from async
@@ -10,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod backup;
+pub mod checkpoints;
 pub mod db;
 mod error;
 pub mod flux_tasks;

@@ -303,6 +303,11 @@ impl Node for InfluxDbOutNode {
         self.flush(cx);
     }
 
+    fn suspend(&mut self, cx: &mut Cx<'_>) {
+        self.wake = None;
+        self.flush(cx);
+    }
+
     fn stats(&self) -> &'static [StatName] {
         &["points_written", "write_errors"]
     }

@@ -229,6 +229,11 @@ impl Node for UdfNode {
         &[DROPPED, RESTARTS]
     }
 
+    // The function ends with its task, so it says what it still has to say.
+    fn suspend(&mut self, cx: &mut Cx<'_>) {
+        self.finish(cx);
+    }
+
     fn is_full(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.is_full())
     }

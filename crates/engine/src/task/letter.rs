@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Row, Time, Words};
 
-use crate::{Reply, Selection};
+use crate::{Extent, Reply, Selection, Snapshot};
 
 /// Database and retention policy of a write.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -33,6 +33,10 @@ pub enum Letter {
     Reply { node: usize, reply: Reply },
     /// What a node shows to HTTP clients; the answer goes to the function.
     Show { node: String, answer: Box<dyn FnOnce(Option<String>) + Send> },
+    /// What the nodes remember goes to the function; nothing if nothing has changed.
+    Snapshot { extent: Extent, answer: Box<dyn FnOnce(Option<Snapshot>) + Send> },
+    /// No more input for a while; what is held will be saved.
+    Suspend,
     /// No more input: hand on what is held.
     Finish,
 }

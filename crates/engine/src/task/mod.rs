@@ -67,6 +67,8 @@ pub struct Task {
     full: Option<usize>,
     waiting: Waiting,
     end: End,
+    /// Its end is for a while: nodes keep what they hold.
+    suspends: bool,
 }
 
 /// How far a task has come to its end.
@@ -120,6 +122,7 @@ impl Task {
             full: None,
             waiting: Waiting::default(),
             end: End::Not,
+            suspends: false,
         }
     }
 

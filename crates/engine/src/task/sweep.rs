@@ -28,6 +28,11 @@ impl Task {
                 let place = self.places.iter_mut().find(|place| place.name == node);
                 answer(place.and_then(|place| place.node.show(&schema)));
             }
+            Letter::Snapshot { extent, answer } => return answer(self.snapshot(extent)),
+            Letter::Suspend => {
+                self.suspends = true;
+                self.finish();
+            }
             Letter::Finish => self.finish(),
         }
         if let End::At(node) = self.end
@@ -52,7 +57,8 @@ impl Task {
     /// Tell nodes of the end, up to one that has still to wait for something.
     fn finish_from(&mut self, first: usize) {
         for node in first..self.places.len() {
-            self.call(node, |node, cx| node.finish(cx));
+            let suspends = self.suspends;
+            self.call(node, |node, cx| if suspends { node.suspend(cx) } else { node.finish(cx) });
             self.sweep(node + 1);
             if self.places[node].node.is_ending() {
                 self.end = End::At(node);

@@ -59,6 +59,44 @@ impl Section for Task {
     }
 }
 
+/// What running tasks remember.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Checkpoint {
+    pub(crate) enabled: bool,
+    pub(crate) interval: Duration,
+    pub(crate) dir: String,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Checkpoint { enabled: true, interval: Duration::from_secs(5), dir: String::new() }
+    }
+}
+
+impl Section for Checkpoint {
+    const NAME: &'static str = "checkpoint";
+
+    fn declare(it: Declaration<Self>) -> Declaration<Self> {
+        it.about(
+            "What running tasks remember (windows, joins, counts, levels of alerts), kept over restarts and reloads.",
+        )
+        .property("enabled", "Whether to keep it; else every task begins anew each time it starts.", |d| &mut d.enabled)
+        .property("interval", "How often it is written; what came since is lost if the daemon is killed.", |d| {
+            &mut d.interval
+        })
+        .property(
+            "dir",
+            "The folder of its files; that of the store with .checkpoints at its end if empty.",
+            |d| &mut d.dir,
+        )
+    }
+
+    fn check(&self) -> Result<(), String> {
+        const SHORTEST: Duration = Duration::from_millis(100);
+        if self.interval < SHORTEST { Err("interval must be 100ms at least".to_string()) } else { Ok(()) }
+    }
+}
+
 /// Definitions that are read from files at the start.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Load {

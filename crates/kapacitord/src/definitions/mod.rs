@@ -17,6 +17,8 @@ use store::{
     tasks::{Status, Task, TaskType},
 };
 
+use crate::checkpoints::Checkpoints;
+
 pub use options::is_valid_id;
 pub use shown::{DotView, Executing, ScriptFormat, View, stats};
 
@@ -57,6 +59,8 @@ pub struct Definitions {
     schema: Arc<Schema>,
     host: Arc<dyn Host>,
     running: Arc<Tasks>,
+    /// None if tasks begin anew each time.
+    checkpoints: Option<Checkpoints>,
     /// Held by whoever changes definitions, so that what runs is what is stored.
     changes: std::sync::Mutex<()>,
 }
@@ -68,8 +72,9 @@ impl Definitions {
         schema: Arc<Schema>,
         host: Arc<dyn Host>,
         running: Arc<Tasks>,
+        checkpoints: Option<Checkpoints>,
     ) -> Definitions {
-        Definitions { store, surface, schema, host, running, changes: std::sync::Mutex::new(()) }
+        Definitions { store, surface, schema, host, running, checkpoints, changes: std::sync::Mutex::new(()) }
     }
 
     pub fn store(&self) -> &Store {
@@ -90,8 +95,20 @@ impl Definitions {
         Ok((all, started))
     }
 
+    /// Stop all tasks; with checkpoints they go on when the daemon starts again.
     pub fn stop_all(&self) {
-        self.running.stop_all();
+        match &self.checkpoints {
+            Some(checkpoints) => checkpoints.suspend_all(),
+            None => self.running.stop_all(),
+        }
+    }
+
+    /// Stop a task. What it still remembers is kept for when it starts again.
+    fn stop(&self, id: &str) {
+        match &self.checkpoints {
+            Some(checkpoints) => checkpoints.stop(id, false),
+            None => self.running.stop(id),
+        };
     }
 
     /// Whether a task was started and not stopped.
@@ -201,7 +218,12 @@ impl Definitions {
         self.store.tasks().replace(id, &task)?;
         let renamed = original.id != task.id;
         if renamed && original.status == Status::Enabled {
-            self.running.stop(&original.id);
+            self.stop(&original.id);
+        }
+        if let (true, Some(checkpoints)) = (renamed, &self.checkpoints) {
+            checkpoints.rename(&original.id, &task.id);
+        }
+        if renamed && original.status == Status::Enabled {
             if task.status == Status::Enabled {
                 self.start(&task)?;
             }
@@ -213,7 +235,7 @@ impl Definitions {
             match task.status {
                 Status::Enabled => self.start(&task)?,
                 Status::Disabled => {
-                    self.running.stop(&task.id);
+                    self.stop(&task.id);
                 }
             }
         }
@@ -224,6 +246,9 @@ impl Definitions {
     pub fn delete_task(&self, id: &str) -> Result<(), Refused> {
         let _change = self.change();
         self.running.stop(id);
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.forget(id);
+        }
         self.store.tasks().delete(id)?;
         self.host.topics().forget_all(&format!("main:{id}:"));
         Ok(())
@@ -250,7 +275,12 @@ impl Definitions {
     }
 
     fn try_start(&self, task: &Task) -> Result<(), Refused> {
-        let (built, _) = self.build(task, &self.host)?;
+        let (mut built, _) = self.build(task, &self.host)?;
+        if let Some(checkpoints) = &self.checkpoints {
+            // It may run already, and be started again.
+            checkpoints.stop(&task.id, false);
+            checkpoints.resume(&mut built.task);
+        }
         self.running.start(built.task, &built.interest, built.edges, built.endpoints);
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bad_start;
+mod checkpoints;
 mod commands;
 mod delivery;
 mod influx;

@@ -1,0 +1,124 @@
+//! What running tasks remember, over restarts, kills and reloads.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use testkit::{daemon::Daemon, wait};
+
+use super::{TASKS, run_task, setup, shows, task, wait_quietly};
+
+const SCRIPT: &str = "
+var m = stream|from().measurement('m').groupBy('h')
+m|window().periodCount(3).everyCount(3)|sum('v')|httpOut('sum')
+m|stateDuration(lambda: \"v\" > 1)|httpOut('held')
+m|stats(20ms)|httpOut('counted')
+var other = stream|from().measurement('o').groupBy('h')
+m|join(other).as('m', 'o').streamName('both')|httpOut('joined')
+";
+
+/// A daemon that takes checkpoints all the time.
+fn daemon() -> Daemon {
+    setup().config("[checkpoint]\ninterval = \"100ms\"\n").start()
+}
+
+fn row(name: &str, columns: &[&str], values: &Value) -> Value {
+    let columns: Vec<&str> = std::iter::once("time").chain(columns.iter().copied()).collect();
+    json!({ "series": [{ "name": name, "tags": {"h": "a"}, "columns": columns, "values": [values] }] })
+}
+
+/// What the statistics say was given in all of group a.
+fn counted(daemon: &Daemon, count: i64) {
+    let mut last = String::new();
+    let found = wait_quietly(|| {
+        last = daemon.get(&format!("{TASKS}/t/counted")).body;
+        let shown: Value = serde_json::from_str(&last).unwrap_or_default();
+        shown["series"][0]["tags"]["h"] == "a" && shown["series"][0]["values"][0][1] == count
+    });
+    assert!(found, "not {count}: {last}");
+}
+
+/// Half of what windows and joins wait for comes before the end of the daemon, the rest after it.
+fn goes_on_after(end: fn(&mut Daemon)) {
+    let mut daemon = daemon();
+    run_task(&daemon, "t", SCRIPT);
+    daemon.write("m,h=a v=2 1000000000\nm,h=a v=3 2000000000\n");
+    shows(&daemon, "t/held", &row("m", &["state_duration", "v"], &json!(["1970-01-01T00:00:02Z", 1, 3])));
+    counted(&daemon, 2);
+    end(&mut daemon);
+    daemon.start();
+    counted(&daemon, 2);
+    daemon.write("o,h=a v=7 2000000000\nm,h=a v=4 61000000000\n");
+    shows(&daemon, "t/sum", &row("m", &["sum"], &json!(["1970-01-01T00:01:01Z", 9])));
+    shows(&daemon, "t/held", &row("m", &["state_duration", "v"], &json!(["1970-01-01T00:01:01Z", 60, 4])));
+    shows(&daemon, "t/joined", &row("both", &["m.v", "o.v"], &json!(["1970-01-01T00:00:02Z", 3, 7])));
+    counted(&daemon, 3);
+}
+
+#[test]
+fn tasks_go_on_after_an_orderly_end() {
+    goes_on_after(|daemon| assert_eq!(daemon.stop().code(), Some(0)));
+}
+
+#[test]
+fn tasks_go_on_after_a_kill() {
+    goes_on_after(|daemon| {
+        let path = daemon.folder().join("store.checkpoints/t.state");
+        // Statistics are counted all the time, so a checkpoint that is later than now comes soon.
+        let size = || fs::metadata(&path).ok().map(|file| file.len());
+        for _ in 0..2 {
+            let before = wait::until("a checkpoint", size);
+            wait::until("the next checkpoint", || size().filter(|now| *now != before));
+        }
+        daemon.kill();
+    });
+}
+
+#[test]
+fn a_reload_and_a_new_script_keep_the_nodes_that_stay() {
+    let daemon = daemon();
+    run_task(&daemon, "t", SCRIPT);
+    daemon.write("m,h=a v=2 1000000000\nm,h=a v=3 2000000000\n");
+    counted(&daemon, 2);
+    let path = format!("{TASKS}/t");
+    let script = SCRIPT.replace("\"v\" > 1", "\"v\" > 0");
+    for change in [json!({"script": script}), json!({"status": "disabled"}), json!({"status": "enabled"})] {
+        assert_eq!(daemon.request("PATCH", &path, change.to_string()).status, 200);
+    }
+    daemon.write("m,h=a v=4 61000000000\n");
+    shows(&daemon, "t/sum", &row("m", &["sum"], &json!(["1970-01-01T00:01:01Z", 9])));
+    shows(&daemon, "t/held", &row("m", &["state_duration", "v"], &json!(["1970-01-01T00:01:01Z", 0, 4])));
+    // Another id takes all along, and a task that is deleted leaves nothing.
+    assert_eq!(daemon.request("PATCH", &path, json!({"id": "u"}).to_string()).status, 200);
+    counted_as(&daemon, "u");
+    assert_eq!(daemon.request("DELETE", &format!("{TASKS}/u"), "").status, 204);
+    let left = fs::read_dir(daemon.folder().join("store.checkpoints")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+fn counted_as(daemon: &Daemon, id: &str) {
+    assert!(
+        wait_quietly(|| {
+            let shown = daemon.get(&format!("{TASKS}/{id}/counted")).body;
+            let shown: Value = serde_json::from_str(&shown).unwrap_or_default();
+            shown["series"][0]["values"][0][1] == 3
+        }),
+        "the task of another id counts anew"
+    );
+}
+
+#[test]
+fn a_damaged_checkpoint_is_told_and_the_task_runs() {
+    let mut daemon = daemon();
+    run_task(&daemon, "t", SCRIPT);
+    daemon.stop();
+    let folder = daemon.folder().join("store.checkpoints");
+    let path = folder.join("t.state");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[30] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    daemon.start();
+    assert_eq!(task(&daemon, "t")["executing"], true);
+    let log = daemon.log();
+    assert!(log.contains("the task begins anew") && log.contains("t.damaged"), "{log}");
+    assert!(folder.join("t.damaged").exists());
+}
