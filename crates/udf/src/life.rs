@@ -336,7 +336,7 @@ impl<'a> Life<'a> {
         self.frames.feed(bytes);
         while self.ending.is_none() {
             let before = self.frames.waiting();
-            match self.frames.next::<Response>() {
+            match self.frames.message::<Response>() {
                 Ok(Some(response)) => {
                     self.heard = Instant::now();
                     self.heed(response, before - self.frames.waiting());
