@@ -10,6 +10,7 @@ mod load;
 mod restart;
 mod stream;
 mod topics;
+mod udf;
 
 use serde_json::{Value, json};
 use testkit::{
