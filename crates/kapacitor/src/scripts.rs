@@ -22,7 +22,9 @@ pub(crate) struct Script {
 
 /// All nodes and handlers that a script may name, with nothing configured.
 pub(crate) fn surface() -> Surface {
-    Surface::new(handlers::catalogue())
+    let mut surface = Surface::new(handlers::catalogue());
+    surface.take_functions_as_given();
+    surface
 }
 
 /// The scripts that the arguments name. A folder stands for all `*.tick` files in it and below.

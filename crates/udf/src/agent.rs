@@ -108,7 +108,7 @@ pub fn run(handler: &mut dyn Handler, mut input: impl Read, output: impl Write) 
             Err(error) => return Err(error),
         };
         frames.feed(&buffer[..count]);
-        while let Some(request) = frames.next::<Request>().map_err(io::Error::other)? {
+        while let Some(request) = frames.message::<Request>().map_err(io::Error::other)? {
             if let Err(error) = heed(handler, request, &mut answers) {
                 answers.tell(Tell::Error(ErrorResponse { error: error.clone() }))?;
                 answers.output.flush()?;

@@ -45,7 +45,7 @@ impl Frames {
     ///
     /// # Errors
     /// What is there is no message.
-    pub fn next<M: Message + Default>(&mut self) -> Result<Option<M>, FrameError> {
+    pub fn message<M: Message + Default>(&mut self) -> Result<Option<M>, FrameError> {
         let rest = &self.bytes[self.at..];
         let Some((length, digits)) = length(rest)? else { return Ok(None) };
         let Some(body) = rest.get(digits..digits + length) else { return Ok(None) };
@@ -106,7 +106,7 @@ mod tests {
             let mut got = Vec::new();
             for piece in bytes.chunks(step) {
                 frames.feed(piece);
-                while let Some(message) = frames.next::<Response>().unwrap() {
+                while let Some(message) = frames.message::<Response>().unwrap() {
                     got.push(message);
                 }
             }
@@ -119,17 +119,17 @@ mod tests {
     fn a_length_beyond_the_bound_is_refused_before_its_bytes_come() {
         let mut frames = Frames::default();
         frames.feed(&[0xff, 0xff, 0xff, 0x7f]);
-        assert_eq!(frames.next::<Response>(), Err(FrameError::TooLong { length: (1 << 28) - 1 }));
+        assert_eq!(frames.message::<Response>(), Err(FrameError::TooLong { length: (1 << 28) - 1 }));
         let mut frames = Frames::default();
         frames.feed(&[0xff; 10]);
-        assert_eq!(frames.next::<Response>(), Err(FrameError::NoLength));
+        assert_eq!(frames.message::<Response>(), Err(FrameError::NoLength));
     }
 
     #[test]
     fn text_among_messages_is_told() {
         let mut frames = Frames::default();
         frames.feed(b"\x05hello");
-        let error = frames.next::<Response>().unwrap_err().to_string();
+        let error = frames.message::<Response>().unwrap_err().to_string();
         assert!(error.contains("does the function print"), "{error}");
     }
 
@@ -137,7 +137,7 @@ mod tests {
     fn an_empty_message_is_one() {
         let mut frames = Frames::default();
         frames.feed(&[0]);
-        assert_eq!(frames.next::<Response>(), Ok(Some(Response { message: None })));
+        assert_eq!(frames.message::<Response>(), Ok(Some(Response { message: None })));
     }
 
     proptest! {
@@ -146,7 +146,7 @@ mod tests {
             let mut frames = Frames::default();
             for piece in bytes.chunks(step) {
                 frames.feed(piece);
-                while let Ok(Some(_)) = frames.next::<Response>() {}
+                while let Ok(Some(_)) = frames.message::<Response>() {}
             }
         }
     }

@@ -60,7 +60,7 @@ async fn talk(peer: &mut Peer) -> Result<InfoResponse, String> {
             Ok(count) => frames.feed(&buffer[..count]),
             Err(error) => return Err(format!("read error: {error}")),
         }
-        while let Some(response) = frames.next::<Response>().map_err(|error| format!("read error: {error}"))? {
+        while let Some(response) = frames.message::<Response>().map_err(|error| format!("read error: {error}"))? {
             match response.message {
                 Some(Tell::Info(info)) => return Ok(info),
                 Some(Tell::Error(error)) => return Err(error.error),

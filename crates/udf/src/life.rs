@@ -20,6 +20,8 @@ use crate::{
 
 /// Bytes of messages that may be on their way to the node: beyond it nothing is read from the function.
 pub(crate) const UNREAD: usize = 4 << 20;
+/// What a function that was told to end may still say takes at most so long, or ten times its timeout.
+const LAST_WORDS: Duration = Duration::from_secs(60);
 /// Read at once.
 const READ: usize = 64 << 10;
 
@@ -86,6 +88,8 @@ pub(crate) struct Life<'a> {
     /// It ends once all that it gave is on its way.
     ending: Option<Ending>,
     heard: Instant,
+    /// Once it was told to end: when it is not waited for any more, whatever it still says.
+    end_by: Option<Instant>,
     next_keepalive: Instant,
     next_snapshot: Option<Instant>,
     /// A snapshot was asked for.
@@ -139,6 +143,7 @@ impl<'a> Life<'a> {
             given: VecDeque::new(),
             ending: None,
             heard: now,
+            end_by: None,
             next_keepalive: now + function.timeout / 2,
             next_snapshot: (!interval.is_zero()).then(|| now + interval),
             snapshot_wanted: false,
@@ -226,6 +231,7 @@ impl<'a> Life<'a> {
                 self.peer.input = None;
                 self.stage = Stage::Ending;
                 self.heard = Instant::now();
+                self.end_by = Some(self.heard + (self.function.timeout * 10).max(LAST_WORDS));
             }
         }
     }
@@ -239,6 +245,7 @@ impl<'a> Life<'a> {
     /// When the next thing is to be done that waits for nothing but time.
     fn due(&self) -> Instant {
         let silent = self.heard + self.patience();
+        let silent = self.end_by.map_or(silent, |end| silent.min(end));
         let due = if self.peer.input.is_some() { silent.min(self.next_keepalive) } else { silent };
         match self.next_snapshot {
             Some(snapshot) if self.stage == Stage::Working && self.changed => due.min(snapshot),
@@ -262,7 +269,8 @@ impl<'a> Life<'a> {
             // It may well have said something: nobody listens as long as the node is busy.
             self.heard = now;
         }
-        if now >= self.heard + self.patience() && self.ending.is_none() {
+        let late = now >= self.heard + self.patience() || self.end_by.is_some_and(|end| now >= end);
+        if late && self.ending.is_none() {
             self.ending = Some(if self.stage == Stage::Ending {
                 self.listener.log(Level::Error, "killing the function: it was told to end and does not");
                 Ending::Finished
@@ -336,7 +344,7 @@ impl<'a> Life<'a> {
         self.frames.feed(bytes);
         while self.ending.is_none() {
             let before = self.frames.waiting();
-            match self.frames.next::<Response>() {
+            match self.frames.message::<Response>() {
                 Ok(Some(response)) => {
                     self.heard = Instant::now();
                     self.heed(response, before - self.frames.waiting());

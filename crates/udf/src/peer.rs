@@ -30,6 +30,8 @@ pub(crate) async fn open(function: &Function, listener: &Arc<dyn Listener>) -> R
         Target::Process { program, arguments, environment } => {
             let mut command = Command::new(program);
             command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+            // In a group of its own: what ends the daemon from a terminal must not end the function before its last word.
+            command.process_group(0);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
             let mut child = command.spawn().map_err(|error| format!("cannot start {program}: {error}"))?;
             let (Some(input), Some(output), Some(errors)) =

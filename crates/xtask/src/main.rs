@@ -58,7 +58,7 @@ fn demo(args: &[String]) -> anyhow::Result<()> {
 fn test() -> anyhow::Result<()> {
     peers::install(&root())?;
     tidy()?;
-    // The tests' build leaves both programs in the target folder: they have tests that run them.
+    // The tests' build leaves all programs in the target folder: they have tests that run them.
     run(cargo().args(["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
     conformance::play(&root(), &[])
 }
@@ -74,7 +74,7 @@ fn tidy() -> anyhow::Result<()> {
 
 /// The programs that the conformance cases are played against.
 fn build_programs() -> anyhow::Result<()> {
-    run(cargo().args(["build", "--package", "kapacitor", "--package", "kapacitord"]))
+    run(cargo().args(["build", "--package", "kapacitor", "--package", "kapacitord", "--package", "quantiles"]))
 }
 
 fn cargo() -> Command {

@@ -203,6 +203,9 @@ impl Interpreter<'_> {
     fn function(&mut self, node: usize, call: &Call, known: bool, args: &[Argument]) -> Val {
         let name = call.name.name.as_str();
         if self.surface.function(name).is_none() {
+            if self.surface.functions_elsewhere() {
+                return Val::Unknown;
+            }
             let message = format!("no user-defined function \"{name}\" is configured");
             let mut diagnostic = Diagnostic::error(call.name.span, message);
             diagnostic.hint = near_hint(&self.surface.near_functions(name))

@@ -11,12 +11,28 @@ pub struct Surface {
     nodes: Vec<NodeSpec>,
     handlers: Kinds,
     deadman: DeadmanDefaults,
+    /// The configuration with users' own functions is not at hand.
+    functions_elsewhere: bool,
 }
 
 impl Surface {
     /// The engine's own nodes, and these handlers.
     pub fn new(handlers: Kinds) -> Surface {
-        Surface { nodes: crate::nodes::list(), handlers, deadman: DeadmanDefaults::default() }
+        Surface {
+            nodes: crate::nodes::list(),
+            handlers,
+            deadman: DeadmanDefaults::default(),
+            functions_elsewhere: false,
+        }
+    }
+
+    /// Any function of users' own may be there, with any options: only a daemon's configuration knows.
+    pub fn take_functions_as_given(&mut self) {
+        self.functions_elsewhere = true;
+    }
+
+    pub(crate) fn functions_elsewhere(&self) -> bool {
+        self.functions_elsewhere
     }
 
     /// A function of users' own, which scripts call as `@name()`.

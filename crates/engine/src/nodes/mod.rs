@@ -1,6 +1,7 @@
 //! Every node, one file each.
 
 mod alert;
+mod autoscale;
 mod barrier;
 mod change_detect;
 mod combine;
@@ -64,6 +65,7 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<default::Default_>(),
         spec::<delete::Delete>(),
         spec::<derivative::Derivative>(),
+        spec::<autoscale::Ec2Autoscale>(),
         spec::<eval::Eval>(),
         spec::<flatten::Flatten>(),
         spec::<From>().after(&["stream", "from"]),
@@ -72,6 +74,7 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<http_post::HttpPost>(),
         spec::<influxdb_out::InfluxDbOut>(),
         spec::<join::Join>().takes_nodes(),
+        spec::<autoscale::K8sAutoscale>(),
         spec::<kapacitor_loopback::KapacitorLoopback>(),
         spec::<log::Log>(),
         spec::<noop::NoOp>().internal(),
@@ -85,6 +88,7 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<state_duration::StateDuration>(),
         spec::<Stats>().after_any(),
         spec::<Stream>().source(),
+        spec::<autoscale::SwarmAutoscale>(),
         spec::<trickle::Trickle>(),
         spec::<union::Union>().takes_nodes(),
         spec::<where_::Where>(),

@@ -15,6 +15,7 @@ mod restart;
 mod silences;
 mod stream;
 mod topics;
+mod udf;
 
 use serde_json::{Value, json};
 use testkit::{

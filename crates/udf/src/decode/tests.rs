@@ -56,7 +56,7 @@ fn mirrored(lines: &str, batch: bool) -> (Arc<Schema>, Vec<String>) {
     let mut frames = Frames::default();
     frames.feed(&bytes);
     let mut collector = Collector::new(Arc::clone(&schema), batch);
-    while let Some(request) = frames.next::<Request>().unwrap() {
+    while let Some(request) = frames.message::<Request>().unwrap() {
         match request.message.unwrap() {
             Ask::Point(point) => collector.point(point, 1).unwrap(),
             Ask::Begin(begin) => collector.begin(&begin).unwrap(),

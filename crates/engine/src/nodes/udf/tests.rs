@@ -74,6 +74,15 @@ fn functions_are_called_by_their_sign() {
 }
 
 #[test]
+fn functions_may_be_taken_as_given() {
+    let mut surface = Surface::new(Kinds::default());
+    surface.take_functions_as_given();
+    let script = "stream|from()@anything().at(1).all('x')|alert().crit(lambda: TRUE)";
+    let defined = crate::define::define(&surface, script, &crate::define::Request::default());
+    assert!(defined.is_ok(), "{:?}", defined.err());
+}
+
+#[test]
 fn options_go_as_the_script_says() {
     let bench =
         bench("stream|from()@tell().s('b').n(-5).d(90s).s('a').pair('p', 7).b(FALSE).none()|httpOut('x')").unwrap();
