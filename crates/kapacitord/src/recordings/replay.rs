@@ -216,7 +216,7 @@ impl Recordings {
     fn recorded_pieces(&self, path: &Path) -> Result<Vec<Pieces<'_>>, String> {
         let members = members(path).map_err(|error| format!("data source open: {error}"))?;
         let pieces = members.into_iter().map(|member| -> Pieces<'_> {
-            let mut reader = BatchReader::new(member);
+            let mut reader = BatchReader::new(Box::new(member));
             Box::new(move || {
                 let batch = reader.read(&self.schema).map_err(|error| error.to_string())?;
                 Ok(batch.map(|batch| Piece { head: batch.head, rows: batch.rows, words: Arc::new(batch.words) }))
