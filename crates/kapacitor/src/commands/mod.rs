@@ -13,6 +13,7 @@ mod help;
 mod level;
 mod list;
 mod logs;
+mod lsp;
 mod record;
 mod reload;
 mod replay;
@@ -70,6 +71,7 @@ pub(crate) const ALL: &[Verb] = &[
     version::VERB,
     vars::VERB,
     service_tests::VERB,
+    lsp::VERB,
     help::VERB,
 ];
 
