@@ -200,8 +200,8 @@ impl Evaluator {
     }
 
     /// Evaluate part by part, whatever way there is: what all other ways are compared with.
-    #[cfg(test)]
-    pub(crate) fn eval_by_parts(&mut self, cx: &Context<'_>, state: &mut State) -> Result<Value, EvalError> {
+    #[doc(hidden)]
+    pub fn eval_by_parts(&mut self, cx: &Context<'_>, state: &mut State) -> Result<Value, EvalError> {
         let tags = self.tags(cx);
         let index = self.binding(cx, tags);
         let Evaluator { program, names, bindings, random, .. } = self;

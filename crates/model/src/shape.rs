@@ -23,10 +23,10 @@ pub struct Shape {
 
 impl Shape {
     fn new(fields: &[(Name, FieldType)], names: &Names) -> Shape {
-        let mut sorted: Vec<u32> = (0..fields.len() as u32)
-            .filter(|&i| !fields[i as usize + 1..].iter().any(|later| later.0 == fields[i as usize].0))
-            .collect();
-        sorted.sort_by(|&a, &b| names.text(fields[a as usize].0).cmp(names.text(fields[b as usize].0)));
+        let name = |i: u32| fields[i as usize].0;
+        let mut sorted: Vec<u32> = (0..fields.len() as u32).collect();
+        sorted.sort_by(|&a, &b| names.text(name(a)).cmp(names.text(name(b))).then(b.cmp(&a)));
+        sorted.dedup_by_key(|i| name(*i));
         let plain = fields.iter().all(|field| !names.text(field.0).contains([',', '=', ' ', '\\']));
         Shape { fields: fields.into(), sorted: sorted.into(), plain }
     }

@@ -163,7 +163,8 @@ pub fn parse_rfc3339(text: &str) -> Option<Time> {
         _ => return None,
     };
     let seconds = days_from_civil(year, month as u32, day as u32) * DAY + hour * 3600 + minute * 60 + second - offset;
-    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+    // The first second that nanoseconds reach into is not wholly theirs.
+    i64::try_from(i128::from(seconds) * 1_000_000_000 + i128::from(nanos)).ok()
 }
 
 #[cfg(test)]
@@ -184,6 +185,8 @@ mod tests {
             (-1, "1969-12-31T23:59:59.999999999Z"),
             (1_450_338_560_000_000_000, "2015-12-17T07:49:20Z"),
             (951_782_400_000_000_000, "2000-02-29T00:00:00Z"),
+            (i64::MIN, "1677-09-21T00:12:43.145224192Z"),
+            (i64::MAX, "2262-04-11T23:47:16.854775807Z"),
         ] {
             assert_eq!(text(time), want);
             assert_eq!(parse_rfc3339(want), Some(time));
@@ -191,6 +194,7 @@ mod tests {
         assert_eq!(parse_rfc3339("2015-12-17T09:49:20.5+02:00"), Some(1_450_338_560_500_000_000));
         assert_eq!(parse_rfc3339("2015-12-17 09:49:20Z"), None);
         assert_eq!(parse_rfc3339("2015-13-17T09:49:20Z"), None);
+        assert_eq!(parse_rfc3339("1677-09-21T00:12:43.145224191Z"), None);
     }
 
     #[test]

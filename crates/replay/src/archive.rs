@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use flate2::{Compression, Crc, read::DeflateDecoder, write::DeflateEncoder};
@@ -155,22 +155,41 @@ fn put32(out: &mut Vec<u8>, value: u32) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-/// A member of an archive.
+/// What is unpacked of a member, as it is read. The file is opened for it when it is first read: an archive may list
+/// more members than files may be open.
 pub struct Member {
     /// Bytes when it is unpacked.
     pub size: u64,
-    /// What is unpacked of it, as it is read.
-    pub data: Box<dyn Read + Send>,
+    path: PathBuf,
+    method: u16,
+    packed: u64,
+    start: u64,
+    data: Option<Box<dyn Read + Send>>,
+}
+
+impl Read for Member {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let data = match &mut self.data {
+            Some(data) => data,
+            None => self.data.insert(open(&self.path, self.method, self.packed, self.start).map_err(
+                |error| match error {
+                    Error::Io(error) => error,
+                    other => io::Error::new(io::ErrorKind::InvalidData, other),
+                },
+            )?),
+        };
+        data.read(out)
+    }
 }
 
 /// All members of an archive in their order, each readable by itself.
 ///
 /// # Errors
-/// The file cannot be read or is no archive.
+/// The file cannot be read or is no archive. A member that is not where the list says is told when it is read.
 pub fn members(path: &Path) -> Result<Vec<Member>, Error> {
     let mut file = File::open(path)?;
     let list = central_list(&mut file)?;
-    let mut members: Vec<Member> = Vec::new();
+    let mut members = Vec::new();
     let mut at = 0;
     while u32_at(&list, at) == Some(CENTRAL) {
         const BROKEN: Error = Error::Archive("its list of members is cut");
@@ -183,8 +202,8 @@ pub fn members(path: &Path) -> Result<Vec<Member>, Error> {
             rest += usize::from(u16_at(&list, at + part).ok_or(BROKEN)?);
         }
         at += rest;
-        let data = open(path, method, u64::from(packed), u64::from(start))?;
-        members.push(Member { size: u64::from(size), data });
+        let (packed, start) = (u64::from(packed), u64::from(start));
+        members.push(Member { size: u64::from(size), path: path.to_path_buf(), method, packed, start, data: None });
     }
     Ok(members)
 }

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::Context;
 
 /// A crate and what it may use of ours. Dev-dependencies are free to use `testkit`, too.
-const TABLE: [(&str, &[&str]); 19] = [
+const TABLE: [(&str, &[&str]); 20] = [
     ("model", &[]),
     ("tickscript", &[]),
     ("gotemplate", &[]),
@@ -21,9 +21,10 @@ const TABLE: [(&str, &[&str]); 19] = [
     ("engine", &["model", "tickscript", "lambda", "declare", "gotemplate", "influxql", "alert"]),
     ("influx", &["model", "declare", "influxql"]),
     ("handlers", &["alert", "declare", "model", "gotemplate"]),
+    ("lsp", &["alert", "declare", "engine", "lambda", "tickscript"]),
     ("replay", &["model"]),
     ("udf", &["model"]),
-    ("kapacitor", &["api", "engine", "handlers", "tickscript"]),
+    ("kapacitor", &["api", "engine", "handlers", "lsp", "tickscript"]),
     (
         "kapacitord",
         &[

@@ -3,6 +3,7 @@
 
 mod conformance;
 mod directions;
+mod fuzz;
 mod peers;
 mod tidy;
 
@@ -19,6 +20,8 @@ usage: cargo xtask COMMAND
     demo [ARGS]          build and run the main job on this machine's own data
     test                 install what the tests need, and run all tests
     conformance [CASES]  play conformance cases against the built daemon (globs such as 'window/*')
+    fuzz [TARGET] [-seconds N]
+                         hostile input, each target for a minute or so long (needs cargo-fuzz and nightly Rust)
     tidy                 sizes of files, and which crate may use which
     peers                install what the tests need";
 
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         Some("demo") => demo(rest),
         Some("test") => test(),
         Some("conformance") => build_programs().and_then(|()| conformance::play(&root(), rest)),
+        Some("fuzz") => fuzz::run(&root(), rest),
         Some("tidy") => tidy(),
         Some("peers") => peers::install(&root()),
         _ => {

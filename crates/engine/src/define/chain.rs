@@ -463,6 +463,11 @@ impl Interpreter<'_> {
     }
 }
 
+/// Whether this node may follow one that gives such an edge.
+pub fn may_follow(spec: &super::NodeSpec, parent: &super::NodeSpec, input: EdgeKind) -> bool {
+    misplaced(spec, parent, input, Span::default()).is_none()
+}
+
 /// What is wrong with this node in this place, if anything.
 fn misplaced(spec: &super::NodeSpec, parent: &super::NodeSpec, input: EdgeKind, span: Span) -> Option<Diagnostic> {
     if spec.after_any {

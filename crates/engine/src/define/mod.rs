@@ -27,6 +27,7 @@ mod values;
 mod variables;
 
 pub use build::{Built, build};
+pub use chain::may_follow;
 pub use deadman::DeadmanDefaults;
 pub use diagnose::{Defined, Diagnosis, Request, define, diagnose};
 pub use dot::{dot, dot_with_stats};

@@ -19,6 +19,7 @@ mod list;
 mod logs;
 mod man;
 mod migrate;
+mod lsp;
 mod record;
 mod reload;
 mod replay;
@@ -86,6 +87,7 @@ pub(crate) const ALL: &[Verb] = &[
     migrate::VERB,
     completion::VERB,
     man::VERB,
+    lsp::VERB,
     help::VERB,
 ];
 

@@ -217,7 +217,8 @@ impl Recordings {
     fn recorded_pieces<'a>(&'a self, path: &Path, work: &'a Work) -> Result<Vec<Pieces<'a>>, String> {
         let members = members(path).map_err(|error| format!("data source open: {error}"))?;
         let pieces = members.into_iter().map(|member| -> Pieces<'a> {
-            let mut reader = BatchReader::new(Counted::new(member.data, member.size, work));
+            let size = member.size;
+            let mut reader = BatchReader::new(Counted::new(Box::new(member), size, work));
             Box::new(move || {
                 let batch = reader.read(&self.schema).map_err(|error| error.to_string())?;
                 Ok(batch.map(|batch| Piece { head: batch.head, rows: batch.rows, words: Arc::new(batch.words) }))

@@ -1,0 +1,131 @@
+//! Whatever is written, the points are those of the plain reading, or the error names the line.
+
+#![allow(clippy::unwrap_used)]
+
+mod reference;
+
+use model::{Precision, Schema, Value, Words, parse_lines};
+use proptest::{collection::vec, prelude::*, sample::select};
+
+const NOW: i64 = 1_234_567_890_123_456_789;
+
+/// Read twice with one schema: what it remembers of the first time must change nothing.
+fn compare(body: &[u8], precision: Precision) -> Result<(), TestCaseError> {
+    let wanted = reference::read(body, precision.nanos(), NOW);
+    let schema = Schema::new();
+    for round in 0..2 {
+        let (mut rows, mut words) = (Vec::new(), Words::default());
+        let text = String::from_utf8_lossy(body);
+        match (parse_lines(&schema, body, precision, NOW, &mut rows, &mut words), &wanted) {
+            (Ok(()), Ok(wanted)) => {
+                prop_assert_eq!(&reference::points(&schema, &rows, words), wanted, "round {} of {:?}", round, text);
+            }
+            (Err(error), Err(line)) => prop_assert_eq!(error.line, *line, "round {} of {:?}", round, text),
+            (found, wanted) => prop_assert!(false, "round {round} of {text:?}: {found:?}, not {wanted:?}"),
+        }
+    }
+    Ok(())
+}
+
+fn precision() -> impl Strategy<Value = Precision> {
+    select(["n", "u", "ms", "s", "m", "h"].map(Precision::parse).to_vec())
+}
+
+/// A name as it is written.
+fn name() -> impl Strategy<Value = String> {
+    let part = select(vec!["a", "b", "é", "\\ ", "\\,", "\\=", "\\", "\\\\", "cpu", "\t", "\"", "#", "-", "1"]);
+    vec(part, 1..4).prop_map(|parts| parts.concat())
+}
+
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<f64>().prop_map(|value| format!("{value}")),
+        any::<f64>().prop_map(|value| format!("{value:e}")),
+        any::<i64>().prop_map(|value| format!("{value}i")),
+        "[0-9]{1,25}(\\.[0-9]{0,20})?",
+        "\"([ -~\n]|\\\\\"|\\\\\\\\|é){0,6}\"",
+        select(vec!["t", "T", "true", "TRUE", "tRue", "f", "False", "NaN", "-", "1e", ".5", "", "-i", "1.", "1u"])
+            .prop_map(str::to_string),
+    ]
+}
+
+/// Lines that mostly hold, of few names, so that one line is like another.
+fn line() -> impl Strategy<Value = String> {
+    let short = || prop_oneof![3 => select(vec!["a", "b", "c"]).prop_map(str::to_string), 1 => name()];
+    let tags = vec((short(), short()), 0..3);
+    let fields = vec((short(), value()), 1..4);
+    let blank = select(vec![" ", "  ", "\t", " \t", " \0"]);
+    let time = prop_oneof![
+        2 => Just(String::new()),
+        4 => (-5i64..2_000_000_000).prop_map(|time| time.to_string()),
+        1 => select(vec!["x", "1 2", "-", "9223372036854775807", "-9223372036854775807", "1\r"]).prop_map(str::to_string),
+    ];
+    (short(), tags, blank.clone(), fields, blank, time).prop_map(|(name, tags, gap, fields, blank, time)| {
+        let tags: String = tags.iter().map(|(key, value)| format!(",{key}={value}")).collect();
+        let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        format!("{name}{tags}{gap}{}{blank}{time}", fields.join(","))
+    })
+}
+
+fn body() -> impl Strategy<Value = String> {
+    let other =
+        select(vec!["", "# a comment, \"with\" quotes", "  ", "\t", "a", "a b", ",b c=1"]).prop_map(str::to_string);
+    vec(prop_oneof![8 => line(), 1 => other], 1..6).prop_map(|lines| lines.join("\n"))
+}
+
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let token: Vec<&[u8]> = vec![
+        b"a",
+        b"b",
+        b"cpu",
+        b",",
+        b"=",
+        b" ",
+        b"\n",
+        b"\\",
+        b"\"",
+        b"1",
+        b"-",
+        b".",
+        b"e",
+        b"i",
+        b"t",
+        b"#",
+        b"\t",
+        b"\0",
+        b"\r",
+        "é".as_bytes(),
+        b"\xff",
+        b"a=1",
+        b"a,b=c d=1 1\n",
+    ];
+    vec(select(token), 0..30).prop_map(|tokens| tokens.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lines_mean_what_they_say(body in body(), precision in precision()) {
+        compare(body.as_bytes(), precision)?;
+    }
+
+    #[test]
+    fn no_bytes_do_harm(body in soup(), precision in precision()) {
+        compare(&body, precision)?;
+    }
+}
+
+/// The plain reading itself, on what was recorded of Kapacitor.
+#[test]
+fn the_reference_accepts_what_kapacitor_does() {
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("../data/line_protocol.json")).unwrap();
+    for vector in vectors.as_array().unwrap() {
+        let body = vector["body"].as_str().unwrap();
+        assert_eq!(reference::read(body.as_bytes(), 1, NOW).is_ok(), vector["status"] == 204, "{vector}");
+    }
+    let points = reference::read(b"c\\ pu,t=\\, v=\"a\\\"\",w=1i -5\n", 1_000, NOW).unwrap();
+    assert_eq!((points[0].name.as_str(), points[0].time), ("c pu", -5_000));
+    assert_eq!(points[0].tags["t"], ",");
+    assert_eq!(points[0].fields["v"], Value::String("a\"".into()));
+}

@@ -1,0 +1,1 @@
+autocmd BufRead,BufNewFile *.tick setfiletype tickscript

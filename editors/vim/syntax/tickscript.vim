@@ -1,0 +1,57 @@
+" TICKscript of Kapacitor. The lists of names are those of the program; a test holds them against its tables.
+
+if exists('b:current_syntax')
+  finish
+endif
+
+syntax case match
+
+syntax match tickscriptComment "//.*$" contains=tickscriptTodo,@Spell
+syntax keyword tickscriptTodo contained TODO FIXME XXX
+
+syntax keyword tickscriptDeclaration var dbrp
+syntax keyword tickscriptType TYPES
+syntax keyword tickscriptSource SOURCES
+syntax keyword tickscriptBoolean TRUE FALSE
+syntax keyword tickscriptLogical AND OR
+syntax match tickscriptLambda "\<lambda:"
+
+syntax match tickscriptPipe "|" nextgroup=tickscriptNode,tickscriptUnknownNode skipwhite
+syntax match tickscriptUnknownNode contained "\<\a\w*"
+syntax keyword tickscriptNode contained NODES
+syntax match tickscriptUdf "@\s*\a\w*"
+syntax match tickscriptProperty "\.\s*\a\w*"
+syntax keyword tickscriptFunction FUNCTIONS
+
+syntax match tickscriptOperator "=\~\|!\~\|==\|!=\|<=\|>=\|[-+*%<>!=]"
+syntax match tickscriptRegex "\%([(,=]\|=\~\|!\~\)\s*\zs/\%(\\/\|[^/]\)\+/"
+syntax match tickscriptNumber "\<\d\+\%(\.\d*\)\?\>\|\.\d\+\>"
+syntax match tickscriptDuration "\<\d\+\%(ms\|u\|µ\|s\|m\|h\|d\|w\)\>"
+
+syntax region tickscriptString start="'" skip="\\'" end="'" contains=tickscriptTemplate
+syntax region tickscriptString start="'''" end="'''"
+syntax region tickscriptTemplate contained start="{{" end="}}"
+syntax region tickscriptReference start=+"+ skip=+\\"+ end=+"+
+
+highlight default link tickscriptComment Comment
+highlight default link tickscriptTodo Todo
+highlight default link tickscriptDeclaration Keyword
+highlight default link tickscriptType Type
+highlight default link tickscriptSource StorageClass
+highlight default link tickscriptBoolean Boolean
+highlight default link tickscriptLogical Operator
+highlight default link tickscriptLambda Keyword
+highlight default link tickscriptPipe Delimiter
+highlight default link tickscriptNode Function
+highlight default link tickscriptUdf Function
+highlight default link tickscriptProperty Identifier
+highlight default link tickscriptFunction Special
+highlight default link tickscriptOperator Operator
+highlight default link tickscriptRegex Constant
+highlight default link tickscriptNumber Number
+highlight default link tickscriptDuration Number
+highlight default link tickscriptString String
+highlight default link tickscriptTemplate PreProc
+highlight default link tickscriptReference Identifier
+
+let b:current_syntax = 'tickscript'
