@@ -16,8 +16,8 @@ use super::{
     around::{around, not_found},
     bodies, config, debug, deliveries,
     description::{Operation, Routes, document, methods_by_path},
-    flux, legacy, logs, recordings, service_tests, silences, storage, subscriptions, system, tasks, templates, topics, users,
-    vars, write,
+    flux, legacy, logs, recordings, service_tests, silences, storage, subscriptions, system, tasks, templates, topics,
+    users, vars, write,
 };
 
 /// All resources, with their whole paths.

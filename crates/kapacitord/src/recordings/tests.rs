@@ -50,7 +50,8 @@ impl World {
         let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, 1).unwrap());
         host.attach(&running);
         let surface = Surface::new(Kinds::default());
-        let definitions = Arc::new(Definitions::new(store, surface, Arc::clone(&schema), world, Arc::clone(&running)));
+        let definitions =
+            Arc::new(Definitions::new(store, surface, Arc::clone(&schema), world, Arc::clone(&running), None));
         let folder = tempfile::tempdir().unwrap();
         let recordings = Recordings::open(definitions, Arc::clone(&running), host, Arc::clone(&schema), folder.path());
         World { recordings: Arc::new(recordings.unwrap()), running, schema, folder, _runtime: runtime }
