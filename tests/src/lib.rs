@@ -7,7 +7,7 @@
 //!   the variables of a definition, `config.rs` what handlers read of a config.
 //! - `cut.rs` lets the tasks of a case go on in a new engine, with what they saved.
 //! - `blank.rs` takes out what differs from run to run, `compare.rs` finds what differs beyond that.
-//! - `lists.rs`: which cases there are, and which may fail; `walk.rs`: how each datum went, for `cargo play`.
+//! - `lists.rs`: which cases there are, and which may fail; `known.rs`: what ours give instead; `walk.rs`: how each datum went, for `cargo play`.
 //!
 //! `golden.py` plays the same cases against the programs.
 #![forbid(unsafe_code)]
@@ -20,6 +20,7 @@ mod config;
 mod cut;
 mod in_process;
 mod influx;
+mod known;
 mod lists;
 mod request;
 mod step;

@@ -12,7 +12,7 @@ use std::{
 use conformance::{Case, names, play, roots};
 
 /// So many cases, and examples, can be played here; a change that makes it fewer takes them away unseen.
-const LEAST: [usize; 2] = [203, 5];
+const LEAST: [usize; 2] = [204, 5];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -61,7 +61,8 @@ fn run(cases: &[Case], mut problems: Vec<String>) -> ExitCode {
         };
         match (outcome(case), listed) {
             (Ok(()), None) => passed += 1,
-            (Ok(()), Some(_)) if case.is_part() => passed += 1,
+            // What a known case gives instead is part of what is expected of it.
+            (Ok(()), Some(list)) if case.is_part() || list == "known.txt" => passed += 1,
             (Ok(()), Some(list)) => {
                 passed += 1;
                 println!("case {} ... ok, though {list} has it", case.name);

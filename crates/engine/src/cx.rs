@@ -6,7 +6,7 @@ use std::{
     fmt::Display,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -52,6 +52,10 @@ pub struct NodeStats {
     /// -1: does not apply.
     pub cardinality: AtomicI64,
     pub extra: Vec<(StatName, AtomicI64)>,
+    /// Those that are shown only while there is something to say.
+    passing: Mutex<Vec<(String, i64)>>,
+    /// Whether there are any of those.
+    passes: AtomicBool,
     /// What failed last of that which the node needs, and whether it still does.
     trouble: Mutex<Option<Trouble>>,
 }
@@ -105,11 +109,21 @@ impl NodeStats {
         values.extend(
             self.extra.iter().map(|(name, value)| (name.to_string(), value.load(Ordering::Relaxed).to_string())),
         );
+        values.extend(self.passing().into_iter().map(|(name, value)| (name, value.to_string())));
         values.sort();
         values
     }
 
-    pub(crate) fn publish(&self, counters: &Counters, cardinality: Option<usize>) {
+    /// Statistics that are there only while there is something to say.
+    pub fn passing(&self) -> Vec<(String, i64)> {
+        self.passing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn publish(&self, counters: &Counters, cardinality: Option<usize>, passing: &[(String, i64)]) {
+        if !passing.is_empty() || self.passes.load(Ordering::Relaxed) {
+            *self.passing.lock().unwrap_or_else(PoisonError::into_inner) = passing.to_vec();
+            self.passes.store(!passing.is_empty(), Ordering::Relaxed);
+        }
         self.collected.store(counters.collected, Ordering::Relaxed);
         self.processed.store(counters.emitted, Ordering::Relaxed);
         self.errors.store(counters.errors, Ordering::Relaxed);

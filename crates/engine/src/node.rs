@@ -146,6 +146,11 @@ pub trait Node: Send {
         &[]
     }
 
+    /// Statistics that are shown only while there is something to say.
+    fn passing_stats(&self) -> &[(String, i64)] {
+        &[]
+    }
+
     /// What it does with a row is felt by other nodes of its task at once, so rows go through one at a time.
     fn one_by_one(&self) -> bool {
         false

@@ -300,7 +300,9 @@ impl Bench {
                 .extra
                 .iter()
                 .find(|(name, _)| *name == other)
-                .map_or(-1, |(_, value)| value.load(Ordering::Relaxed)),
+                .map(|(_, value)| value.load(Ordering::Relaxed))
+                .or_else(|| stats.passing().iter().find(|(name, _)| name == other).map(|(_, value)| *value))
+                .unwrap_or(-1),
         }
     }
 }

@@ -379,16 +379,19 @@ impl Parser<'_> {
         if self.at == first {
             return Err("bad timestamp");
         }
-        self.skip_blanks();
-        if self.peek() != b'\n' {
+        // What follows the digits at once is part of the timestamp; what follows a blank is another word.
+        if !matches!(self.peek(), b' ' | b'\t' | b'\n') {
             return Err("bad timestamp");
         }
-        let value = if negative { -value } else { value };
-        let time = value.checked_mul(self.unit).ok_or("timestamp out of range")?;
-        if time.unsigned_abs() > i64::MAX as u64 - 1 {
-            return Err("time outside range -9223372036854775806 - 9223372036854775806");
+        self.skip_blanks();
+        if self.peek() != b'\n' {
+            return Err("point is invalid");
         }
-        Ok(time)
+        let value = if negative { -value } else { value };
+        // The word for word text of Kapacitor. Case: api/write_precision.
+        const OUTSIDE: &str = "time outside range -9223372036854775806 - 9223372036854775806";
+        let time = value.checked_mul(self.unit).ok_or(OUTSIDE)?;
+        if time.unsigned_abs() > i64::MAX as u64 - 1 { Err(OUTSIDE) } else { Ok(time) }
     }
 }
 

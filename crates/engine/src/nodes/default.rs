@@ -105,7 +105,11 @@ impl PerRow for DefaultNode {
     }
 
     fn begin_batch(&mut self, _group: &mut (), head: &mut BatchHead, cx: &mut Cx<'_>) {
-        Retag::head(&self.tags, cx.schema, head);
+        // The head's tags count like those of a row.
+        let tags = Retag::head(&self.tags, cx.schema, head);
+        if tags > 0 {
+            cx.stat(TAGS, i64::from(tags));
+        }
         // The head of a batch has no fields, so Kapacitor counts all of them once. Case: influxql/after_other_nodes.
         if !self.fields.is_empty() {
             cx.stat(FIELDS, self.fields.len() as i64);

@@ -106,7 +106,10 @@ impl PerRow for DeleteNode {
     }
 
     fn begin_batch(&mut self, _group: &mut (), head: &mut BatchHead, cx: &mut Cx<'_>) {
-        Retag::head(&self.tags, cx.schema, head);
+        let tags = Retag::head(&self.tags, cx.schema, head);
+        if tags > 0 {
+            cx.stat(TAGS, i64::from(tags));
+        }
     }
 
     fn row(&mut self, _group: &mut (), mut row: Row, cx: &mut Cx<'_>) -> Option<Row> {

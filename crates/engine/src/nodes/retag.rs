@@ -53,7 +53,7 @@ impl Retag {
             Some((from, to)) if from == row.group => to,
             _ => {
                 let to = if dimensions {
-                    changed_group(change, schema, row.group, schema.series(row.series).name())
+                    changed_group(change, schema, row.group, schema.series(row.series).name()).0
                 } else {
                     schema.regroup(row.group, row.series)
                 };
@@ -64,17 +64,19 @@ impl Retag {
         (row, known.changed)
     }
 
-    /// The head of a batch with its tags changed, by which it is grouped from then on.
-    pub(super) fn head(change: &impl ChangeTags, schema: &Schema, head: &mut BatchHead) {
-        head.group = changed_group(change, schema, head.group, head.name);
+    /// The head of a batch with its tags changed, by which it is grouped from then on; how many tags were changed.
+    pub(super) fn head(change: &impl ChangeTags, schema: &Schema, head: &mut BatchHead) -> u32 {
+        let changed;
+        (head.group, changed) = changed_group(change, schema, head.group, head.name);
+        changed
     }
 }
 
-fn changed_group(change: &impl ChangeTags, schema: &Schema, group: GroupId, name: Name) -> GroupId {
+fn changed_group(change: &impl ChangeTags, schema: &Schema, group: GroupId, name: Name) -> (GroupId, u32) {
     let mut tags = schema.group(group).tags().to_vec();
     match change.change(schema, &mut tags) {
-        0 => group,
-        _ => schema.group_of_tags(schema.dimensions(group).by_name, name, &tags),
+        0 => (group, 0),
+        changed => (schema.group_of_tags(schema.dimensions(group).by_name, name, &tags), changed),
     }
 }
 

@@ -36,7 +36,7 @@ impl Task {
             self.finish_from(node + 1);
         }
         for place in &self.places {
-            place.stats.publish(&place.counters, place.node.cardinality());
+            place.stats.publish(&place.counters, place.node.cardinality(), place.node.passing_stats());
         }
         self.full = self.places.iter().rposition(|place| place.node.is_full());
     }

@@ -139,6 +139,7 @@ pub fn stats(nodes: &[Arc<NodeStats>]) -> ExecutionStats {
             values.insert(name.to_string(), Json::from(value.load(Ordering::Relaxed)));
         }
         values.extend(node.trouble().map(|trouble| ("last_error".to_string(), Json::from(trouble.what))));
+        values.extend(node.passing().into_iter().map(|(name, value)| (name, Json::from(value))));
         (node.name.clone(), values)
     });
     let task_stats = [("throughput".to_string(), Json::from(0))].into_iter().collect();

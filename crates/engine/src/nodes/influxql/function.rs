@@ -1,6 +1,6 @@
 //! The table of InfluxQL's functions: names, arguments, what they take and give.
 
-use model::FieldType;
+use model::{FieldType, save_fields};
 
 use super::holt_winters::Forecast;
 use crate::EdgeKind;
@@ -50,6 +50,31 @@ impl Function {
     /// Whether it makes something of no rows at all.
     pub(super) fn takes_nothing(self) -> bool {
         matches!(self, Function::Count | Function::Sum)
+    }
+}
+
+/// Which type of field a group is computed with. A type that the function cannot take is refused the first time, and
+/// read as the type before it if it comes again at once. Case: influxql/type_change.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Settled {
+    met: Option<FieldType>,
+    computes: Option<FieldType>,
+}
+
+save_fields!(Settled { met, computes });
+
+impl Settled {
+    /// The type to compute with from a field of this type on; `None` if it is refused.
+    pub(super) fn on(&mut self, found: FieldType, takes: bool) -> Option<FieldType> {
+        let again = self.met == Some(found) && self.computes.is_some();
+        if again {
+            return self.computes;
+        }
+        self.met = Some(found);
+        if takes {
+            self.computes = Some(found);
+        }
+        takes.then_some(found)
     }
 }
 
@@ -154,3 +179,20 @@ pub(super) const FUNCTIONS: [Entry; 21] = [
     entry!("top", Number, BATCH, Function::Top(0),
         "The points with the largest values of a field.", "top(3, 'usage_idle')"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_cannot_be_taken_is_read_as_the_one_before_if_it_comes_again() {
+        let mut settled = Settled::default();
+        let mut on = |found| settled.on(found, found != FieldType::String);
+        assert_eq!(on(FieldType::String), None);
+        assert_eq!(on(FieldType::String), None);
+        assert_eq!(on(FieldType::Int), Some(FieldType::Int));
+        assert_eq!(on(FieldType::String), None);
+        assert_eq!(on(FieldType::String), Some(FieldType::Int));
+        assert_eq!(on(FieldType::Float), Some(FieldType::Float));
+    }
+}

@@ -4,7 +4,7 @@ use model::{BatchHead, Field, FieldType, GroupId, KeptRows, Name, Row, SeriesId,
 
 use super::{
     aggregate::{Aggregate, aggregate},
-    function::Function,
+    function::{Function, Settled},
     select::{Sample, select_many, select_one},
 };
 use crate::{Cx, PerGroup};
@@ -42,6 +42,7 @@ pub(super) struct Group {
     time: Time,
     /// The type of the points held.
     field_type: Option<FieldType>,
+    settled: Settled,
     held: KeptRows,
 }
 
@@ -83,23 +84,35 @@ impl ReduceNode {
 
     /// The field's word in a row, if its type is that of the rows before.
     #[inline]
-    fn look(&mut self, row: &Row, known: &mut Option<FieldType>, cx: &Cx<'_>) -> Result<u64, Fault> {
+    fn look(
+        &mut self,
+        row: &Row,
+        known: &mut Option<FieldType>,
+        settled: &mut Settled,
+        cx: &Cx<'_>,
+    ) -> Result<u64, Fault> {
         let (index, field_type) = self.field.find(cx.schema, row.shape).ok_or(Fault::Missing)?;
-        match *known {
-            Some(known) if known == field_type => {}
-            Some(known) => return Err(Fault::Changed(field_type, known)),
-            None if self.function.takes(field_type) => *known = Some(field_type),
-            None => return Err(Fault::Unfit(field_type)),
+        if known.is_none() {
+            *known = settled.on(field_type, self.function.takes(field_type));
         }
-        Ok(cx.frame.word(row, index))
+        match *known {
+            Some(known) if known == field_type => Ok(cx.frame.word(row, index)),
+            Some(known) => Err(Fault::Changed(field_type, known)),
+            None => Err(Fault::Unfit(field_type)),
+        }
     }
 
-    /// Take the field out of rows; its type, if any row has it.
-    fn gather(&mut self, rows: &[Row], cx: &mut Cx<'_>) -> Option<FieldType> {
-        let mut known = None;
+    /// Take the field out of rows, which is of the type `known` if it is known already; its type, if any row has it.
+    fn gather(
+        &mut self,
+        rows: &[Row],
+        mut known: Option<FieldType>,
+        settled: &mut Settled,
+        cx: &mut Cx<'_>,
+    ) -> Option<FieldType> {
         self.samples.clear();
         for (number, row) in rows.iter().enumerate() {
-            match self.look(row, &mut known, cx) {
+            match self.look(row, &mut known, settled, cx) {
                 Ok(word) => self.samples.push(Sample { time: row.time, word, row: number as u32 }),
                 Err(fault) => self.faults.push(fault),
             }
@@ -135,6 +148,9 @@ impl ReduceNode {
     fn give(&mut self, target: &Target, field_type: FieldType, rows: &[Row], cx: &mut Cx<'_>) {
         if self.batches {
             return self.give_batch(target, field_type, rows, cx);
+        }
+        if self.samples.is_empty() && !self.function.takes_nothing() {
+            return;
         }
         if let Some(Aggregate { word, field_type, time }) = aggregate(self.function, &mut self.samples, field_type) {
             let time = time.filter(|_| self.point_times).unwrap_or(target.time);
@@ -236,14 +252,14 @@ impl ReduceNode {
         rows.clear();
         group.held.load(cx.schema, cx.frame, 0..group.held.len(), &mut rows);
         group.held.drop_front(cx.schema, group.held.len());
-        self.gather(&rows, cx);
+        self.gather(&rows, Some(field_type), &mut group.settled, cx);
         let target = Target { id, name: group.name, series: group.series, time: group.time };
         self.give(&target, field_type, &rows, cx);
         self.loaded = rows;
     }
 }
 
-save_fields!(Group { name, series, started, time, field_type, held });
+save_fields!(Group { name, series, started, time, field_type, settled, held });
 
 impl Group {
     fn call(&mut self, name: Name, id: GroupId, cx: &Cx<'_>) {
@@ -264,6 +280,7 @@ impl PerGroup for ReduceNode {
             started: false,
             time: 0,
             field_type: None,
+            settled: Settled::default(),
             held: KeptRows::default(),
         }
     }
@@ -275,7 +292,7 @@ impl PerGroup for ReduceNode {
             group.time = row.time;
             group.started = true;
         }
-        let looked = self.look(&row, &mut group.field_type, cx);
+        let looked = self.look(&row, &mut group.field_type, &mut group.settled, cx);
         match looked {
             Ok(_) if group.held.len() < MOST_AT_ONCE => return group.held.push(cx.schema, cx.frame, &row),
             Ok(_) => self.faults.push(Fault::TooMany),
@@ -289,7 +306,7 @@ impl PerGroup for ReduceNode {
             group.call(head.name, head.group, cx);
             group.started = true;
         }
-        let field_type = match self.gather(rows, cx) {
+        let field_type = match self.gather(rows, None, &mut group.settled, cx) {
             Some(field_type) => field_type,
             None if self.function.takes_nothing() => FieldType::Float,
             None => return,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use model::{BatchHead, Field, FieldType, Name, Row, SeriesId, ShapeId, Time, save_fields};
 
-use super::function::Function;
+use super::function::{Function, Settled};
 use crate::{Cx, PerRow};
 
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,7 @@ pub(super) struct Group {
     series: Option<(Name, SeriesId)>,
     /// The type of the field; another one is refused.
     field_type: Option<FieldType>,
+    settled: Settled,
     previous: Option<(Time, u64)>,
     sum: Sum,
     last: VecDeque<u64>,
@@ -64,7 +65,7 @@ struct Sum {
     int: i64,
 }
 
-save_fields!(Group { series, field_type, previous, sum, last });
+save_fields!(Group { series, field_type, settled, previous, sum, last });
 save_fields!(Sum { float, int });
 
 impl Sum {
@@ -161,17 +162,18 @@ impl PerRow for TransformNode {
 
     fn begin_batch(&mut self, group: &mut Group, head: &mut BatchHead, cx: &mut Cx<'_>) {
         let series = group.series.unwrap_or_else(|| (head.name, cx.schema.series_of_group(head.name, head.group)));
-        *group = Group { series: Some(series), ..Group::default() };
+        *group = Group { series: Some(series), settled: group.settled, ..Group::default() };
     }
 
     fn row(&mut self, group: &mut Group, row: Row, cx: &mut Cx<'_>) -> Option<Row> {
         let found = self.field.read(cx.schema, cx.frame, &row);
+        if let Some((_, found)) = found
+            && group.field_type.is_none()
+        {
+            group.field_type = group.settled.on(found, self.transform.takes(found));
+        }
         let (word, field_type) = match found {
             Some((word, found)) if group.field_type == Some(found) => (word, found),
-            Some((word, found)) if group.field_type.is_none() && self.transform.takes(found) => {
-                group.field_type = Some(found);
-                (word, found)
-            }
             other => {
                 self.refuse(other.map(|(_, found)| found), group.field_type, cx);
                 return None;

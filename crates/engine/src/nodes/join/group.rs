@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use model::{Damaged, GroupId, Name, Save, Saved, Saver, SeriesId, Time, save_fields};
 
-use super::Waiting;
+use super::{Waiting, patience::Census};
 
 /// How much a group may have waiting for a parent that gives nothing; then the oldest goes on without it.
 const MOST_WAITING: usize = 1 << 18;
@@ -12,6 +12,8 @@ const MOST_WAITING: usize = 1 << 18;
 /// Partners of one time: at most one of each parent.
 pub(super) struct Set {
     pub time: Time,
+    /// When its first part came, by the task's clock.
+    since: Time,
     pub parts: Vec<Option<Waiting>>,
 }
 
@@ -21,7 +23,7 @@ impl Set {
     }
 }
 
-save_fields!(Set { time, parts });
+save_fields!(Set { time, since, parts });
 
 /// One group.
 pub(super) struct JoinGroup {
@@ -72,13 +74,15 @@ impl JoinGroup {
         let first = self.sets.partition_point(|set| set.time < time);
         let end = self.sets.partition_point(|set| set.time <= time);
         if let Some(set) = self.sets.range_mut(first..end).find(|set| set.parts[input].is_none()) {
+            set.since = set.since.min(waiting.since);
             set.parts[input] = Some(waiting);
             return;
         }
         let mut parts = self.spare.pop().unwrap_or_default();
         parts.resize_with(self.heads.len(), || None);
+        let since = waiting.since;
         parts[input] = Some(waiting);
-        self.sets.insert(end, Set { time, parts });
+        self.sets.insert(end, Set { time, since, parts });
     }
 
     /// A parent has come to this time.
@@ -99,6 +103,24 @@ impl JoinGroup {
         }
         let goes = round.passed || first.is_complete() || self.sets.len() > MOST_WAITING;
         if goes { self.sets.pop_front() } else { None }
+    }
+
+    /// The next set though it lacks parts, if it came before this.
+    pub(super) fn next_since_before(&mut self, limit: Time) -> Option<Set> {
+        if self.has_since_before(limit) { self.sets.pop_front() } else { None }
+    }
+
+    pub(super) fn has_since_before(&self, limit: Time) -> bool {
+        self.sets.front().is_some_and(|set| set.since <= limit)
+    }
+
+    /// Count what waits for each parent.
+    pub(super) fn count(&self, census: &mut Census) {
+        for set in &self.sets {
+            for (parent, _) in set.parts.iter().enumerate().filter(|(_, part)| part.is_none()) {
+                census.count(parent, set.since);
+            }
+        }
     }
 
     /// The next set though no partners will come any more.

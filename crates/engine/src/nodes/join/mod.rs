@@ -1,11 +1,12 @@
 //! `|join(other)`: what several nodes give for one time and group, as one row.
 //!
 //! `group.rs` holds what waits for its partners, `on.rs` finds partners in less specific groups, `merge.rs` makes the
-//! rows.
+//! rows, `patience.rs` knows who keeps the others waiting.
 
 mod group;
 mod merge;
 mod on;
+mod patience;
 
 use declare::{Argument, Declaration};
 use model::{
@@ -17,6 +18,7 @@ use self::{
     group::{JoinGroup, Round},
     merge::{Fill, Merger},
     on::Matcher,
+    patience::{Census, Patience},
 };
 use crate::{BuildError, Cx, Definition, Node, NodeSaved, NodeSaver, Place, Plan, nodes::prefix::check_prefixes};
 
@@ -29,6 +31,7 @@ pub(super) struct Join {
     stream_name: String,
     tolerance: std::time::Duration,
     fill: Option<Argument>,
+    max_wait: std::time::Duration,
     delete_all: bool,
 }
 
@@ -42,6 +45,7 @@ impl Default for Join {
             stream_name: String::new(),
             tolerance: std::time::Duration::ZERO,
             fill: None,
+            max_wait: std::time::Duration::ZERO,
             delete_all: false,
         }
     }
@@ -66,6 +70,11 @@ impl Definition for Join {
                 |j| &mut j.fill,
             )
             .default_text("'none'")
+            .property(
+                "maxWait",
+                "How long a row waits for its partners at most, by the clock; then it goes on as if they were missing. It waits for as long as it takes if not given.",
+                |j| &mut j.max_wait,
+            )
             .property("deleteAll", "Forget all groups when one of them ends.", |j| &mut j.delete_all)
             .example("var cpu = stream |from().measurement('cpu') var mem = stream |from().measurement('mem') cpu |join(mem).as('cpu', 'mem').tolerance(1s) |httpOut('both')")
     }
@@ -93,6 +102,7 @@ impl Definition for Join {
         Ok(Box::new(JoinNode {
             parents: plan.parents,
             tolerance: i64::try_from(self.tolerance.as_nanos()).unwrap_or(i64::MAX),
+            patience: Patience::new(self.names, i64::try_from(self.max_wait.as_nanos()).unwrap_or(i64::MAX)),
             delete_all: self.delete_all,
             groups: Slab::default(),
             matcher: (!self.on.is_empty()).then(|| Matcher::new(on, plan.parents)),
@@ -106,6 +116,8 @@ impl Definition for Join {
 struct Waiting {
     /// Rounded to the tolerance.
     time: Time,
+    /// When it came, by the task's clock.
+    since: Time,
     group: GroupId,
     name: Name,
     body: Body,
@@ -117,7 +129,7 @@ enum Body {
     Batch(Box<KeptRows>),
 }
 
-save_fields!(Waiting { time, group, name, body });
+save_fields!(Waiting { time, since, group, name, body });
 
 impl Save for Body {
     fn save(&self, out: &mut Saver<'_>) {
@@ -156,12 +168,14 @@ struct JoinNode {
     groups: Slab<JoinGroup>,
     matcher: Option<Matcher>,
     merger: Merger,
+    patience: Patience,
 }
 
 impl JoinNode {
     fn point(&mut self, input: usize, row: &Row, cx: &mut Cx<'_>) {
         let waiting = Waiting {
             time: round(row.time, self.tolerance),
+            since: cx.now,
             group: row.group,
             name: cx.schema.series(row.series).name(),
             body: Body::Point(Kept::new(cx.schema, cx.frame, row)),
@@ -176,6 +190,7 @@ impl JoinNode {
         }
         let waiting = Waiting {
             time: round(head.tmax, self.tolerance),
+            since: cx.now,
             group: head.group,
             name: head.name,
             body: Body::Batch(Box::new(kept)),
@@ -199,6 +214,23 @@ impl JoinNode {
         let group = self.groups.get_or_insert_with(id, || JoinGroup::new(self.parents));
         group.add(input, waiting);
         release(&mut self.merger, group, id, self.tolerance, cx);
+    }
+
+    /// Hand on what came before this, though partners are missing.
+    fn give_overdue(&mut self, limit: Time, cx: &mut Cx<'_>) {
+        let sent = self.matcher.as_mut().map_or_else(Vec::new, |matcher| matcher.take_since_before(limit));
+        for (group, input, waiting) in sent {
+            self.collect(group, input, waiting, cx);
+        }
+        let overdue = self.groups.iter().filter(|(_, group)| group.has_since_before(limit));
+        for id in overdue.map(|(id, _)| id).collect::<Vec<_>>() {
+            let group = self.groups.get_or_insert_with(id, || JoinGroup::new(self.parents));
+            while let Some(set) = group.next_since_before(limit) {
+                self.merger.give(&set, group, id, self.tolerance, cx);
+                group.recycle(set);
+            }
+            release(&mut self.merger, group, id, self.tolerance, cx);
+        }
     }
 
     fn barrier(&mut self, input: usize, id: GroupId, time: Time, cx: &mut Cx<'_>) {
@@ -236,6 +268,24 @@ impl Node for JoinNode {
                 Walk::DeleteGroup(group) => self.delete(input, group, cx),
             }
         }
+        self.patience.watch(cx);
+    }
+
+    fn wake(&mut self, now: Time, cx: &mut Cx<'_>) {
+        let Some(limit) = self.patience.look(now) else { return };
+        if limit > Time::MIN {
+            self.give_overdue(limit, cx);
+        }
+        let mut census = Census::new(self.parents);
+        self.groups.iter().for_each(|(_, group)| group.count(&mut census));
+        if let Some(matcher) = &self.matcher {
+            matcher.count(&mut census);
+        }
+        self.patience.judge(&census, now, cx);
+    }
+
+    fn passing_stats(&self) -> &[(String, i64)] {
+        self.patience.stats()
     }
 
     fn finish(&mut self, cx: &mut Cx<'_>) {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use model::{Damaged, GroupId, Name, Save, Saved, Saver, Schema, Time, save_fields};
 
-use super::Waiting;
+use super::{Waiting, patience::Census};
 
 /// How much may wait for partners of one group; then the oldest goes.
 const MOST_WAITING: usize = 1 << 18;
@@ -130,6 +130,25 @@ impl Matcher {
         schema.group_of_tags(schema.dimensions(waiting.group).by_name, waiting.name, &joined)
     }
 
+    /// What came before this and waits for partners no longer, each for its group.
+    pub(super) fn take_since_before(&mut self, limit: Time) -> Vec<Sent> {
+        let mut out = Vec::new();
+        for place in self.places.values_mut() {
+            let overdue = place.specific.partition_point(|specific| specific.waiting.since <= limit);
+            place.specific.drain(..overdue).for_each(|specific| send_alone(specific, &mut out));
+        }
+        out
+    }
+
+    /// Count what waits for each parent.
+    pub(super) fn count(&self, census: &mut Census) {
+        for specific in self.places.values().flat_map(|place| &place.specific).filter(|specific| !specific.sent) {
+            for parent in (0..self.reported.len()).filter(|&parent| parent != specific.input) {
+                census.count(parent, specific.waiting.since);
+            }
+        }
+    }
+
     /// A group of a parent has ended.
     pub(super) fn delete(&mut self, input: usize, group: GroupId, all: bool) {
         if let Some(place) = self.places.get_mut(&group) {
@@ -155,9 +174,7 @@ impl Place {
             || self.specific.len() > MOST_WAITING
         {
             let Some(first) = self.specific.pop_front() else { return };
-            if !first.sent {
-                out.push((first.waiting.group, first.input, first.waiting));
-            }
+            send_alone(first, out);
         }
     }
 
@@ -217,6 +234,13 @@ impl Place {
         if self.general.len() > MOST_WAITING {
             self.general.pop_front();
         }
+    }
+}
+
+/// Send a specific one to its group, unless it is there.
+fn send_alone(specific: Specific, out: &mut Vec<Sent>) {
+    if !specific.sent {
+        out.push((specific.waiting.group, specific.input, specific.waiting));
     }
 }
 
