@@ -31,7 +31,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let host = host.clone();
     Kind::of(NAME, Options::declare, move |options: Options, _| Ok(Box::new(Kafka::open(&host, &options)?)))
         .method("kafka")
-        .check(|options| options.templates().map(drop))
+        .ready(|options| options.templates().map(drop))
         .build()
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Box::new(Mqtt { host: host.clone(), topic, options }))
     })
     .method("mqtt")
-    .check(Options::check)
+    .ready(Options::ready)
     .build()
 }
 
@@ -77,7 +77,7 @@ impl Declared for Options {
 }
 
 impl Options {
-    fn check(&self) -> Result<(), String> {
+    fn ready(&self) -> Result<(), String> {
         if !(0..=2).contains(&self.qos) {
             return Err(format!("qos must be 0, 1 or 2, got {}", self.qos));
         }

@@ -13,7 +13,7 @@ use lettre::transport::smtp::client::{CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tracing::warn;
 
-use crate::render::{render_all, templates};
+use crate::render::{all_filled_in, check_template, render_all, templates};
 use crate::tls::system_has_authorities;
 use crate::{AlertHost, Section};
 
@@ -31,6 +31,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Box::new(Smtp { host: host.clone(), to: options.to, to_templates }) as Box<dyn Handler>)
     })
     .method("email")
+    .ready(Options::ready)
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -44,7 +45,7 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Mail each event: the message is the subject, the details are the body. Without any address the config's are used.")
-            .variadic("to", "The addresses.", |d| &mut d.to)
+            .variadic("to", "The addresses, templates.", |d| &mut d.to)
             .method("to", "to ...string", "More addresses.", |d, arguments| {
                 for address in arguments {
                     d.to.push(Setting::from_argument(address)?);
@@ -55,6 +56,13 @@ impl Declared for Options {
             .appends("toTemplates", "More addresses, as templates.", |d| &mut d.to_templates)
             .key("to-field")
             .example("stream|from().measurement('cpu')|alert().crit(lambda: TRUE).email('ops@example.com')")
+    }
+}
+
+impl Options {
+    fn ready(&self) -> Result<(), String> {
+        self.to.iter().try_for_each(|address| check_template("to", address))?;
+        self.to_templates.iter().try_for_each(|address| check_template("toTemplates", address))
     }
 }
 
@@ -98,11 +106,11 @@ impl Smtp {
     }
 
     fn recipients(&self, config: &Section, event: &Event) -> Result<Vec<Mailbox>, String> {
-        let mut to = self.to.clone();
+        let mut to = all_filled_in("to", &self.to, event)?;
         to.extend(render_all(&self.to_templates, &template_data(event))?);
         to.retain(|address| !address.is_empty());
         if to.is_empty() {
-            to = config.texts("to");
+            to = all_filled_in("to", &config.texts("to"), event)?;
         }
         let mut recipients = Vec::new();
         for address in &to {
