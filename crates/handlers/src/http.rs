@@ -307,10 +307,11 @@ where
 {
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            match (self.request)(&self.host.configs(), event) {
+            let outcome = match (self.request)(&self.host.configs(), event) {
                 Ok(request) => self.host.http.send(request).await,
                 Err(why) => Outcome::GiveUp(why),
-            }
+            };
+            self.host.told(outcome)
         })
     }
 }

@@ -126,10 +126,11 @@ impl Mqtt {
 impl Handler for Mqtt {
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            match self.prepared(event) {
+            let outcome = match self.prepared(event) {
                 Ok((broker, letter)) => broker.send(letter).await,
                 Err(why) => Outcome::GiveUp(why),
-            }
+            };
+            self.host.told(outcome)
         })
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
     Kind::of(NAME, Options::declare, move |options: Options, _| {
         let to_templates = templates(NAME, "toTemplates", &options.to_templates)?;
-        Ok(Box::new(Smtp { host: host.clone(), to: options.to, to_templates }) as Box<dyn Handler>)
+        Ok(Box::new(Smtp { host: host.clone(), to: options.to, to_templates, server: None }) as Box<dyn Handler>)
     })
     .method("email")
     .ready(Options::ready)
@@ -70,29 +70,41 @@ struct Smtp {
     host: Arc<AlertHost>,
     to: Vec<String>,
     to_templates: Vec<Template>,
+    /// The section of the config that was used last, and how its server is reached.
+    server: Option<(Section, AsyncSmtpTransport<Tokio1Executor>)>,
 }
 
 impl Handler for Smtp {
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let configs = self.host.configs();
-            let prepared = configs
-                .enabled(NAME)
-                .and_then(|config| Ok((transport(config).map_err(|why| why.to_string())?, self.mail(config, event)?)));
+            let prepared =
+                configs.enabled(NAME).and_then(|config| Ok((self.transport(config)?, self.mail(config, event)?)));
             let (transport, mail) = match prepared {
                 Ok(prepared) => prepared,
                 Err(why) => return Outcome::GiveUp(why),
             };
-            match transport.send(mail).await {
+            self.host.told(match transport.send(mail).await {
                 Ok(_) => Outcome::Done,
                 Err(why) if why.is_permanent() || why.is_client() => Outcome::GiveUp(causes(&why)),
                 Err(why) => Outcome::retry(causes(&why)),
-            }
+            })
         })
     }
 }
 
 impl Smtp {
+    fn transport(&mut self, config: &Section) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+        if let Some((section, transport)) = &self.server
+            && section == config
+        {
+            return Ok(transport.clone());
+        }
+        let transport = transport(config).map_err(|why| why.to_string())?;
+        self.server = Some((config.clone(), transport.clone()));
+        Ok(transport)
+    }
+
     fn mail(&self, config: &Section, event: &Event) -> Result<Message, String> {
         let from = config.text("from");
         let from: Mailbox = from.parse().map_err(|why| format!("from = \"{from}\" is no address: {why}"))?;

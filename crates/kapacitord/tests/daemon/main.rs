@@ -8,6 +8,7 @@ mod influx;
 mod legacy;
 mod load;
 mod restart;
+mod secrets;
 mod stream;
 mod topics;
 
