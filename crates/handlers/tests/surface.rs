@@ -54,9 +54,9 @@ fn each_kind_has_its_method() {
     }
     // Those that Kapacitor does not have.
     let beyond = ["alertmanager", "ntfy", "webhook"];
-    let known = kinds.iter().filter(|kind| !beyond.contains(&kind.name));
-    assert_eq!(known.clone().count(), surface.len());
-    assert_eq!(known.filter(|kind| kind.method.is_some()).count(), 25);
+    let known: Vec<_> = kinds.iter().filter(|kind| !beyond.contains(&kind.name)).collect();
+    assert_eq!(known.len(), surface.len());
+    assert_eq!(known.iter().filter(|kind| kind.method.is_some()).count(), 25);
     for name in beyond {
         assert_eq!(kinds.by_method(name).map(|kind| kind.name), Some(name));
     }

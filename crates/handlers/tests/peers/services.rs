@@ -33,7 +33,7 @@ fn posting() -> Vec<(&'static str, &'static str, Json, Json)> {
         ("slack", "slack", with(json!({})), json!({})),
         ("talk", "talk", with(json!({})), json!({})),
         ("teams", "teams", json!({"enabled": true, "channel-url": "URL"}), json!({})),
-        ("telegram", "telegram", with(json!({"chat-id": "1", "token": "t"})), json!({})),
+        ("telegram", "telegram", with(json!({"url": "URL/bot", "chat-id": "1", "token": "t"})), json!({})),
         ("victorops", "victorops", with(json!({"api-key": "k", "routing-key": "r"})), json!({})),
         ("webhook", "webhook", with(json!({})), json!({})),
         ("zenoss", "zenoss", with(json!({"severity-map.Critical": "5"})), json!({})),
