@@ -26,6 +26,7 @@ pub struct Kind {
     copy: fn(&dyn Any) -> Box<dyn Any + Send + Sync>,
     fresh: fn() -> Box<dyn Any + Send + Sync>,
     check: Box<Check>,
+    ready: Box<Check>,
     open: Box<Open>,
     global: Option<Box<dyn Fn() -> Option<Global> + Send + Sync>>,
 }
@@ -90,6 +91,7 @@ impl Kind {
             },
             fresh: || Box::new(D::default()),
             check: Box::new(|_| Ok(())),
+            ready: Box::new(|_| Ok(())),
             open,
             global: None,
         };
@@ -108,6 +110,15 @@ impl<D: 'static> KindBuilder<D> {
     pub fn check(mut self, check: fn(&D) -> Result<(), String>) -> Self {
         self.kind.check =
             Box::new(move |options| check(options.downcast_ref().expect("options are made by their own kind")));
+        self
+    }
+
+    /// What would keep a handler from being opened whatever the config says: templates that do not parse. It is told
+    /// when a script is checked, and refused when its task is enabled.
+    #[must_use]
+    pub fn ready(mut self, ready: fn(&D) -> Result<(), String>) -> Self {
+        self.kind.ready =
+            Box::new(move |options| ready(options.downcast_ref().expect("options are made by their own kind")));
         self
     }
 
@@ -196,12 +207,21 @@ impl HandlerOptions {
         (self.kind.check)(&*self.values).map_err(|why| OpenError::Invalid { kind: self.kind.name, why })
     }
 
+    /// Whether a handler could be opened, as far as the options tell it themselves.
+    ///
+    /// # Errors
+    /// [`OpenError::Invalid`]
+    pub fn ready(&self) -> Result<(), OpenError> {
+        (self.kind.ready)(&*self.values).map_err(|why| OpenError::Invalid { kind: self.kind.name, why })
+    }
+
     /// Makes the handler.
     ///
     /// # Errors
     /// If the options do not fit together, or the kind cannot send.
     pub fn open(&self, place: &Place) -> Result<Box<dyn Handler>, OpenError> {
         self.check()?;
+        self.ready()?;
         (self.kind.open)(&*self.values, place)
     }
 

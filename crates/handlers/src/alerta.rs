@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::http::{Posting, Request};
 use crate::pairs::Pairs;
-use crate::render::{render, render_all, template, templates, with_path};
+use crate::render::{render, render_all, template, templates, why, with_path};
 use crate::tls::Tls;
 use crate::{AlertHost, Configs};
 
@@ -25,6 +25,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, &templates, configs, event)))
     })
     .method("alerta")
+    .ready(|options| Templates::of(options).map(drop).map_err(why))
     .build()
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::http::{Posting, Request};
 use crate::pairs::Pairs;
-use crate::render::{as_text, field_json, render, template};
+use crate::render::{as_text, field_json, render, template, why};
 use crate::tls::Tls;
 use crate::{AlertHost, Configs};
 
@@ -23,6 +23,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, &attributes, configs, event)))
     })
     .method("bigPanda")
+    .ready(|options| attributes(options).map(drop).map_err(why))
     .global(move || asked.configs().global(NAME))
     .build()
 }

@@ -1,6 +1,6 @@
 //! The sections of the config that handlers read, as they are now: the config may change while the daemon runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use alert::Global;
@@ -13,20 +13,30 @@ pub struct Configs(BTreeMap<String, Vec<Section>>);
 
 /// One element of a section, its values by key.
 #[derive(Clone, Default, PartialEq)]
-pub struct Section(Map<String, Json>);
+pub struct Section {
+    values: Map<String, Json>,
+    /// Keys whose values nobody may be shown.
+    hidden: BTreeSet<String>,
+}
 
 /// Without values: they may be secret.
 impl std::fmt::Debug for Section {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.values.keys()).finish()
     }
 }
 
 impl Configs {
-    /// Sets the elements of a section, as `declare::Table::json` shows them.
+    /// Sets the elements of a section, as `declare::Table::json` shows them, none of their values hidden.
     #[must_use]
-    pub fn with(mut self, name: &str, elements: impl IntoIterator<Item = Map<String, Json>>) -> Self {
-        self.0.insert(name.to_string(), elements.into_iter().map(Section).collect());
+    pub fn with(self, name: &str, elements: impl IntoIterator<Item = Map<String, Json>>) -> Self {
+        self.with_sections(name, elements.into_iter().map(|values| Section::new(values, [])).collect())
+    }
+
+    /// Sets the elements of a section.
+    #[must_use]
+    pub fn with_sections(mut self, name: &str, elements: Vec<Section>) -> Self {
+        self.0.insert(name.to_string(), elements);
         self
     }
 
@@ -60,6 +70,18 @@ impl Configs {
         if section.bool("enabled") { Ok(section) } else { Err(not_enabled(name)) }
     }
 
+    /// A text with stars in the place of all values that nobody may be shown: a service may answer with what it was sent.
+    pub(crate) fn without_secrets(&self, mut text: String) -> String {
+        for section in self.0.values().flatten() {
+            for value in section.hidden.iter().flat_map(|key| texts_of(section.json(key))) {
+                if value.len() >= SHORTEST_SECRET && text.contains(value) {
+                    text = text.replace(value, "***");
+                }
+            }
+        }
+        text
+    }
+
     /// Whether all alert nodes get this kind of handler: that is so if the default element is global.
     pub(crate) fn global(&self, name: &str) -> Option<Global> {
         let section = match self.all(name) {
@@ -70,11 +92,40 @@ impl Configs {
     }
 }
 
+/// A word as short as this one may stand in any text.
+const SHORTEST_SECRET: usize = 5;
+
+/// All texts of a value.
+fn texts_of(value: &Json) -> Vec<&str> {
+    match value {
+        Json::String(text) => [text].into_iter().map(String::as_str).chain(path_of(text)).collect(),
+        Json::Array(items) => items.iter().flat_map(texts_of).collect(),
+        Json::Object(items) => items.values().flat_map(texts_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What comes after the host of a URL: servers speak of that alone.
+fn path_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    rest.find('/').map(|slash| &rest[slash..])
+}
+
 fn not_enabled(name: &str) -> String {
     format!("service is not enabled: set enabled = true in [{name}] of the config")
 }
 
 impl Section {
+    /// Values by key, and the keys of those that nobody may be shown.
+    pub fn new(values: Map<String, Json>, hidden: impl IntoIterator<Item = String>) -> Self {
+        Section { values, hidden: hidden.into_iter().collect() }
+    }
+
+    /// A value for those who ask what the config says; null for one that nobody may be shown.
+    pub(crate) fn shown(&self, key: &str) -> &Json {
+        if self.hidden.contains(key) { &Json::Null } else { self.json(key) }
+    }
+
     /// The text of a key; empty if it is unset.
     pub(crate) fn text(&self, key: &str) -> &str {
         self.json(key).as_str().unwrap_or_default()
@@ -105,7 +156,7 @@ impl Section {
     }
 
     pub(crate) fn json(&self, key: &str) -> &Json {
-        self.0.get(key).unwrap_or(&Json::Null)
+        self.values.get(key).unwrap_or(&Json::Null)
     }
 
     /// `given`, or what the config says if that is empty.
@@ -127,6 +178,17 @@ mod tests {
 
     fn element(json: Json) -> Map<String, Json> {
         json.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn secrets_are_not_told() {
+        let values = element(json!({"token": "hidden-1", "headers": {"X": "hidden-2"}, "short": "a",
+            "hook": "http://x/hidden-3", "url": "http://x"}));
+        let hidden = ["token", "headers", "short", "hook"].map(str::to_string);
+        let configs = Configs::default().with_sections("x", vec![Section::new(values, hidden)]);
+        let told = configs.without_secrets("a bad hidden-1 and hidden-2 at http://x, not /hidden-3".to_string());
+        assert_eq!(told, "a bad *** and *** at http://x, not ***");
+        assert_eq!(configs.all("x")[0].shown("token"), &Json::Null);
     }
 
     #[test]

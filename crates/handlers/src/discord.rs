@@ -7,7 +7,7 @@ use declare::{Declaration, Declared};
 use serde_json::json;
 
 use crate::http::{Posting, Request};
-use crate::render::{render, template};
+use crate::render::{check_templates, filled_in, render, template};
 use crate::tls::Tls;
 use crate::{AlertHost, Configs};
 
@@ -17,10 +17,10 @@ const NAME: &str = "discord";
 pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
     Kind::of(NAME, Options::declare, move |options: Options, _| {
-        template(NAME, "embed-title", &options.embed_title)?;
         Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("discord")
+    .ready(|options| check_templates([("username", &options.username), ("embed-title", &options.embed_title)]))
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -38,7 +38,7 @@ impl Declared for Options {
         it.about("Send each event to a channel of Discord. What is left out is taken from the config.")
             .property("workspace", "The [[discord]] section of the config to use.", |d| &mut d.workspace)
             .default_text("the default section")
-            .property("username", "Who seems to send it.", |d| &mut d.username)
+            .property("username", "Who seems to send it, a template.", |d| &mut d.username)
             .property("avatarURL", "The picture of who seems to send it.", |d| &mut d.avatar_url)
             .key("avatar-url")
             .property("embedTitle", "The title of the message, a template.", |d| &mut d.embed_title)
@@ -58,7 +58,7 @@ fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Reques
     };
     let time = if config.bool("timestamp") { seconds(event.state.time) } else { String::new() };
     let body = json!({
-        "username": config.or(&options.username, "username"),
+        "username": filled_in("username", config.or(&options.username, "username"), event)?,
         "avatar_url": config.or(&options.avatar_url, "avatar-url"),
         "embeds": [{"color": color, "title": title, "description": &*event.state.message, "timestamp": time}],
     });

@@ -7,7 +7,7 @@ use declare::{Declaration, Declared};
 use serde_json::json;
 
 use crate::http::{Posting, Request};
-use crate::render::with_path;
+use crate::render::{check_template, filled_in, with_path};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "hipchat";
@@ -19,6 +19,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("hipChat")
+    .ready(|options| check_template("room", &options.room))
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -32,7 +33,7 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Notify a room of HipChat. What is left out is taken from the config.")
-            .property("room", "The room.", |d| &mut d.room)
+            .property("room", "The room, a template.", |d| &mut d.room)
             .property("token", "The token of the room.", |d| &mut d.token)
             .secret()
             .example("stream|from().measurement('cpu')|alert().crit(lambda: TRUE).hipChat().room('alerts')")
@@ -47,7 +48,8 @@ fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Reques
         Level::Critical => "red",
     };
     let body = json!({"from": "kapacitor", "color": color, "message": &*event.state.message, "notify": true});
-    let url = with_path(config.text("url"), &[config.or(&options.room, "room"), "notification"])?;
+    let room = filled_in("room", config.or(&options.room, "room"), event)?;
+    let url = with_path(config.text("url"), &[&room, "notification"])?;
     let mut url = reqwest::Url::parse(&url).map_err(|why| format!("the URL is not valid: {why}"))?;
     url.query_pairs_mut().clear().append_pair("auth_token", config.or(&options.token, "token"));
     Ok(Request::json(url, body, &[200, 204]))

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use alert::Topics;
+use alert::{Outcome, Topics};
 
 use crate::Configs;
 use crate::http::{Http, Recorder};
@@ -49,6 +49,15 @@ impl AlertHost {
 
     pub(crate) fn configs(&self) -> Arc<Configs> {
         self.configs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How an attempt went, in words that everybody may read.
+    pub(crate) fn told(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Done => Outcome::Done,
+            Outcome::Retry { why, after } => Outcome::Retry { why: self.configs().without_secrets(why), after },
+            Outcome::GiveUp(why) => Outcome::GiveUp(self.configs().without_secrets(why)),
+        }
     }
 
     /// The topics, unless the daemon ends.

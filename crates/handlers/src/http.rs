@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alert::{BoxFuture, Event, Handler, Outcome};
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Method, Response, Url};
 use serde_json::Value as Json;
 
 use crate::tls::Tls;
@@ -23,8 +23,9 @@ const MOST_AT_ONCE: usize = 8;
 /// Of an answer, no more is read for a message.
 const LONGEST_ANSWER: usize = 2000;
 
-/// A POST.
+/// A request, a POST unless it says otherwise.
 pub(crate) struct Request {
+    pub(crate) method: Method,
     pub(crate) url: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,
@@ -36,6 +37,18 @@ pub(crate) struct Request {
     pub(crate) success: &'static [u16],
     /// Whether a refusal shows the answer's text.
     pub(crate) show_answer: bool,
+}
+
+/// The methods that users may ask for.
+pub(crate) const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "DELETE", "GET"];
+
+/// The method of that name; empty for POST.
+pub(crate) fn method(name: &str) -> Result<Method, String> {
+    match METHODS.iter().find(|method| method.eq_ignore_ascii_case(name)) {
+        Some(known) => known.parse().map_err(|_| format!("{known} is no method of HTTP")),
+        None if name.is_empty() => Ok(Method::POST),
+        None => Err(format!("method \"{name}\" is none of {}", METHODS.join(", "))),
+    }
 }
 
 pub(crate) enum Body {
@@ -52,6 +65,7 @@ impl Request {
 
     pub(crate) fn new(url: impl Into<String>, body: Body) -> Self {
         Request {
+            method: Method::POST,
             url: url.into(),
             headers: Vec::new(),
             body,
@@ -184,7 +198,7 @@ fn new_client(tls: &Tls, proxies: Proxies) -> Result<Client, String> {
 
 fn to_reqwest(client: &Client, url: Url, request: Request) -> reqwest::RequestBuilder {
     let mut headers = reqwest::header::HeaderMap::new();
-    let mut builder = client.post(url);
+    let mut builder = client.request(request.method, url);
     builder = match request.body {
         Body::Json(json) => builder.json(&json),
         Body::Form(pairs) => builder.form(&pairs),
@@ -297,10 +311,11 @@ where
 {
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            match (self.request)(&self.host.configs(), event) {
+            let outcome = match (self.request)(&self.host.configs(), event) {
                 Ok(request) => self.host.http.send(request.header(EVENT_ID, event.uid())).await,
                 Err(why) => Outcome::GiveUp(why),
-            }
+            };
+            self.host.told(outcome)
         })
     }
 

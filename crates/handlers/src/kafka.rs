@@ -31,7 +31,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let host = host.clone();
     Kind::of(NAME, Options::declare, move |options: Options, _| Ok(Box::new(Kafka::open(&host, &options)?)))
         .method("kafka")
-        .check(|options| options.templates().map(drop))
+        .ready(|options| options.templates().map(drop))
         .build()
 }
 
@@ -125,10 +125,11 @@ impl Kafka {
         let cluster = section(&configs, &self.cluster)
             .and_then(|section| self.host.kafka.get(&self.cluster, section, Cluster::of));
         let letters = events.map(|event| self.letter(event)).collect::<Result<Vec<_>, _>>();
-        match (cluster, letters) {
+        let outcome = match (cluster, letters) {
             (Ok(cluster), Ok(letters)) => cluster.send(letters).await,
             (Err(why), _) | (_, Err(why)) => Outcome::GiveUp(why),
-        }
+        };
+        self.host.told(outcome)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod aggregate;
 mod alerta;
+mod alertmanager;
 mod bigpanda;
 mod config;
 mod discord;
@@ -18,6 +19,7 @@ mod http;
 mod kafka;
 mod log;
 mod mqtt;
+mod ntfy;
 mod opsgenie;
 mod opsgenie2;
 mod pagerduty;
@@ -42,6 +44,7 @@ mod telegram;
 mod testing;
 mod tls;
 mod victorops;
+mod webhook;
 mod zenoss;
 
 use std::sync::Arc;
@@ -64,6 +67,7 @@ pub fn kinds(host: &Arc<AlertHost>) -> Kinds {
     Kinds::new(vec![
         aggregate::kind(host),
         alerta::kind(host),
+        alertmanager::kind(host),
         bigpanda::kind(host),
         discord::kind(host),
         exec::kind(),
@@ -71,6 +75,7 @@ pub fn kinds(host: &Arc<AlertHost>) -> Kinds {
         kafka::kind(host),
         log::kind(),
         mqtt::kind(host),
+        ntfy::kind(host),
         opsgenie::kind(host),
         opsgenie2::kind(host),
         pagerduty::kind(host),
@@ -88,6 +93,7 @@ pub fn kinds(host: &Arc<AlertHost>) -> Kinds {
         teams::kind(host),
         telegram::kind(host),
         victorops::kind(host),
+        webhook::kind(host),
         zenoss::kind(host),
     ])
 }

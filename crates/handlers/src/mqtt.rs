@@ -30,7 +30,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Box::new(Mqtt { host: host.clone(), topic, options }))
     })
     .method("mqtt")
-    .check(Options::check)
+    .ready(Options::ready)
     .build()
 }
 
@@ -77,7 +77,7 @@ impl Declared for Options {
 }
 
 impl Options {
-    fn check(&self) -> Result<(), String> {
+    fn ready(&self) -> Result<(), String> {
         if !(0..=2).contains(&self.qos) {
             return Err(format!("qos must be 0, 1 or 2, got {}", self.qos));
         }
@@ -126,10 +126,11 @@ impl Mqtt {
 impl Handler for Mqtt {
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            match self.prepared(event) {
+            let outcome = match self.prepared(event) {
                 Ok((broker, letter)) => broker.send(letter).await,
                 Err(why) => Outcome::GiveUp(why),
-            }
+            };
+            self.host.told(outcome)
         })
     }
 }

@@ -7,6 +7,7 @@ use declare::{Declaration, Declared};
 use serde_json::{Value as Json, json};
 
 use crate::http::{Posting, Request};
+use crate::render::{all_filled_in, check_template};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "opsgenie";
@@ -18,6 +19,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("opsGenie")
+    .ready(Options::ready)
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -31,11 +33,19 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Open alerts at OpsGenie, by version 1 of its API. What is left out is taken from the config.")
-            .property("teams", "The teams that are told.", |d| &mut d.teams)
+            .property("teams", "The teams that are told, templates.", |d| &mut d.teams)
             .key("teams-list")
-            .property("recipients", "The users that are told.", |d| &mut d.recipients)
+            .property("recipients", "The users that are told, templates.", |d| &mut d.recipients)
             .key("recipients-list")
             .example("stream|from().measurement('cpu')|alert().crit(lambda: TRUE).opsGenie().teams('ops')")
+    }
+}
+
+impl Options {
+    fn ready(&self) -> Result<(), String> {
+        let named = |option, all: &[String]| all.iter().try_for_each(|one| check_template(option, one));
+        named("teams", &self.teams)?;
+        named("recipients", &self.recipients)
     }
 }
 
@@ -57,8 +67,8 @@ fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Reques
         },
     });
     for (key, names) in [
-        ("teams", config.or_texts(&options.teams, "teams")),
-        ("recipients", config.or_texts(&options.recipients, "recipients")),
+        ("teams", all_filled_in("teams", &config.or_texts(&options.teams, "teams"), event)?),
+        ("recipients", all_filled_in("recipients", &config.or_texts(&options.recipients, "recipients"), event)?),
     ] {
         if !names.is_empty() {
             body[key] = Json::from(names);

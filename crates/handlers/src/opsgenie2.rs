@@ -7,7 +7,7 @@ use declare::{Declaration, Declared};
 use serde_json::{Map, Value as Json, json};
 
 use crate::http::{Posting, Request};
-use crate::render::with_path;
+use crate::render::{all_filled_in, check_template, with_path};
 use crate::{AlertHost, Configs, Section};
 
 const NAME: &str = "opsgenie2";
@@ -19,6 +19,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("opsGenie2")
+    .ready(Options::ready)
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -34,9 +35,9 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Open and close alerts at OpsGenie. What is left out is taken from the config.")
-            .property("teams", "The teams that are told.", |d| &mut d.teams)
+            .property("teams", "The teams that are told, templates.", |d| &mut d.teams)
             .key("teams-list")
-            .property("recipients", "The users that are told.", |d| &mut d.recipients)
+            .property("recipients", "The users that are told, templates.", |d| &mut d.recipients)
             .key("recipients-list")
             .property("recoveryAction", "What to do when all is well again: notes or close.", |d| {
                 &mut d.recovery_action
@@ -51,6 +52,14 @@ impl Declared for Options {
     }
 }
 
+impl Options {
+    fn ready(&self) -> Result<(), String> {
+        let named = |option, all: &[String]| all.iter().try_for_each(|one| check_template(option, one));
+        named("teams", &self.teams)?;
+        named("recipients", &self.recipients)
+    }
+}
+
 fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Request, String> {
     let config = configs.enabled(NAME)?;
     let alias = base64url(event.state.id.as_bytes());
@@ -60,12 +69,12 @@ fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Reques
         url.set_query(Some("identifierType=alias"));
         Request::json(url, json!({"note": &*event.state.message}), &[202])
     } else {
-        Request::json(config.text("url"), opening(options, config, &alias, event), &[202])
+        Request::json(config.text("url"), opening(options, config, &alias, event)?, &[202])
     };
     Ok(request.header("Authorization", format!("GenieKey {}", config.text("api-key"))))
 }
 
-fn opening(options: &Options, config: &Section, alias: &str, event: &Event) -> Json {
+fn opening(options: &Options, config: &Section, alias: &str, event: &Event) -> Result<Json, String> {
     let state = &event.state;
     let priority = match state.level {
         Level::Critical => "P1",
@@ -82,15 +91,15 @@ fn opening(options: &Options, config: &Section, alias: &str, event: &Event) -> J
         "note": "",
         "priority": priority,
     });
-    let teams = config.or_texts(&options.teams, "teams");
-    let recipients = config.or_texts(&options.recipients, "recipients");
+    let teams = all_filled_in("teams", &config.or_texts(&options.teams, "teams"), event)?;
+    let recipients = all_filled_in("recipients", &config.or_texts(&options.recipients, "recipients"), event)?;
     let teams = teams.into_iter().map(|name| json!({"name": name, "type": "team"}));
     let users = recipients.into_iter().map(|name| json!({"username": name, "type": "user"}));
     let responders: Vec<Json> = teams.chain(users).collect();
     if !responders.is_empty() {
         body["responders"] = Json::from(responders);
     }
-    body
+    Ok(body)
 }
 
 /// Texts that alerts are found by: level and tags.

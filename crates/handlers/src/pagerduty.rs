@@ -7,6 +7,7 @@ use declare::{Declaration, Declared};
 use serde_json::json;
 
 use crate::http::{Posting, Request};
+use crate::render::{check_template, filled_in};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "pagerduty";
@@ -19,6 +20,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, &url, configs, event)))
     })
     .method("pagerDuty")
+    .ready(|options| check_template("serviceKey", &options.service_key))
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -31,7 +33,7 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Open and resolve incidents at PagerDuty, by its events of version 1.")
-            .property("serviceKey", "The key of the service.", |d| &mut d.service_key)
+            .property("serviceKey", "The key of the service, a template.", |d| &mut d.service_key)
             .default_text("that of the config")
             .key("service-key")
             .secret()
@@ -47,7 +49,7 @@ fn request(options: &Options, client_url: &str, configs: &Configs, event: &Event
         Level::Warning | Level::Critical => "trigger",
     };
     let body = json!({
-        "service_key": config.or(&options.service_key, "service-key"),
+        "service_key": filled_in("serviceKey", config.or(&options.service_key, "service-key"), event)?,
         "event_type": event_type,
         "description": &*event.state.message,
         "incident_key": &*event.state.id,

@@ -8,7 +8,7 @@ use gotemplate::{Template, Value};
 use serde_json::{Value as Json, json};
 
 use crate::http::{Posting, Request};
-use crate::render::{render, template};
+use crate::render::{check_template, check_templates, filled_in, render, template};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "pagerduty2";
@@ -22,6 +22,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, &links, &url, configs, event)))
     })
     .method("pagerDuty2")
+    .ready(Options::ready)
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -48,7 +49,7 @@ struct LinkTemplates {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Open and resolve incidents at PagerDuty, by its events of version 2.")
-            .property("routingKey", "The key of the integration.", |d| &mut d.routing_key)
+            .property("routingKey", "The key of the integration, a template.", |d| &mut d.routing_key)
             .default_text("that of the config")
             .key("routing-key")
             .secret()
@@ -77,6 +78,13 @@ impl Declared for Options {
                 "stream|from().measurement('cpu')|alert().crit(lambda: TRUE)\
                  .pagerDuty2().link('https://example.com/{{ .Name }}', 'dashboard')",
             )
+    }
+}
+
+impl Options {
+    fn ready(&self) -> Result<(), String> {
+        check_template("routingKey", &self.routing_key)?;
+        self.links.iter().try_for_each(|link| check_templates([("href", &link.href), ("text", &link.text)]))
     }
 }
 
@@ -124,7 +132,7 @@ fn request(
     let links: Vec<Json> = links.iter().map(|link| link.json(&data)).collect::<Result<_, _>>()?;
     let rows: Json = serde_json::from_str(&event.data.result_json()).unwrap_or_default();
     let body = json!({
-        "routing_key": config.or(&options.routing_key, "routing-key"),
+        "routing_key": filled_in("routingKey", config.or(&options.routing_key, "routing-key"), event)?,
         "event_action": action,
         "dedup_key": &*event.state.id,
         "payload": {

@@ -29,6 +29,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| post.request(configs, event)))
     })
     .method("post")
+    .ready(|options| Template::text_with_json("body", options.own_url()).map(drop).map_err(|why| why.to_string()))
     .check(Options::check)
     .build()
 }

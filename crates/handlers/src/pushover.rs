@@ -6,6 +6,7 @@ use alert::{Event, Kind, Level};
 use declare::{Declaration, Declared};
 
 use crate::http::{Body, Posting, Request};
+use crate::render::{check_templates, filled_in};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "pushover";
@@ -17,6 +18,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("pushover")
+    .ready(Options::ready)
     .build()
 }
 
@@ -33,19 +35,25 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Notify phones by Pushover.")
-            .property("userKey", "The user or group.", |d| &mut d.user_key)
+            .property("userKey", "The user or group, a template.", |d| &mut d.user_key)
             .default_text("that of the config")
             .key("user-key")
             .secret()
             .property("device", "The devices, separated by commas.", |d| &mut d.device)
             .default_text("all devices of the user")
-            .property("title", "The title of the notification.", |d| &mut d.title)
-            .property("URL", "A link that is shown.", |d| &mut d.url)
+            .property("title", "The title of the notification, a template.", |d| &mut d.title)
+            .property("URL", "A link that is shown, a template.", |d| &mut d.url)
             .key("url")
             .property("URLTitle", "The text of the link.", |d| &mut d.url_title)
             .key("url-title")
             .property("sound", "The sound to make.", |d| &mut d.sound)
             .example("stream|from().measurement('cpu')|alert().crit(lambda: TRUE).pushover().sound('siren')")
+    }
+}
+
+impl Options {
+    fn ready(&self) -> Result<(), String> {
+        check_templates([("userKey", &self.user_key), ("title", &self.title), ("URL", &self.url)])
     }
 }
 
@@ -57,19 +65,18 @@ fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Reques
         Level::Warning => "0",
         Level::Critical => "1",
     };
+    let user = filled_in("userKey", config.or(&options.user_key, "user-key"), event)?;
+    let title = filled_in("title", &options.title, event)?;
+    let url = filled_in("URL", &options.url, event)?;
     let optional = [
         ("device", &options.device),
         ("sound", &options.sound),
-        ("title", &options.title),
-        ("url", &options.url),
+        ("title", &title),
+        ("url", &url),
         ("url_title", &options.url_title),
     ];
-    let always = [
-        ("message", &*event.state.message),
-        ("priority", priority),
-        ("token", config.text("token")),
-        ("user", config.or(&options.user_key, "user-key")),
-    ];
+    let always =
+        [("message", &*event.state.message), ("priority", priority), ("token", config.text("token")), ("user", &user)];
     let given = optional.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (*key, value.as_str()));
     let mut form: Vec<(&'static str, String)> =
         given.chain(always).map(|(key, value)| (key, value.to_string())).collect();

@@ -1,6 +1,6 @@
 //! Templates in options of handlers, and texts made to fit services.
 
-use alert::OpenError;
+use alert::{Event, OpenError};
 use gotemplate::{Template, Value};
 use model::write_json_float;
 use serde_json::Value as Json;
@@ -11,9 +11,40 @@ pub(crate) fn template(kind: &'static str, option: &str, source: &str) -> Result
     Template::text(option, source).map_err(why)
 }
 
+/// What is wrong, without the name of the kind.
+pub(crate) fn why(error: OpenError) -> String {
+    match error {
+        OpenError::Invalid { why, .. } => why,
+        other => other.to_string(),
+    }
+}
+
 /// Whether an option is a template, asked when a script is defined.
 pub(crate) fn check_template(option: &str, source: &str) -> Result<(), String> {
     Template::text(option, source).map(drop).map_err(|why| format!("{option}: {why}"))
+}
+
+/// An option, or a key of the config, that may be a template: who is told may depend on the event.
+pub(crate) fn filled_in(option: &str, source: &str, event: &Event) -> Result<String, String> {
+    if !source.contains("{{") {
+        return Ok(source.to_string());
+    }
+    let template = Template::text(option, source).map_err(|why| format!("{option}: {why}"))?;
+    render(&template, &event.template_data())
+}
+
+/// As `filled_in`, for lists. What is empty then is left out.
+pub(crate) fn all_filled_in(option: &str, sources: &[String], event: &Event) -> Result<Vec<String>, String> {
+    let texts: Result<Vec<String>, String> = sources.iter().map(|source| filled_in(option, source, event)).collect();
+    texts.map(|mut texts| {
+        texts.retain(|text| !text.is_empty());
+        texts
+    })
+}
+
+/// Whether options that may be templates are good ones, asked when a script is defined.
+pub(crate) fn check_templates<'a>(options: impl IntoIterator<Item = (&'a str, &'a String)>) -> Result<(), String> {
+    options.into_iter().try_for_each(|(option, source)| check_template(option, source))
 }
 
 /// The templates of an option that is a list.

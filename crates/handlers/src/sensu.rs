@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::pairs::Pairs;
-use crate::render::{render, template};
+use crate::render::{check_template, render, template};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "sensu";
@@ -27,6 +27,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Box::new(Sensu { host: host.clone(), options, source }))
     })
     .method("sensu")
+    .ready(|options| check_template("source", &options.source))
     .build()
 }
 

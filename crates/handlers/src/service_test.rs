@@ -35,9 +35,15 @@ struct Test {
     plan: fn(&Given) -> (Json, Event),
 }
 
+/// Services that Kapacitor does not have: they are listed once the config has one, so that clients that know
+/// Kapacitor's list find that.
+const BEYOND: [&str; 3] = ["alertmanager", "ntfy", "webhook"];
+
 /// The names of the services that can be tested, sorted.
-pub fn service_names() -> impl Iterator<Item = &'static str> {
-    TESTS.iter().map(|test| test.name)
+pub fn service_names(host: &AlertHost) -> impl Iterator<Item = &'static str> {
+    let configs = host.configs();
+    let listed = move |name: &&str| !BEYOND.contains(name) || !configs.all(name).is_empty();
+    TESTS.iter().map(|test| test.name).filter(listed)
 }
 
 /// The options of a service's test with their defaults, some of them from the config; `None` for an unknown service.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::http::{Posting, Request};
 use crate::pairs::Pairs;
-use crate::render::{as_text, cut, render, template};
+use crate::render::{as_text, cut, render, template, why};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "servicenow";
@@ -26,6 +26,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, &templates, configs, event)))
     })
     .method("serviceNow")
+    .ready(|options| Templates::of(options).map(drop).map_err(why))
     .global(move || asked.configs().global(NAME))
     .build()
 }

@@ -7,6 +7,7 @@ use declare::{Declaration, Declared};
 use serde_json::json;
 
 use crate::http::{Posting, Request};
+use crate::render::{check_templates, filled_in};
 use crate::tls::Tls;
 use crate::{AlertHost, Configs};
 
@@ -19,6 +20,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("slack")
+    .ready(Options::ready)
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -36,11 +38,21 @@ impl Declared for Options {
         it.about("Send each event to a channel of Slack. What is left out is taken from the config.")
             .property("workspace", "The [[slack]] section of the config to use.", |d| &mut d.workspace)
             .default_text("the default section")
-            .property("channel", "The channel, or a user: #alerts, @bob.", |d| &mut d.channel)
-            .property("username", "Who seems to send it.", |d| &mut d.username)
+            .property("channel", "The channel, or a user: #alerts, @bob. A template.", |d| &mut d.channel)
+            .property("username", "Who seems to send it, a template.", |d| &mut d.username)
             .property("iconEmoji", "The picture of who seems to send it: :fire:.", |d| &mut d.icon_emoji)
             .key("icon-emoji")
             .example("stream|from().measurement('cpu')|alert().crit(lambda: TRUE).slack().channel('#alerts')")
+            .example(
+                "stream|from().measurement('cpu').groupBy('team')|alert().crit(lambda: TRUE)\
+                 .slack().channel('#{{ index .Tags \"team\" }}')",
+            )
+    }
+}
+
+impl Options {
+    fn ready(&self) -> Result<(), String> {
+        check_templates([("channel", &self.channel), ("username", &self.username)])
     }
 }
 
@@ -53,8 +65,8 @@ fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Reques
         Level::Critical => "danger",
     };
     let body = json!({
-        "channel": config.or(&options.channel, "channel"),
-        "username": config.or(&options.username, "username"),
+        "channel": filled_in("channel", config.or(&options.channel, "channel"), event)?,
+        "username": filled_in("username", config.or(&options.username, "username"), event)?,
         "icon_emoji": config.or(&options.icon_emoji, "icon-emoji"),
         "text": "",
         "attachments": [{"fallback": message, "color": color, "text": message, "mrkdwn_in": ["text"]}],
@@ -71,7 +83,7 @@ mod tests {
     use alert::{Global, Outcome};
 
     use super::*;
-    use crate::testing::{Answer, HttpSink, host, send};
+    use crate::testing::{Answer, HttpSink, host, open, send};
 
     #[test]
     fn messages_go_to_the_workspace() {
@@ -96,6 +108,9 @@ mod tests {
         assert_eq!((got[1].path.as_str(), got[1].header("authorization")), ("/two", Some("Bearer xoxb-1")));
         assert_eq!(got[1].json()["channel"], "#two");
         assert_eq!(got[1].json()["attachments"][0]["color"], "good");
+        assert_eq!(send(&host, "slack", json!({"channel": "#{{ index .Tags \"dc\" }}"}), Level::Ok), Outcome::Done);
+        assert_eq!(sink.requests()[2].json()["channel"], "#fra");
+        assert!(open(&crate::kinds(&host), "slack", json!({"channel": "#{{ .Tags"})).is_err());
         let unknown = send(&host, "slack", json!({"workspace": "three"}), Level::Info);
         assert!(matches!(unknown, Outcome::GiveUp(_)), "{unknown:?}");
         let global = crate::kinds(&host).by_name("slack").unwrap().global();

@@ -13,7 +13,7 @@ use lettre::transport::smtp::client::{CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tracing::warn;
 
-use crate::render::{render_all, templates};
+use crate::render::{all_filled_in, check_template, render_all, templates};
 use crate::tls::system_has_authorities;
 use crate::{AlertHost, Section};
 
@@ -28,9 +28,10 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
     Kind::of(NAME, Options::declare, move |options: Options, _| {
         let to_templates = templates(NAME, "toTemplates", &options.to_templates)?;
-        Ok(Box::new(Smtp { host: host.clone(), to: options.to, to_templates }) as Box<dyn Handler>)
+        Ok(Box::new(Smtp { host: host.clone(), to: options.to, to_templates, server: None }) as Box<dyn Handler>)
     })
     .method("email")
+    .ready(Options::ready)
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -44,7 +45,7 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Mail each event: the message is the subject, the details are the body. Without any address the config's are used.")
-            .variadic("to", "The addresses.", |d| &mut d.to)
+            .variadic("to", "The addresses, templates.", |d| &mut d.to)
             .method("to", "to ...string", "More addresses.", |d, arguments| {
                 for address in arguments {
                     d.to.push(Setting::from_argument(address)?);
@@ -58,28 +59,36 @@ impl Declared for Options {
     }
 }
 
+impl Options {
+    fn ready(&self) -> Result<(), String> {
+        self.to.iter().try_for_each(|address| check_template("to", address))?;
+        self.to_templates.iter().try_for_each(|address| check_template("toTemplates", address))
+    }
+}
+
 struct Smtp {
     host: Arc<AlertHost>,
     to: Vec<String>,
     to_templates: Vec<Template>,
+    /// The section of the config that was used last, and how its server is reached.
+    server: Option<(Section, AsyncSmtpTransport<Tokio1Executor>)>,
 }
 
 impl Handler for Smtp {
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let configs = self.host.configs();
-            let prepared = configs
-                .enabled(NAME)
-                .and_then(|config| Ok((transport(config).map_err(|why| why.to_string())?, self.mail(config, event)?)));
+            let prepared =
+                configs.enabled(NAME).and_then(|config| Ok((self.transport(config)?, self.mail(config, event)?)));
             let (transport, mail) = match prepared {
                 Ok(prepared) => prepared,
                 Err(why) => return Outcome::GiveUp(why),
             };
-            match transport.send(mail).await {
+            self.host.told(match transport.send(mail).await {
                 Ok(_) => Outcome::Done,
                 Err(why) if why.is_permanent() || why.is_client() => Outcome::GiveUp(causes(&why)),
                 Err(why) => Outcome::retry(causes(&why)),
-            }
+            })
         })
     }
 
@@ -89,6 +98,17 @@ impl Handler for Smtp {
 }
 
 impl Smtp {
+    fn transport(&mut self, config: &Section) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+        if let Some((section, transport)) = &self.server
+            && section == config
+        {
+            return Ok(transport.clone());
+        }
+        let transport = transport(config).map_err(|why| why.to_string())?;
+        self.server = Some((config.clone(), transport.clone()));
+        Ok(transport)
+    }
+
     fn mail(&self, config: &Section, event: &Event) -> Result<Message, String> {
         let from = config.text("from");
         let from: Mailbox = from.parse().map_err(|why| format!("from = \"{from}\" is no address: {why}"))?;
@@ -102,11 +122,11 @@ impl Smtp {
     }
 
     fn recipients(&self, config: &Section, event: &Event) -> Result<Vec<Mailbox>, String> {
-        let mut to = self.to.clone();
+        let mut to = all_filled_in("to", &self.to, event)?;
         to.extend(render_all(&self.to_templates, &template_data(event))?);
         to.retain(|address| !address.is_empty());
         if to.is_empty() {
-            to = config.texts("to");
+            to = all_filled_in("to", &config.texts("to"), event)?;
         }
         let mut recipients = Vec::new();
         for address in &to {

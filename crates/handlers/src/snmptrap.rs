@@ -8,7 +8,7 @@ use gotemplate::Template;
 use serde_json::{Value as Json, json};
 use tokio::net::UdpSocket;
 
-use crate::render::{render, template};
+use crate::render::{check_template, render, template};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "snmptrap";
@@ -30,6 +30,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Box::new(SnmpTrap { host: host.clone(), trap, data, requests: 0 }))
     })
     .method("snmpTrap")
+    .ready(|options| options.data.iter().try_for_each(|datum| check_template("value", &datum.value)))
     .check(Options::check)
     .build()
 }

@@ -7,7 +7,7 @@ use declare::{Declaration, Declared};
 use serde_json::json;
 
 use crate::http::{Posting, Request};
-use crate::render::cut;
+use crate::render::{check_template, cut, filled_in};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "teams";
@@ -20,6 +20,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("teams")
+    .ready(|options| check_template("channelURL", &options.channel_url))
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -32,7 +33,7 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Send each event to a channel of Microsoft Teams.")
-            .property("channelURL", "The webhook of the channel.", |d| &mut d.channel_url)
+            .property("channelURL", "The webhook of the channel, a template.", |d| &mut d.channel_url)
             .default_text("that of the config")
             .key("channel-url")
             .example("stream|from().measurement('cpu')|alert().crit(lambda: TRUE).teams()")
@@ -61,7 +62,8 @@ fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Reques
         "summary": format!("{}...", cut(&summary, LONGEST_SUMMARY)),
         "themeColor": color,
     });
-    Ok(Request::json(config.or(&options.channel_url, "channel-url"), body, &[200, 204]))
+    let url = filled_in("channelURL", config.or(&options.channel_url, "channel-url"), event)?;
+    Ok(Request::json(url, body, &[200, 204]))
 }
 
 #[cfg(test)]

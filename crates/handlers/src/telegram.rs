@@ -7,6 +7,7 @@ use declare::{Declaration, Declared};
 use serde_json::{Value as Json, json};
 
 use crate::http::{Posting, Request};
+use crate::render::{check_template, filled_in};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "telegram";
@@ -18,6 +19,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("telegram")
+    .ready(|options| check_template("chatId", &options.chat_id))
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -33,7 +35,7 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Send each event to a chat of Telegram. What is left out is taken from the config.")
-            .property("chatId", "The chat.", |d| &mut d.chat_id)
+            .property("chatId", "The chat, a template.", |d| &mut d.chat_id)
             .key("chat-id")
             .property("parseMode", "How the message is written: Markdown or HTML.", |d| &mut d.parse_mode)
             .key("parse-mode")
@@ -51,7 +53,10 @@ fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Reques
     if !["", "markdown", "html"].contains(&mode.to_lowercase().as_str()) {
         return Err(format!("parseMode {mode} is not valid, it is Markdown or HTML"));
     }
-    let mut body = json!({"chat_id": config.or(&options.chat_id, "chat-id"), "text": &*event.state.message});
+    let mut body = json!({
+        "chat_id": filled_in("chatId", config.or(&options.chat_id, "chat-id"), event)?,
+        "text": &*event.state.message,
+    });
     if !mode.is_empty() {
         body["parse_mode"] = Json::from(mode);
     }

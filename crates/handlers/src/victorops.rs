@@ -7,7 +7,7 @@ use declare::{Declaration, Declared};
 use serde_json::{Value as Json, json};
 
 use crate::http::{Posting, Request};
-use crate::render::with_path;
+use crate::render::{check_template, filled_in, with_path};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "victorops";
@@ -19,6 +19,7 @@ pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
         Ok(Posting::boxed(&host, move |configs, event| request(&options, configs, event)))
     })
     .method("victorOps")
+    .ready(|options| check_template("routingKey", &options.routing_key))
     .global(move || asked.configs().global(NAME))
     .build()
 }
@@ -31,7 +32,7 @@ struct Options {
 impl Declared for Options {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Open and resolve incidents at VictorOps.")
-            .property("routingKey", "Who is told.", |d| &mut d.routing_key)
+            .property("routingKey", "Who is told, a template.", |d| &mut d.routing_key)
             .default_text("that of the config")
             .key("routing-key")
             .example("stream|from().measurement('cpu')|alert().crit(lambda: TRUE).victorOps().routingKey('team')")
@@ -52,8 +53,8 @@ fn request(options: &Options, configs: &Configs, event: &Event) -> Result<Reques
         "monitoring_tool": "kapacitor",
         "data": data,
     });
-    let routing_key = config.or(&options.routing_key, "routing-key");
-    let url = with_path(config.text("url"), &[config.text("api-key"), routing_key])?;
+    let routing_key = filled_in("routingKey", config.or(&options.routing_key, "routing-key"), event)?;
+    let url = with_path(config.text("url"), &[config.text("api-key"), &routing_key])?;
     Ok(Request::json(url, body, &[200]))
 }
 

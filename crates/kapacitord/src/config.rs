@@ -11,6 +11,7 @@ mod influxdb;
 mod inputs;
 mod keys;
 mod orchestration;
+mod references;
 mod server;
 mod smtp;
 mod storage;
@@ -26,6 +27,7 @@ use thiserror::Error;
 
 pub(crate) use http_post::HttpPost;
 pub(crate) use influxdb::{InfluxDb, QUERIES_AT_ONCE, WRITE_BUFFER};
+pub(crate) use references::references;
 pub(crate) use server::{Deadman, Http, Logging, Reporting, Stats, Top};
 pub(crate) use smtp::Smtp;
 pub(crate) use storage::{Alert, Checkpoint, Load, Replay, Storage, Task};
@@ -94,11 +96,13 @@ const ORDER: &[&str] = &[
     "opentsdb",
     "udp",
     "alerta",
+    "alertmanager",
     "bigpanda",
     "discord",
     "hipchat",
     "kafka",
     "mqtt",
+    "ntfy",
     "opsgenie",
     "opsgenie2",
     "pagerduty",
@@ -114,6 +118,7 @@ const ORDER: &[&str] = &[
     "teams",
     "telegram",
     "victorops",
+    "webhook",
     "zenoss",
     "scraper",
     "azure",
@@ -250,7 +255,7 @@ impl Config {
         Config::below(&Path::new(home.as_deref().unwrap_or(".")).join(".kapacitor"))
     }
 
-    /// Whether the daemon can work with it.
+    /// Whether the daemon can work with it, its references resolved.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         for slot in self.clone().slots() {
             slot.check().map_err(|why| ConfigError::Invalid { section: slot.name, why })?;
@@ -277,6 +282,13 @@ impl Config {
             }
         }
         config
+    }
+
+    /// Whether the daemon can work with a section of it, its references resolved.
+    pub(crate) fn check_section(&self, section: &str) -> Result<(), String> {
+        let mut config = self.clone();
+        let slots = config.slots();
+        slots.iter().find(|slot| slot.name == section).map_or(Ok(()), Slot::check)
     }
 
     /// As a config file, each key with a comment.

@@ -15,6 +15,7 @@ use crate::{config::Config, definitions::Refused};
 /// The sections that can be changed over HTTP, each with the key that names its elements if it is an array.
 const SECTIONS: &[(&str, Option<&str>)] = &[
     ("alerta", None),
+    ("alertmanager", Some("name")),
     ("azure", Some("id")),
     ("bigpanda", None),
     ("consul", Some("id")),
@@ -31,6 +32,7 @@ const SECTIONS: &[(&str, Option<&str>)] = &[
     ("marathon", Some("id")),
     ("mqtt", Some("name")),
     ("nerve", Some("id")),
+    ("ntfy", Some("name")),
     ("opsgenie", None),
     ("opsgenie2", None),
     ("pagerduty", None),
@@ -50,6 +52,7 @@ const SECTIONS: &[(&str, Option<&str>)] = &[
     ("telegram", None),
     ("triton", Some("id")),
     ("victorops", None),
+    ("webhook", Some("name")),
     ("zenoss", None),
 ];
 
@@ -166,6 +169,11 @@ impl LiveConfig {
     }
 }
 
+/// The keys of a section that nobody may be shown, as far as its table does not say so.
+pub fn more_secrets(section: &str) -> impl Iterator<Item = String> {
+    grouped::secrets(section).map(str::to_string)
+}
+
 /// The key that names the elements of a section; `None` for a section that nobody may change.
 fn key_of(section: &str) -> Option<Option<&'static str>> {
     SECTIONS.iter().find(|(name, _)| *name == section).map(|(_, key)| *key)
@@ -232,10 +240,11 @@ fn with(
     for change in changes {
         apply(slot, key, change)?;
     }
-    if !changes.is_empty() {
-        slot.check().map_err(|why| format!("failed validation: {why}"))?;
-    }
     drop(slots);
+    if !changes.is_empty() {
+        let resolved = next.resolved().map_err(|why| why.to_string())?;
+        resolved.check_section(section).map_err(|why| format!("failed validation: {why}"))?;
+    }
     Ok(next)
 }
 

@@ -173,7 +173,9 @@ fn run(args: &[String]) -> anyhow::Result<()> {
             *target = value.to_string();
         }
     }
-    config.check()?;
+    let resolved = config.resolved()?;
+    resolved.check()?;
+    config.logging = resolved.logging;
     if args.get("log-level").is_none() && !logging::is_level(&config.logging.level) {
         // The warning for it is among the others.
         config.logging.level = "INFO".to_string();

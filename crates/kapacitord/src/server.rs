@@ -14,7 +14,7 @@ use engine::{
     Host, HttpEndpoint, ServerInfo, Tasks,
     define::{DeadmanDefaults, Surface},
 };
-use handlers::{AlertHost, Configs};
+use handlers::{AlertHost, Configs, Section};
 use lambda::Zone;
 use model::Schema;
 use store::Store;
@@ -28,11 +28,11 @@ use crate::{
     alert_topics::AlertTopics,
     checkpoints::Checkpoints,
     clusters::{self, Subscribing},
-    config::Config,
+    config::{Config, references},
     definitions::Definitions,
     host::{Clusters, DaemonHost, Udfs},
     http::{self, Api, Ingress},
-    live_config::LiveConfig,
+    live_config::{LiveConfig, more_secrets},
     load::Loader,
     log_streams::LogStreams,
     logging::LevelHandle,
@@ -68,11 +68,13 @@ impl Server {
     /// What hinders it, in one line.
     pub async fn start(config: &Config, level: LevelHandle, disabled: &[String]) -> anyhow::Result<Server> {
         let runtime = tokio::runtime::Handle::current();
-        let listener = listen(config).await?;
+        let file = config.resolved()?;
+        let listener = listen(&file).await?;
         let address = listener.local_addr()?;
-        let store = open_store(Path::new(&config.storage.boltdb)).await?;
+        let store = open_store(Path::new(&file.storage.boltdb)).await?;
         let live = Arc::new(LiveConfig::open(config.clone(), &store)?);
-        let config = &live.at_start();
+        let shown = live.at_start();
+        let config = &shown.resolved()?;
         let identity = store.identity().clone();
         let hostname = config.top.hostname.clone();
         let schema = Schema::new();
@@ -95,7 +97,7 @@ impl Server {
         };
         let protocol = if config.http.https_enabled { "https" } else { "http" };
         let url = format!("{protocol}://{place}/kapacitor/v1");
-        let alert_host = AlertHost::new(handler_configs(config), &topics, url);
+        let alert_host = AlertHost::new(handler_configs(config, &shown), &topics, url);
         let kinds = handlers::kinds(&alert_host);
         if let Err(error) = kinds.switch_off(disabled.iter().map(String::as_str)) {
             tracing::warn!("-disable-handlers: {error}");
@@ -137,9 +139,10 @@ impl Server {
         ));
         live.on_change({
             let (host, alert_host) = (Arc::clone(&host), Arc::clone(&alert_host));
-            move |config| {
+            move |shown| {
+                let config = &shown.resolved().map_err(|error| error.to_string())?;
                 host.set_endpoints(endpoints(config).map_err(|error| format!("{error:#}"))?);
-                alert_host.reconfigure(handler_configs(config));
+                alert_host.reconfigure(handler_configs(config, shown));
                 Ok(())
             }
         });
@@ -340,15 +343,21 @@ async fn open_outbox(config: &Config, store: &Store) -> anyhow::Result<Option<Ar
     Ok(Some(tokio::task::spawn_blocking(opening).await??))
 }
 
-/// All sections as alert handlers read them: their values by key.
-fn handler_configs(config: &Config) -> Configs {
-    let mut config = config.clone();
+/// All sections as alert handlers read them: their values by key, and which of these nobody may be shown. `shown` is the
+/// same config with its references.
+fn handler_configs(config: &Config, shown: &Config) -> Configs {
+    let (mut config, mut shown) = (config.clone(), shown.clone());
     let mut configs = Configs::default();
-    for mut slot in config.slots() {
-        let table = slot.table.clone();
-        let elements: Vec<_> =
-            (0..slot.len()).filter_map(|index| slot.element(index).map(|element| table.json(element))).collect();
-        configs = configs.with(slot.name, elements);
+    for (mut slot, mut shown) in config.slots().into_iter().zip(shown.slots()) {
+        let (name, table) = (slot.name, slot.table.clone());
+        let secrets = table.items().iter().filter(|item| item.secret);
+        let secrets: Vec<String> = secrets.map(|item| item.key.to_string()).chain(more_secrets(name)).collect();
+        let elements = (0..slot.len()).filter_map(|index| {
+            let referring = references(&table.json(shown.element(index)?));
+            let hidden = secrets.iter().cloned().chain(referring.into_iter().map(|(key, _)| key));
+            Some(Section::new(table.json(slot.element(index)?), hidden))
+        });
+        configs = configs.with_sections(name, elements.collect());
     }
     configs
 }

@@ -50,6 +50,11 @@ pub(super) fn trial(
         if let Err(error) = surface.nodes()[node.spec].build(node.object.as_ref(), &plan) {
             diagnostics.push(about(node, error.to_string()).at_stage(Stage::Enable));
         }
+        for handler in &node.handlers {
+            if let Err(why) = handler.options.ready() {
+                diagnostics.push(Diagnostic::error(handler.span, why.to_string()).at_stage(Stage::Enable));
+            }
+        }
     }
 }
 

@@ -44,6 +44,19 @@ pub(super) const TESTS: &[Test] = &[
         },
     },
     Test {
+        name: "alertmanager",
+        kind: "alertmanager",
+        defaults: |configs| {
+            json!({"server": configured_text(configs, "alertmanager", "name"), "alert-name": "test",
+                "labels": {}, "annotations": {}, "id": "testID", "message": "test alertmanager message",
+                "level": "CRITICAL"})
+        },
+        plan: |given| {
+            let options = ["server", "alert-name", "labels", "annotations"].map(|key| (key, given.json(key)));
+            (filled(&options), given.event(given.text("id"), given.text("message")))
+        },
+    },
+    Test {
         name: "bigpanda",
         kind: "bigpanda",
         defaults: |_| {
@@ -128,6 +141,23 @@ pub(super) const TESTS: &[Test] = &[
                 ("retained", given.json("retained")),
             ]);
             (options, given.event("", given.text("message")))
+        },
+    },
+    Test {
+        name: "ntfy",
+        kind: "ntfy",
+        defaults: |configs| {
+            json!({"server": configured_text(configs, "ntfy", "name"),
+                "topic": configured_text(configs, "ntfy", "topic"), "title": "test", "priority": 0, "tags": [],
+                "message": "test ntfy message", "level": "CRITICAL"})
+        },
+        plan: |given| {
+            let topic = given.text("topic");
+            let topics = if topic.is_empty() { json!([]) } else { json!([topic]) };
+            let options = ["server", "title", "priority", "tags"].map(|key| (key, given.json(key)));
+            let mut options = filled(&options);
+            options["topic"] = topics;
+            (options, given.event("testID", given.text("message")))
         },
     },
     Test {
@@ -319,6 +349,21 @@ pub(super) const TESTS: &[Test] = &[
         },
     },
     Test {
+        name: "webhook",
+        kind: "webhook",
+        defaults: |configs| {
+            json!({"endpoint": configured_text(configs, "webhook", "name"), "url": "", "method": "", "headers": {},
+                "body": "", "id": "testID", "message": "test webhook message", "level": "CRITICAL"})
+        },
+        plan: |given| {
+            let url = given.text("url");
+            let options = ["endpoint", "method", "headers", "body"].map(|key| (key, given.json(key)));
+            let mut options = filled(&options);
+            options["url"] = if url.is_empty() { json!([]) } else { json!([url]) };
+            (options, given.event(given.text("id"), given.text("message")))
+        },
+    },
+    Test {
         name: "zenoss",
         kind: "zenoss",
         defaults: |configs| {
@@ -355,11 +400,11 @@ fn rfc3339_now() -> String {
     text
 }
 
-/// What the config says, of the element that is used if none is named.
+/// What the config says, of the element that is used if none is named; null if nobody may be shown that.
 fn configured(configs: &Configs, section: &str, key: &str) -> Json {
     let all = configs.all(section);
     let element = all.iter().rfind(|element| element.bool("default")).or(all.first());
-    element.map(|element| element.json(key).clone()).unwrap_or_default()
+    element.map(|element| element.shown(key).clone()).unwrap_or_default()
 }
 
 fn configured_text(configs: &Configs, section: &str, key: &str) -> String {

@@ -4,6 +4,7 @@
 mod kafka;
 mod mail;
 mod mqtt;
+mod services;
 mod snmptrap;
 
 use std::sync::Arc;

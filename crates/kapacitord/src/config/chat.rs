@@ -2,12 +2,13 @@
 
 use declare::{DataSection, Values};
 
-use super::checks::{enabled_needs, workspaces};
+use super::checks::{enabled_needs, named, workspaces};
 use super::keys::{
-    ENABLED, GLOBAL, INSECURE_SKIP_VERIFY, SSL_CA, SSL_CERT, SSL_KEY, STATE_CHANGES_ONLY, flag, fresh, one, text,
+    ENABLED, GLOBAL, INSECURE_SKIP_VERIFY, PASSWORD, SSL_CA, SSL_CERT, SSL_KEY, STATE_CHANGES_ONLY, USERNAME, array,
+    flag, fresh, one, table, text,
 };
 
-pub(super) const SECTIONS: &[DataSection] = &[DISCORD, HIPCHAT, PUSHOVER, SLACK, TALK, TEAMS, TELEGRAM];
+pub(super) const SECTIONS: &[DataSection] = &[DISCORD, HIPCHAT, NTFY, PUSHOVER, SLACK, TALK, TEAMS, TELEGRAM, WEBHOOK];
 
 const DISCORD: DataSection = fresh(
     "discord",
@@ -47,6 +48,29 @@ const HIPCHAT: DataSection = one(
         STATE_CHANGES_ONLY,
     ],
     |all| need(all, &["url"], &["url"]),
+);
+
+const NTFY: DataSection = array(
+    "ntfy",
+    0,
+    "Notifications by an ntfy server.",
+    &[
+        ENABLED,
+        text("name", "", "The name by which alerts ask for it."),
+        flag("default", false, "Whether alerts that name no server go here."),
+        text("url", "", "The address of the server, such as https://ntfy.sh."),
+        text("topic", "", "The topic of alerts that name none, a template."),
+        USERNAME,
+        PASSWORD,
+        text("token", "", "The token to sign in with, in place of user and password.").secret(),
+        GLOBAL,
+        STATE_CHANGES_ONLY,
+        SSL_CA,
+        SSL_CERT,
+        SSL_KEY,
+        INSECURE_SKIP_VERIFY,
+    ],
+    |all| named(all, &["url"], &["url"]),
 );
 
 const PUSHOVER: DataSection = one(
@@ -120,6 +144,29 @@ const TELEGRAM: DataSection = one(
         STATE_CHANGES_ONLY,
     ],
     |all| need(all, &["url", "token"], &["url"]),
+);
+
+const WEBHOOK: DataSection = array(
+    "webhook",
+    0,
+    "Requests of any form.",
+    &[
+        ENABLED,
+        text("name", "", "The name by which alerts ask for it."),
+        flag("default", false, "Whether alerts that name neither a URL nor an endpoint go here."),
+        text("url", "", "The address, a template; it may hold a token.").secret(),
+        text("method", "", "The request's method; empty for POST."),
+        table("headers", "Headers of each request, by name.").secret(),
+        text("body", "", "The request's body, a template; empty for the event's JSON."),
+        USERNAME,
+        PASSWORD,
+        text("token", "", "A token to sign in with, sent as Authorization: Bearer.").secret(),
+        SSL_CA,
+        SSL_CERT,
+        SSL_KEY,
+        INSECURE_SKIP_VERIFY,
+    ],
+    |all| named(all, &[], &[]),
 );
 
 fn need(all: &[Values], keys: &[&str], urls: &[&str]) -> Result<(), String> {

@@ -6,8 +6,17 @@ use declare::Values;
 pub(super) fn url(key: &str, text: &str) -> Result<(), String> {
     match reqwest::Url::parse(text) {
         Ok(url) if url.has_host() => Ok(()),
-        Ok(_) => Err(format!("{key} {text:?} names no host")),
-        Err(error) => Err(format!("{key} {text:?} is no URL: {error}")),
+        Ok(_) => Err(format!("{key} {:?} names no host", beginning(text))),
+        // The text may be secret, and so may all of a URL but its beginning.
+        Err(error) => Err(format!("{key} is no URL: {error}")),
+    }
+}
+
+/// Scheme and host of a URL.
+fn beginning(text: &str) -> String {
+    match reqwest::Url::parse(text) {
+        Ok(url) => format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()),
+        Err(_) => String::new(),
     }
 }
 
@@ -17,7 +26,7 @@ pub(super) fn web_url(key: &str, text: &str) -> Result<(), String> {
     if text.starts_with("http://") || text.starts_with("https://") {
         return Ok(());
     }
-    Err(format!("{key} {text:?} must start with http:// or https://"))
+    Err(format!("{key} {:?} must start with http:// or https://", beginning(text)))
 }
 
 /// Refuses an address that no mail can be sent to: `user@host`, or `A name <user@host>`.
@@ -72,6 +81,22 @@ pub(super) fn workspaces(all: &[Values]) -> Result<(), String> {
         return Err("must mark one workspace with default = true".to_string());
     }
     Ok(())
+}
+
+/// For elements with a `name` that must be given once, one of which is the default if there are several.
+pub(super) fn named(all: &[Values], keys: &[&str], urls: &[&str]) -> Result<(), String> {
+    for (index, values) in all.iter().enumerate() {
+        required(values, "name")?;
+        enabled_needs(values, keys, urls)?;
+        let name = values.text("name");
+        if all[..index].iter().any(|other| other.text("name") == name) {
+            return Err(format!("name {name:?} stands twice"));
+        }
+    }
+    match all.iter().filter(|values| values.bool("default")).count() {
+        0 | 1 => Ok(()),
+        _ => Err("only one may be the default".to_string()),
+    }
 }
 
 /// For elements with an `id` that must be given.

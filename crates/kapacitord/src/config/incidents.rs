@@ -3,14 +3,14 @@
 
 use declare::{DataDefault, DataKey, DataSection, Values};
 
-use super::checks::{enabled_needs, required, url};
+use super::checks::{enabled_needs, named, required, url};
 use super::keys::{
-    ENABLED, GLOBAL, INSECURE_SKIP_VERIFY, PASSWORD, STATE_CHANGES_ONLY, USERNAME, duration, flag, int, one, text,
-    texts,
+    ENABLED, GLOBAL, INSECURE_SKIP_VERIFY, PASSWORD, SSL_CA, SSL_CERT, SSL_KEY, STATE_CHANGES_ONLY, USERNAME, array,
+    duration, flag, int, one, text, texts,
 };
 
 pub(super) const SECTIONS: &[DataSection] =
-    &[ALERTA, BIGPANDA, OPSGENIE, OPSGENIE2, PAGERDUTY, PAGERDUTY2, SENSU, SERVICENOW, VICTOROPS, ZENOSS];
+    &[ALERTA, ALERTMANAGER, BIGPANDA, OPSGENIE, OPSGENIE2, PAGERDUTY, PAGERDUTY2, SENSU, SERVICENOW, VICTOROPS, ZENOSS];
 
 const ALERTA: DataSection = one(
     "alerta",
@@ -26,6 +26,28 @@ const ALERTA: DataSection = one(
         duration("timeout", "0s", "After which time Alerta drops an alert; 0s for its default."),
     ],
     |all| need(all, &["url"], &["url"]),
+);
+
+const ALERTMANAGER: DataSection = array(
+    "alertmanager",
+    0,
+    "Alerts to Prometheus' Alertmanager.",
+    &[
+        ENABLED,
+        text("name", "", "The name by which alerts ask for it."),
+        flag("default", false, "Whether alerts that name no server go here."),
+        text("url", "", "The address of the server, such as http://localhost:9093."),
+        USERNAME,
+        PASSWORD,
+        text("token", "", "The token to sign in with, in place of user and password.").secret(),
+        GLOBAL,
+        STATE_CHANGES_ONLY,
+        SSL_CA,
+        SSL_CERT,
+        SSL_KEY,
+        INSECURE_SKIP_VERIFY,
+    ],
+    |all| named(all, &["url"], &["url"]),
 );
 
 const BIGPANDA: DataSection = one(

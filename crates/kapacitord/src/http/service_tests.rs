@@ -71,7 +71,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery)
     let params = Params::of(query.as_deref());
     let pattern =
         Pattern::new(params.get("pattern")).map_err(|_| Refused::bad("bad pattern: syntax error in pattern"))?;
-    let mut names: Vec<&str> = service_names().chain(OTHERS.iter().map(|(name, _)| *name)).collect();
+    let mut names: Vec<&str> = service_names(&api.alert_host).chain(OTHERS.iter().map(|(name, _)| *name)).collect();
     names.sort_unstable();
     let shown: Vec<Value> =
         names.into_iter().filter(|name| pattern.matches(name)).filter_map(|name| shown(&api, name)).collect();

@@ -84,6 +84,14 @@ const GROUPS: &[Group] = &[
     },
 ];
 
+/// The keys of parts that are secret.
+pub(super) fn secrets(section: &str) -> impl Iterator<Item = &'static str> {
+    let groups = GROUPS.iter().filter(move |group| group.section == section);
+    groups.flat_map(|group| {
+        group.parts.iter().filter(|part| group.secret || matches!(part.shown, Shown::Secret)).map(|part| part.key)
+    })
+}
+
 /// Puts the object in the place of its parts. `json` has all values by key.
 pub(super) fn show(section: &str, json: &Map<String, Json>, shown: &mut Redacted) {
     for group in GROUPS.iter().filter(|group| group.section == section) {

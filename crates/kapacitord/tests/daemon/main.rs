@@ -13,6 +13,7 @@ mod load;
 mod replays;
 mod restart;
 mod silences;
+mod secrets;
 mod stream;
 mod topics;
 mod udf;
