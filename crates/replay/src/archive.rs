@@ -270,7 +270,7 @@ mod tests {
         let mut texts = Vec::new();
         for mut member in members(&path).unwrap() {
             let mut text = String::new();
-            member.data.read_to_string(&mut text).unwrap();
+            member.read_to_string(&mut text).unwrap();
             texts.push(text.len());
         }
         assert_eq!(texts, [40_000, 0, 5]);
