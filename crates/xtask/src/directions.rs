@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::Context;
 
 /// A crate and what it may use of ours. Dev-dependencies are free to use `testkit`, too.
-const TABLE: [(&str, &[&str]); 20] = [
+const TABLE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("tickscript", &[]),
     ("gotemplate", &[]),
