@@ -71,6 +71,8 @@ pub struct Plan<'a> {
     pub handlers: &'a [crate::define::OpenedHandler],
     /// All kinds of handlers: the config may give some to every alert.
     pub kinds: &'a alert::Kinds,
+    /// After how many nanoseconds groups that are not seen end, where a script says nothing; 0 for never.
+    pub group_expiry: i64,
     /// Names of the parents, in order.
     pub parent_names: &'a [String],
 }

@@ -36,8 +36,9 @@ impl<T> Slab<T> {
     pub fn get_mut(&mut self, group: GroupId) -> Option<&mut T> {
         let index = group.0 as usize;
         let page = self.pages.get_mut(index / PAGE)?;
-        page.changed |= 1 << (index % PAGE);
-        page.entries.as_mut()?[index % PAGE].as_mut()
+        let value = page.entries.as_mut()?[index % PAGE].as_mut();
+        page.changed |= u64::from(value.is_some()) << (index % PAGE);
+        value
     }
 
     #[inline]
@@ -102,7 +103,8 @@ impl<T> Slab<T> {
     /// Groups and their values, by number; all count as changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (GroupId, &mut T)> {
         self.pages.iter_mut().enumerate().flat_map(|(p, page)| {
-            page.changed = u64::MAX;
+            let present = page.entries.iter().flat_map(|entries| entries.iter().enumerate());
+            page.changed |= present.filter(|(_, value)| value.is_some()).fold(0, |mask, (i, _)| mask | 1 << i);
             let entries = page.entries.as_mut().map(|entries| entries.iter_mut()).into_iter().flatten();
             entries
                 .enumerate()
@@ -171,7 +173,11 @@ mod tests {
         slab.remove(GroupId(3));
         assert_eq!(changes(&mut slab, false), [(3, None), (100, Some(1001))]);
         assert_eq!(changes(&mut slab, true), [(100, Some(1001))]);
-        assert_eq!(slab.iter().map(|(group, value)| (group.0, *value)).collect::<Vec<_>>(), [(100, 1001)]);
+        // Groups that are not there are no changes: there may be none of such a number.
+        assert!(slab.get_mut(GroupId(101)).is_none());
+        slab.iter_mut().for_each(|(_, value)| *value += 1);
+        assert_eq!(changes(&mut slab, false), [(100, Some(1002))]);
+        assert_eq!(slab.iter().map(|(group, value)| (group.0, *value)).collect::<Vec<_>>(), [(100, 1002)]);
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub fn build(
             parents: node.parents.len(),
             handlers: &node.handlers,
             kinds: surface.handlers(),
+            group_expiry: surface.group_expiry(),
             parent_names: &parent_names,
         };
         let built = surface.nodes()[node.spec].build(node.object.as_ref(), &plan)?;

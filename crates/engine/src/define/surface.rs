@@ -13,6 +13,7 @@ pub struct Surface {
     deadman: DeadmanDefaults,
     /// The configuration with users' own functions is not at hand.
     functions_elsewhere: bool,
+    group_expiry: i64,
 }
 
 impl Surface {
@@ -23,6 +24,7 @@ impl Surface {
             handlers,
             deadman: DeadmanDefaults::default(),
             functions_elsewhere: false,
+            group_expiry: 0,
         }
     }
 
@@ -54,6 +56,15 @@ impl Surface {
     /// What the configuration says of deadmans.
     pub fn set_deadman(&mut self, deadman: DeadmanDefaults) {
         self.deadman = deadman;
+    }
+
+    /// After how many nanoseconds groups that are not seen end, where a script says nothing; 0 for never.
+    pub fn set_group_expiry(&mut self, nanos: i64) {
+        self.group_expiry = nanos;
+    }
+
+    pub(crate) fn group_expiry(&self) -> i64 {
+        self.group_expiry
     }
 
     pub(crate) fn deadman(&self) -> &DeadmanDefaults {

@@ -45,6 +45,7 @@ pub(super) fn trial(
             parents: node.parents.len(),
             handlers: &[],
             kinds: &kinds,
+            group_expiry: surface.group_expiry(),
             parent_names: &parent_names,
         };
         if let Err(error) = surface.nodes()[node.spec].build(node.object.as_ref(), &plan) {

@@ -2,13 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use declare::{Argument, Declaration, Lambda, SetError};
+use declare::{Argument, Declaration, Lambda, Nanos, SetError};
 use lambda::{Evaluator, State};
-use model::{Damaged, Edge, GroupId, Grouping, Name, Row, Save, SeriesId, Walk, truncate};
+use model::{Damaged, Edge, GroupId, Grouping, Name, Row, Save, SeriesId, Time, Walk, truncate};
 
 use crate::{
-    BuildError, Cx, Definition, EdgeKind, Node, NodeSaved, NodeSaver, Plan,
-    nodes::{Dimension, compiled, dimensions, grouping_of},
+    BuildError, Cx, Definition, EdgeKind, Node, NodeSaved, NodeSaver, Place, Plan,
+    nodes::{
+        Dimension, compiled, dimensions,
+        expiry::{self, Expiry},
+        grouping_of,
+    },
 };
 
 #[derive(Debug, Clone, Default)]
@@ -21,6 +25,7 @@ pub struct From {
     by_measurement: bool,
     truncate: Duration,
     round: Duration,
+    expire_groups: Option<Nanos>,
 }
 
 impl Definition for From {
@@ -46,7 +51,12 @@ impl Definition for From {
             .flag("groupByMeasurement", "Group by measurement, too.", |f| &mut f.by_measurement)
             .property("truncate", "Cut times down to a multiple of this.", |f| &mut f.truncate)
             .property("round", "Round times to a multiple of this.", |f| &mut f.round)
+            .property("expireGroups", expiry::ABOUT, |f| &mut f.expire_groups)
             .example("stream |from().measurement('cpu').where(lambda: \"cpu\" == 'cpu-total').groupBy('host')")
+    }
+
+    fn check(&self, _place: &Place<'_>) -> Result<(), String> {
+        expiry::check(self.expire_groups)
     }
 
     fn grouping(&self) -> Option<String> {
@@ -68,6 +78,7 @@ impl Definition for From {
             grouping: grouped.then(|| grouping_of(plan.schema, &self.group_by, &[], self.by_measurement)),
             truncate: nanos(self.truncate),
             round: nanos(self.round),
+            expiry: if grouped { Expiry::new(self.expire_groups, plan) } else { None },
             known: Vec::new(),
         }))
     }
@@ -96,6 +107,7 @@ struct FromNode {
     grouping: Option<Arc<Grouping>>,
     truncate: i64,
     round: i64,
+    expiry: Option<Expiry>,
     /// Per series: not looked at yet, refused, or 2 more than its group.
     known: Vec<u32>,
 }
@@ -158,6 +170,9 @@ impl Node for FromNode {
                         if self.round != 0 {
                             row.time = model::round(row.time, self.round);
                         }
+                        if let Some(expiry) = &mut self.expiry {
+                            expiry.see(group, cx);
+                        }
                         cx.out.point(row);
                     }
                 }
@@ -172,14 +187,28 @@ impl Node for FromNode {
         if !self.state.is_empty() {
             out.own(|out| self.state.save(out));
         }
+        if let Some(expiry) = &mut self.expiry {
+            expiry.save(out);
+        }
     }
 
-    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
-        self.state = saved.own(State::restore)?.unwrap_or_default();
+    fn restore(&mut self, saved: &NodeSaved<'_>, cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        let state = saved.own(State::restore)?.unwrap_or_default();
+        if let Some(expiry) = &mut self.expiry {
+            expiry.restore(saved, cx)?;
+        }
+        self.state = state;
         Ok(())
     }
 
+    fn wake(&mut self, _now: Time, cx: &mut Cx<'_>) {
+        if let Some(expiry) = &mut self.expiry {
+            expiry.wake(cx);
+        }
+    }
+
     fn memory(&self) -> usize {
-        self.known.capacity() * size_of::<u32>() + self.state.owned()
+        let expiry = self.expiry.as_ref().map_or(0, Expiry::memory);
+        self.known.capacity() * size_of::<u32>() + self.state.owned() + expiry
     }
 }

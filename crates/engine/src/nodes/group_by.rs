@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use declare::{Argument, Declaration};
+use declare::{Argument, Declaration, Nanos};
 use model::{BatchHead, Damaged, Edge, GroupId, Grouping, KeptRows, Row, Save, Schema, Slab, Time, Walk};
 
 use crate::{
     BuildError, Cx, Definition, Node, NodeSaved, NodeSaver, Place, Plan,
-    nodes::{Dimension, dimensions, grouping_of},
+    nodes::{
+        Dimension, dimensions,
+        expiry::{self, Expiry},
+        grouping_of,
+    },
 };
 
 #[derive(Debug, Clone, Default)]
@@ -15,6 +19,7 @@ pub(super) struct GroupBy {
     by: Vec<Argument>,
     exclude: Vec<String>,
     by_measurement: bool,
+    expire_groups: Option<Nanos>,
 }
 
 impl Definition for GroupBy {
@@ -26,6 +31,7 @@ impl Definition for GroupBy {
             .variadic("tag", "Tag names to group by, or * for all of them.", |g| &mut g.by)
             .appends("exclude", "Tags that * does not stand for.", |g| &mut g.exclude)
             .flag("byMeasurement", "Group by measurement, too.", |g| &mut g.by_measurement)
+            .property("expireGroups", expiry::ABOUT, |g| &mut g.expire_groups)
             .example("stream |from().measurement('cpu') |groupBy('host', 'cpu')")
     }
 
@@ -34,6 +40,7 @@ impl Definition for GroupBy {
     }
 
     fn check(&self, _place: &Place<'_>) -> Result<(), String> {
+        expiry::check(self.expire_groups)?;
         let by = dimensions(&self.by).map_err(|error| error.to_string())?;
         if by.contains(&Dimension::Tag(String::new())) {
             return Err("groupBy: the name of a tag is empty".to_string());
@@ -55,6 +62,7 @@ impl Definition for GroupBy {
             held: Vec::new(),
             places: Slab::default(),
             rows: Vec::new(),
+            expiry: Expiry::new(self.expire_groups, plan),
         }))
     }
 }
@@ -72,6 +80,7 @@ struct GroupByNode {
     /// Where a group is among them.
     places: Slab<usize>,
     rows: Vec<Row>,
+    expiry: Option<Expiry>,
 }
 
 impl GroupByNode {
@@ -88,6 +97,9 @@ impl GroupByNode {
         for row in rows {
             let series = cx.schema.series_renamed(row.series, head.name);
             let group = cx.schema.group_of(self.grouping(cx.schema, head.group), series);
+            if let Some(expiry) = &mut self.expiry {
+                expiry.see(group, cx);
+            }
             let next = self.held.len();
             let place = *self.places.get_or_insert_with(group, || next);
             if place == next {
@@ -123,6 +135,9 @@ impl Node for GroupByNode {
                 Walk::Points(rows) => {
                     for row in rows {
                         let group = cx.schema.group_of(self.grouping(cx.schema, row.group), row.series);
+                        if let Some(expiry) = &mut self.expiry {
+                            expiry.see(group, cx);
+                        }
                         cx.out.point(Row { group, ..*row });
                     }
                 }
@@ -132,6 +147,9 @@ impl Node for GroupByNode {
                     cx.emit_barrier(group, time);
                 }
                 Walk::DeleteGroup(group) => {
+                    if let Some(expiry) = &mut self.expiry {
+                        expiry.forget(group);
+                    }
                     if let Some(place) = self.places.remove(group) {
                         self.held[place].1 = KeptRows::default();
                     }
@@ -150,9 +168,21 @@ impl Node for GroupByNode {
             self.time.save(out);
             self.held.save(out);
         });
+        if let Some(expiry) = &mut self.expiry {
+            expiry.save(out);
+        }
     }
 
-    fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
+    fn wake(&mut self, _now: Time, cx: &mut Cx<'_>) {
+        if let Some(expiry) = &mut self.expiry {
+            expiry.wake(cx);
+        }
+    }
+
+    fn restore(&mut self, saved: &NodeSaved<'_>, cx: &mut Cx<'_>) -> Result<(), Damaged> {
+        if let Some(expiry) = &mut self.expiry {
+            expiry.restore(saved, cx)?;
+        }
         let Some((time, held)) = saved.own(<(Option<Time>, Vec<(BatchHead, KeptRows)>)>::restore)? else {
             return Ok(());
         };
@@ -167,6 +197,6 @@ impl Node for GroupByNode {
     }
 
     fn memory(&self) -> usize {
-        self.held.owned() + self.places.memory()
+        self.held.owned() + self.places.memory() + self.expiry.as_ref().map_or(0, Expiry::memory)
     }
 }

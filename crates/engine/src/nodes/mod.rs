@@ -11,6 +11,7 @@ mod delete;
 mod derivative;
 mod dimension;
 mod eval;
+mod expiry;
 mod expression;
 mod flatten;
 mod from;

@@ -65,6 +65,8 @@ enum Waiting {
     Point(Time),
     Batch(BatchHead, usize),
     Barrier(GroupId, Time),
+    /// The end of a group, behind what came of it before.
+    DeleteGroup(GroupId, Time),
 }
 
 save_fields!(Source { waiting, rows, mark });
@@ -75,6 +77,7 @@ impl Save for Waiting {
             Waiting::Point(time) => (0u64, *time).save(out),
             Waiting::Batch(head, count) => (1u64, *head, *count).save(out),
             Waiting::Barrier(group, time) => (2u64, *group, *time).save(out),
+            Waiting::DeleteGroup(group, time) => (3u64, *group, *time).save(out),
         }
     }
 
@@ -83,6 +86,7 @@ impl Save for Waiting {
             0 => Waiting::Point(Time::restore(from)?),
             1 => Waiting::Batch(BatchHead::restore(from)?, usize::restore(from)?),
             2 => Waiting::Barrier(GroupId::restore(from)?, Time::restore(from)?),
+            3 => Waiting::DeleteGroup(GroupId::restore(from)?, Time::restore(from)?),
             _ => return Err(Damaged("what waits is of no known kind")),
         })
     }
@@ -91,7 +95,7 @@ impl Save for Waiting {
 impl Waiting {
     fn time(&self) -> Time {
         match self {
-            Waiting::Point(time) | Waiting::Barrier(_, time) => *time,
+            Waiting::Point(time) | Waiting::Barrier(_, time) | Waiting::DeleteGroup(_, time) => *time,
             Waiting::Batch(head, _) => head.tmax,
         }
     }
@@ -103,7 +107,7 @@ impl Source {
         let rows = self.waiting.iter().map(|waiting| match waiting {
             Waiting::Point(_) => 1,
             Waiting::Batch(_, count) => *count,
-            Waiting::Barrier(..) => 0,
+            Waiting::Barrier(..) | Waiting::DeleteGroup(..) => 0,
         });
         rows.fold(0usize, usize::saturating_add) == self.rows.len()
     }
@@ -126,11 +130,16 @@ impl UnionNode {
     fn renamed_head(&self, schema: &Schema, mut head: BatchHead) -> BatchHead {
         if !self.rename.is_empty() {
             head.name = self.rename;
-            if schema.dimensions(head.group).by_name {
-                head.group = schema.group_of_tags(true, self.rename, schema.group(head.group).tags());
-            }
         }
+        head.group = self.renamed_group(schema, head.group);
         head
+    }
+
+    fn renamed_group(&self, schema: &Schema, group: GroupId) -> GroupId {
+        if self.rename.is_empty() || !schema.dimensions(group).by_name {
+            return group;
+        }
+        schema.group_of_tags(true, self.rename, schema.group(group).tags())
     }
 
     /// The time up to which everything has come; `None` if some parent has not given anything yet.
@@ -182,6 +191,7 @@ impl UnionNode {
                 cx.emit_batch(head, rows);
             }
             Some(Waiting::Barrier(group, time)) => cx.emit_barrier(group, time),
+            Some(Waiting::DeleteGroup(group, _)) => cx.emit_delete_group(group),
             None => {}
         }
     }
@@ -222,8 +232,18 @@ impl Node for UnionNode {
                     }
                     source.waiting.push_back(Waiting::Batch(head, rows.len()));
                 }
-                Walk::Barrier(group, time) => self.sources[index].waiting.push_back(Waiting::Barrier(group, time)),
-                Walk::DeleteGroup(group) => cx.emit_delete_group(group),
+                Walk::Barrier(group, time) => {
+                    let group = self.renamed_group(cx.schema, group);
+                    self.sources[index].waiting.push_back(Waiting::Barrier(group, time));
+                }
+                Walk::DeleteGroup(group) => {
+                    let group = self.renamed_group(cx.schema, group);
+                    let waiting = &mut self.sources[index].waiting;
+                    match waiting.back().map(Waiting::time) {
+                        Some(time) => waiting.push_back(Waiting::DeleteGroup(group, time)),
+                        None => cx.emit_delete_group(group),
+                    }
+                }
             }
             self.release(false, cx);
         }

@@ -82,7 +82,8 @@ fn a_reload_and_a_new_script_keep_the_nodes_that_stay() {
     let path = format!("{TASKS}/t");
     let script = SCRIPT.replace("\"v\" > 1", "\"v\" > 0");
     for change in [json!({"script": script}), json!({"status": "disabled"}), json!({"status": "enabled"})] {
-        assert_eq!(daemon.request("PATCH", &path, change.to_string()).status, 200);
+        let reply = daemon.request("PATCH", &path, change.to_string());
+        assert_eq!(reply.status, 200, "{change}: {}", reply.body);
     }
     daemon.write("m,h=a v=4 61000000000\n");
     shows(&daemon, "t/sum", &row("m", &["sum"], &json!(["1970-01-01T00:01:01Z", 9])));

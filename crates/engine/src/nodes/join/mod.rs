@@ -241,11 +241,12 @@ impl JoinNode {
     }
 
     fn delete(&mut self, input: usize, id: GroupId, cx: &mut Cx<'_>) {
-        self.groups.remove(id);
+        // Results may be of a group of another name.
+        let called = self.groups.remove(id).and_then(|group| group.called);
         if let Some(matcher) = &mut self.matcher {
-            matcher.delete(input, id, self.delete_all);
+            matcher.delete(input, id, self.delete_all, cx.schema);
         }
-        cx.emit_delete_group(id);
+        cx.emit_delete_group(called.map_or(id, |called| called.1));
     }
 }
 

@@ -106,7 +106,7 @@ impl Matcher {
         self.reported[input] = true;
         let all_reported = self.reported.iter().all(|&reported| reported);
         let parents = self.reported.len();
-        let place = self.places.entry(self.place_of(&waiting, schema)).or_insert_with(|| Place {
+        let place = self.places.entry(self.place_of(waiting.group, waiting.name, schema)).or_insert_with(|| Place {
             marks: vec![None; parents],
             general: VecDeque::new(),
             specific: VecDeque::new(),
@@ -123,11 +123,22 @@ impl Matcher {
         out
     }
 
-    fn place_of(&self, waiting: &Waiting, schema: &Schema) -> GroupId {
-        let tags = schema.group(waiting.group).tags();
+    /// What waits of a specific group goes; with the last of it, the place where it waited.
+    fn delete_specific(&mut self, group: GroupId, schema: &Schema) {
+        let at = self.place_of(group, schema.group(group).name(), schema);
+        let Some(place) = self.places.get_mut(&at) else { return };
+        place.specific.retain(|specific| specific.waiting.group != group);
+        place.general.iter_mut().for_each(|general| general.sent_to.retain(|to| *to != group));
+        if place.specific.is_empty() && place.general.is_empty() {
+            self.places.remove(&at);
+        }
+    }
+
+    fn place_of(&self, group: GroupId, name: Name, schema: &Schema) -> GroupId {
+        let tags = schema.group(group).tags();
         let value = |key| tags.iter().find(|tag| tag.0 == key).map_or(Name::EMPTY, |tag| tag.1);
         let joined: Vec<(Name, Name)> = self.on.iter().map(|&key| (key, value(key))).collect();
-        schema.group_of_tags(schema.dimensions(waiting.group).by_name, waiting.name, &joined)
+        schema.group_of_tags(schema.dimensions(group).by_name, name, &joined)
     }
 
     /// What came before this and waits for partners no longer, each for its group.
@@ -150,7 +161,10 @@ impl Matcher {
     }
 
     /// A group of a parent has ended.
-    pub(super) fn delete(&mut self, input: usize, group: GroupId, all: bool) {
+    pub(super) fn delete(&mut self, input: usize, group: GroupId, all: bool, schema: &Schema) {
+        if schema.group(group).tags().len() > self.on.len() {
+            self.delete_specific(group, schema);
+        }
         if let Some(place) = self.places.get_mut(&group) {
             place.general.clear();
             place.specific.clear();
