@@ -208,8 +208,10 @@ impl<'s> Words<'s> {
             if self.tokens[at].kind != Kind::Name {
                 return None;
             }
+            // What stands before a source is a line that is not written to its end.
+            let is_source = self.is_word(at, "stream") || self.is_word(at, "batch");
             match at.checked_sub(1) {
-                Some(before) if self.is_link(before) => at = before.checked_sub(1)?,
+                Some(before) if !is_source && self.is_link(before) => at = before.checked_sub(1)?,
                 _ => return Some(at),
             }
         }
@@ -377,6 +379,7 @@ mod tests {
             ("// stream|^", "Nothing \"\""),
             ("stream|from().measurement('c^", "Nothing \"'c\""),
             ("stream@^", "UserFunction \"\""),
+            ("data|\nstream|from()|^", "Node { after: Some(from stream None) } \"\""),
             ("unknown|^", "Node { after: None } \"\""),
             (")|^", "Node { after: None } \"\""),
             ("].^", "Property { of: None } \"\""),

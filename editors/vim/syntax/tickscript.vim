@@ -10,18 +10,18 @@ syntax match tickscriptComment "//.*$" contains=tickscriptTodo,@Spell
 syntax keyword tickscriptTodo contained TODO FIXME XXX
 
 syntax keyword tickscriptDeclaration var dbrp
-syntax keyword tickscriptType TYPES
-syntax keyword tickscriptSource SOURCES
+syntax keyword tickscriptType bool duration float int lambda list regex star string
+syntax keyword tickscriptSource batch stream
 syntax keyword tickscriptBoolean TRUE FALSE
 syntax keyword tickscriptLogical AND OR
 syntax match tickscriptLambda "\<lambda:"
 
 syntax match tickscriptPipe "|" nextgroup=tickscriptNode,tickscriptUnknownNode skipwhite
 syntax match tickscriptUnknownNode contained "\<\a\w*"
-syntax keyword tickscriptNode contained NODES
+syntax keyword tickscriptNode contained alert barrier bottom changeDetect combine count cumulativeSum deadman default delete derivative difference distinct elapsed eval first flatten from groupBy holtWinters holtWintersWithFit httpOut httpPost influxDBOut join kapacitorLoopback last log max mean median min mode movingAverage percentile query sample shift sideload spread stateCount stateDuration stats stddev sum top trickle union where window
 syntax match tickscriptUdf "@\s*\a\w*"
 syntax match tickscriptProperty "\.\s*\a\w*"
-syntax keyword tickscriptFunction FUNCTIONS
+syntax keyword tickscriptFunction abs acos acosh asin asinh atan atan2 atanh bool cbrt ceil cos cosh count day duration erf erfc exp exp2 expm1 float floor gamma hour humanBytes hypot if int isPresent j0 j1 jn log log10 log1p log2 logb max min minute mod month now pow pow10 rand regexReplace sigma sin sinh spread sqrt strContains strContainsAny strCount strHasPrefix strHasSuffix strIndex strIndexAny strLastIndex strLastIndexAny strLength strReplace strSubstring strToLower strToUpper strTrim strTrimLeft strTrimPrefix strTrimRight strTrimSpace strTrimSuffix string tan tanh time trunc unixNano weekday y0 y1 year yn
 
 syntax match tickscriptOperator "=\~\|!\~\|==\|!=\|<=\|>=\|[-+*%<>!=]"
 syntax match tickscriptRegex "\%([(,=]\|=\~\|!\~\)\s*\zs/\%(\\/\|[^/]\)\+/"
