@@ -74,6 +74,8 @@ fn rows(bytes: &[u8], batches: bool, step: usize) -> usize {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn points_become_rows(messages in proptest::collection::vec(point(), 0..20), step in 1usize..300) {
         let mut bytes = Vec::new();

@@ -364,11 +364,11 @@ fn nothing_is_read_from_one_whose_node_is_busy() {
     bench.is_up();
     // What it answers is some 60 bytes a point: far more than may be on its way to the node.
     let mut held = Vec::new();
-    for _ in 0..400 {
+    for _ in 0..120 {
         bench.give(&[0; 1000]);
     }
     let mut points = 0;
-    while points < 400_000 {
+    while points < 120_000 {
         match bench.news.recv_timeout(PATIENCE).unwrap() {
             News::Data(output, hold) => {
                 points += output.edge.row_count();
