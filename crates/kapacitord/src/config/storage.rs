@@ -69,7 +69,7 @@ pub(crate) struct Checkpoint {
 
 impl Default for Checkpoint {
     fn default() -> Self {
-        Checkpoint { enabled: true, interval: Duration::from_secs(5), dir: String::new() }
+        Checkpoint { enabled: false, interval: Duration::from_secs(5), dir: String::new() }
     }
 }
 

@@ -18,7 +18,7 @@ m|join(other).as('m', 'o').streamName('both')|httpOut('joined')
 
 /// A daemon that takes checkpoints all the time.
 fn daemon() -> Daemon {
-    setup().config("[checkpoint]\ninterval = \"100ms\"\n").start()
+    setup().config("[checkpoint]\nenabled = true\ninterval = \"100ms\"\n").start()
 }
 
 fn row(name: &str, columns: &[&str], values: &Value) -> Value {
