@@ -167,9 +167,10 @@ impl Topics {
             let before = topic.update(event.state.clone());
             event.previous = before.as_ref().map_or(Level::Ok, |state| state.level);
             self.save(&event, before.as_ref());
-            // What a replay raises is nobody's alert.
-            let reason = if event.no_external { None } else { self.silences.judge(&event, now()) };
-            if let Some(held) = topic.held.remove(&event.state.id) {
+            let reason = self.reason_to_hold(&event);
+            if !topic.held.is_empty()
+                && let Some(held) = topic.held.remove(&event.state.id)
+            {
                 // Who was not told of what is held back goes by what they were told.
                 event.previous = held.event.previous;
                 self.forget_held(&held);
@@ -234,6 +235,12 @@ impl Topics {
         }
         let (topic, id) = (event.topic.clone(), event.state.id.clone());
         Err(TopicError::NotDelivered { topic, event: id, handlers: refusing.join(", "), why })
+    }
+
+    /// Why an event is not to be told now.
+    fn reason_to_hold(&self, event: &Event) -> Option<Reason> {
+        // What a replay raises is nobody's alert. Most daemons hold back nothing, and need not know the time.
+        if event.no_external || self.silences.is_empty() { None } else { self.silences.judge(event, now()) }
     }
 
     /// Keeps an event that is not to be told now, in place of an older one of its id.

@@ -91,10 +91,6 @@ impl Handler for Smtp {
             })
         })
     }
-
-    fn at_once(&self) -> usize {
-        4
-    }
 }
 
 impl Smtp {

@@ -25,6 +25,7 @@ fn command() -> Command {
         .arg(flag("author", "NAME", "Who takes care; the user of this terminal if it is not given."))
         .arg(flag("comment", "TEXT", "What is done about it."))
         .arg(switch("withdraw", "Take the acknowledgement back: if the alert is not OK, it is told."))
+        .arg(flags::output())
 }
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -65,6 +66,9 @@ fn list(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     }
     let all: Vec<Acknowledgement> =
         cx.wait(cx.client.list_at(silence::ACKNOWLEDGEMENTS_PATH, "acknowledgements", &[]))?;
+    if flags::wants_json(matches) {
+        return cx.print_json(&all);
+    }
     let topic = width(5, all.iter().map(|one| one.topic.as_str()));
     let event = width(5, all.iter().map(|one| one.event.as_str()));
     let author = width(6, all.iter().map(|one| one.author.as_str()));

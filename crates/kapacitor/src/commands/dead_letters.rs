@@ -36,7 +36,8 @@ fn list_command() -> Command {
         Command::new("list")
             .override_usage("kapacitor dead-letters list [options]")
             .about("Show the events that handlers did not get, oldest first.")
-            .arg(flag("limit", "N", "How many are shown at most; 100 if it is not given, -1 for all.")),
+            .arg(flag("limit", "N", "How many are shown at most; 100 if it is not given, -1 for all."))
+            .arg(flags::output()),
     )
 }
 
@@ -80,6 +81,9 @@ fn list(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     };
     let query = [("topic", value(matches, "topic")), ("handler", value(matches, "handler")), ("limit", limit)];
     let found: DeadLetterList = cx.wait(cx.client.get(delivery::DEAD_LETTERS_PATH, &query))?;
+    if flags::wants_json(matches) {
+        return cx.print_json(&found);
+    }
     let letters = &found.dead_letters;
     let texts: Vec<_> = letters.iter().map(|letter| (letter.id.to_string(), local(letter.raised))).collect();
     let id = width(2, texts.iter().map(|(id, _)| id.as_str()));

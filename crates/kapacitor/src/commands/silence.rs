@@ -49,11 +49,15 @@ fn add_command() -> Command {
 }
 
 fn list_command() -> Command {
-    Command::new("list").override_usage("kapacitor silence list").about("Show all silences.")
+    Command::new("list")
+        .override_usage("kapacitor silence list [-o FORMAT]")
+        .about("Show all silences.")
+        .arg(flags::output())
 }
 
 fn show_command() -> Command {
-    Command::new("show").override_usage("kapacitor silence show ID").about("Show all about a silence.")
+    let command = Command::new("show").override_usage("kapacitor silence show [-o FORMAT] ID");
+    command.about("Show all about a silence.").arg(flags::output())
 }
 
 fn expire_command() -> Command {
@@ -112,8 +116,11 @@ fn add(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     cx.print(&format!("{}\n", added.id))
 }
 
-fn list(cx: &Context, _matches: &ArgMatches) -> anyhow::Result<()> {
+fn list(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let silences: Vec<Silence> = cx.wait(cx.client.list_at(silence::PATH, "silences", &[]))?;
+    if flags::wants_json(matches) {
+        return cx.print_json(&silences);
+    }
     let texts: Vec<_> = silences.iter().map(|silence| (when(silence), silence.matchers.join(" "))).collect();
     let id = width(2, silences.iter().map(|silence| silence.id.as_str()));
     let author = width(6, silences.iter().map(|silence| silence.author.as_str()));
@@ -154,6 +161,9 @@ fn show(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let ids = flags::rest(matches);
     let [id] = ids.as_slice() else { return Err(Stop::usage(&show_command(), "Must specify one ID")) };
     let found: Silence = cx.wait(cx.client.get(&silence::path(id), &[]))?;
+    if flags::wants_json(matches) {
+        return cx.print_json(&found);
+    }
     let mut out = String::new();
     let Silence { id, state, matchers, author, comment, held_back, .. } = &found;
     let _ = write!(

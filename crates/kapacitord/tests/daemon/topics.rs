@@ -37,6 +37,10 @@ fn handlers_outlive_a_kill_and_the_deletion_of_their_topic() {
     assert_eq!(daemon.request("DELETE", &format!("{TOPICS}/t/handlers/gone"), "").status, 204);
     daemon.write("m,h=x v=5 1000000000\n");
     assert_eq!(sink.wait_for(1).len(), 1);
+    // Else it may come once more after the kill.
+    testkit::wait::until("the event as sent", || {
+        (parsed(&daemon.get("/kapacitor/v1/alerts/deliveries"))["outbox"]["events"] == 0).then_some(())
+    });
     daemon.kill();
     daemon.start();
     daemon.write("m,h=y v=5 2000000000\n");
