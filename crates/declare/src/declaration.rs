@@ -193,6 +193,12 @@ impl<D: Default + Clone + Send + 'static> Declaration<D> {
         self.change_last(|item| item.secret = true)
     }
 
+    /// The last item's lambda says yes or no: its result must be a boolean.
+    #[must_use]
+    pub fn condition(self) -> Self {
+        self.change_last(|item| item.condition = true)
+    }
+
     /// How documentation names the last item's default, if its value does not tell: `the field's own name`.
     #[must_use]
     pub fn default_text(self, text: &'static str) -> Self {

@@ -35,6 +35,8 @@ pub struct Item {
     /// Can be changed over HTTP while the daemon runs.
     pub at_run_time: bool,
     pub default_text: Option<Cow<'static, str>>,
+    /// Its lambda says yes or no.
+    pub condition: bool,
     /// The words that its value is one of; empty if it is free.
     pub choices: Vec<Cow<'static, str>>,
     /// What an environment variable calls it; empty for its name in upper case with `_` for `-` and `.`.
@@ -97,6 +99,7 @@ impl Item {
             secret: false,
             at_run_time: false,
             default_text: None,
+            condition: false,
             choices: Vec::new(),
             env_name: Cow::Borrowed(""),
             refilled: false,

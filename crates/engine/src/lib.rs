@@ -28,7 +28,7 @@ mod workers;
 
 pub use cx::{Counters, Cx, NodeStats, StatName, Trouble};
 pub use host::*;
-pub use node::{Answer, BuildError, Definition, EdgeKind, Node, Place, Plan, Reply, TaskInfo, UdfNews};
+pub use node::{Answer, BuildError, Definition, EdgeKind, Flaw, Node, Place, Plan, Reply, TaskInfo, UdfNews};
 pub use per_group::{PerGroup, boxed_per_group};
 pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};

@@ -36,6 +36,16 @@ pub struct Place<'a> {
     pub parent: &'a str,
 }
 
+/// What keeps a definition from working, found before its task is enabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// The property that it is about.
+    pub property: &'static str,
+    pub message: String,
+    /// Its task cannot be enabled; else it runs, and each row fails.
+    pub refuses: bool,
+}
+
 /// Why a pipeline cannot be built or started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -107,6 +117,11 @@ pub trait Definition: Default + Clone + Send + Sync + 'static {
     fn check(&self, place: &Place<'_>) -> Result<(), String> {
         let _ = place;
         Ok(())
+    }
+
+    /// All that `build` would refuse, or that fails with each row, where one error is not all there may be.
+    fn flaws(&self) -> Vec<Flaw> {
+        Vec::new()
     }
 
     /// The node that runs.

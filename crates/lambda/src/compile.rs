@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tickscript::ast::{BinaryOp, Call as CallExpr, Expr, ExprKind, UnaryOp};
 
 use crate::{
-    CompileError, CompileErrorKind, Program, State, Type, Warning, Zone,
+    CompileError, CompileErrorKind, Program, State, Type, Zone,
     functions::{Env, function, nearest},
     operators::{apply, gives_bool, result_type, takes},
     program::{Kind, Node},
@@ -26,13 +26,12 @@ impl Program {
         };
         let mut compiler = Compiler::default();
         let root = compiler.node(expr, 0, 0)?;
-        let Compiler { references, warnings, nodes, lambdas, stateful, random, reads_time } = compiler;
+        let Compiler { references, nodes, lambdas, stateful, random, reads_time } = compiler;
         let names = references.iter().map(|name| Arc::from(name.as_str())).collect();
         Ok(Program {
             root,
             references,
             names,
-            warnings,
             nodes,
             scopes: lambdas + 1,
             stateful,
@@ -45,7 +44,6 @@ impl Program {
 #[derive(Default)]
 struct Compiler {
     references: Vec<String>,
-    warnings: Vec<Warning>,
     nodes: usize,
     lambdas: usize,
     stateful: bool,
@@ -95,7 +93,7 @@ impl Compiler {
                 check(expr, *op, &left, &right)?;
                 Ok(Kind::Binary { op: *op, left, right })
             }
-            ExprKind::Call(call) => self.call(expr, call, depth, scope),
+            ExprKind::Call(call) => self.call(call, depth, scope),
             ExprKind::Lambda(body) => {
                 self.lambdas += 1;
                 let scope = self.lambdas;
@@ -145,7 +143,7 @@ impl Compiler {
         Ok(Kind::Logic { op, terms })
     }
 
-    fn call(&mut self, expr: &Expr, call: &CallExpr, depth: usize, scope: usize) -> Result<Kind, CompileError> {
+    fn call(&mut self, call: &CallExpr, depth: usize, scope: usize) -> Result<Kind, CompileError> {
         let mut args = Vec::with_capacity(call.args.len());
         for arg in &call.args {
             args.push(self.node(arg, depth + 1, scope)?);
@@ -157,11 +155,7 @@ impl Compiler {
             self.random |= !f.deterministic;
         }
         let nearest = if function.is_none() { nearest(name) } else { None };
-        let kind = Kind::Call { name: name.into(), function, nearest, args };
-        if let Some(text) = doubt(&kind) {
-            self.warnings.push(Warning { span: expr.span, at: expr.at, text });
-        }
-        Ok(kind)
+        Ok(Kind::Call { name: name.into(), function, nearest, args })
     }
 
     fn finish(&mut self, kind: Kind) -> Node {
@@ -207,27 +201,6 @@ fn check_types(expr: &Expr, op: BinaryOp, left: Option<Type>, right: Option<Type
     } else {
         Err(refuse(expr, CompileErrorKind::Mismatch { op, left, right }))
     }
-}
-
-/// Why a call will fail with every row, though Kapacitor accepts it.
-fn doubt(call: &Kind) -> Option<String> {
-    let Kind::Call { name, function, nearest, args } = call else { return None };
-    let Some(function) = function else {
-        let hint = nearest.map_or_else(String::new, |near| format!(", did you mean {near:?}?"));
-        return Some(format!("undefined function: {name:?}{hint}"));
-    };
-    let fits = function.signatures.iter().any(|s| {
-        let same = |(arg, wanted): (&Node, &Type)| match &arg.kind {
-            Kind::Literal(literal) => literal.type_of() == *wanted,
-            Kind::Time => *wanted == Type::Time,
-            _ => arg.constant.is_none_or(|found| found == *wanted),
-        };
-        s.args.len() == args.len() && args.iter().zip(s.args).all(same)
-    });
-    if fits {
-        return None;
-    }
-    Some(format!("no way to call {name:?} with these arguments, there is {}", function.signatures_text()))
 }
 
 /// The value of a part that has only constants in it; nothing if it can't be worked out, or not once for all.
@@ -324,19 +297,6 @@ mod tests {
         assert!(compile("sqrt(4.0) + 'x' == \"a\" AND !1").is_ok(), "Kapacitor finds these row by row");
         let error = compile("x > 1").unwrap_err();
         assert_eq!((error.phase(), error.at), (Phase::Define, 0));
-    }
-
-    #[test]
-    fn what_will_fail_is_told() {
-        let warning = |text: &str| compile(text).unwrap().warnings().first().map(|w| w.text.clone());
-        assert_eq!(
-            warning("strLenght(\"a\") > 1").unwrap(),
-            "undefined function: \"strLenght\", did you mean \"strLength\"?"
-        );
-        assert!(warning("sqrt(4)").unwrap().contains("there is (float)"));
-        assert!(warning("sqrt(1.0, 2.0)").is_some() && warning("hour(1)").is_some());
-        assert_eq!(warning("sqrt(\"a\") + float(1) + if(TRUE, \"b\", 1.0)"), None);
-        assert_eq!(warning("hour(\"time\")"), None);
     }
 
     #[test]

@@ -55,14 +55,6 @@ pub enum CompileErrorKind {
     TooLong(usize),
 }
 
-/// What is likely wrong though Kapacitor accepts it: each row will fail.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Warning {
-    pub span: Span,
-    pub at: u32,
-    pub text: String,
-}
-
 /// Which operand of an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {

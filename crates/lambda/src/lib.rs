@@ -1,6 +1,7 @@
 //! Lambda expressions of TICKscript: compiled once, evaluated for each row.
 //!
 //! - `compile.rs`: tree of the script → `program.rs`; constants are worked out, wrong types refused (`error.rs`).
+//! - `check.rs`: which types an expression may have, and what in it will fail with every row.
 //! - `evaluator.rs`: what a node holds. `bind.rs` finds what the names are in rows of one shape, `lower.rs` makes
 //!   register code of that, `fast.rs` runs it; `eval.rs` evaluates everything else, and finds the errors.
 //! - `functions/`: one table line per function; `operators.rs`: which types an operator takes.
@@ -8,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod bind;
+mod check;
 mod compile;
 mod error;
 mod eval;
@@ -23,7 +25,8 @@ mod state;
 mod value;
 mod zone;
 
-pub use error::{CompileError, CompileErrorKind, EvalError, Phase, Side, Warning};
+pub use check::{Doubt, Types, check};
+pub use error::{CompileError, CompileErrorKind, EvalError, Phase, Side};
 pub use evaluator::{Context, Evaluator};
 pub use functions::{Function, Group, Signature, function, functions};
 pub use program::{Comparison, Constant, Program, Threshold};

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tickscript::ast::BinaryOp;
 
 use crate::{
-    Type, Warning,
+    Type,
     functions::Function,
     operators::{gives_bool, result_type},
     value::Literal,
@@ -19,7 +19,6 @@ pub struct Program {
     pub(crate) references: Vec<String>,
     /// The same, as errors hold them.
     pub(crate) names: Vec<Arc<str>>,
-    pub(crate) warnings: Vec<Warning>,
     pub(crate) nodes: usize,
     /// Memories needed: the expression's own and one for each lambda inside.
     pub(crate) scopes: usize,
@@ -145,11 +144,6 @@ impl Program {
     /// The names of fields and tags that are read, in the order of their first mention; `"time"` is none.
     pub fn references(&self) -> &[String] {
         &self.references
-    }
-
-    /// What Kapacitor accepts but will fail with each row.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
     }
 
     /// Whether the result is the same for all rows.

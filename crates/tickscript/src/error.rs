@@ -66,16 +66,21 @@ impl ParseError {
         self
     }
 
+    pub(crate) fn related_to(mut self, span: Span, what: impl Into<String>) -> Self {
+        self.related = Some(Box::new((span, what.into())));
+        self
+    }
+
     /// The same error, but where a string that was never closed has swallowed lines until it met the next quote, the place
     /// where that string opens. `text` is the script that was parsed.
     pub(crate) fn at_its_cause(self, text: &str) -> Self {
         let at = self.span.start as usize;
         let Some(start) = crate::expected::long_string_before(&text[..at]) else { return self };
         let line_end = text[start..].find('\n').map_or(text.len(), |end| start + end);
-        let mut error = ParseError::new(text, Span::new(start, line_end), "unterminated string")
-            .hinting("it has no closing quote on its line, and so goes on to the next quote of the script");
-        error.related = Some(Box::new((self.span, "the string ends here, and this cannot follow it".to_string())));
-        error
+        let kind = if text[start..].starts_with('"') { "reference" } else { "string" };
+        ParseError::new(text, Span::new(start, line_end), format!("unterminated {kind}"))
+            .hinting("it has no closing quote on its line, and so goes on to the next quote of the script")
+            .related_to(self.span, format!("the {kind} ends here, and this cannot follow it"))
     }
 
     /// Several lines for a terminal: the message, the line of the script with the place marked, what was expected, the

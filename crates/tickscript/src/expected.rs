@@ -108,6 +108,10 @@ fn first_line(rest: &str) -> usize {
     rest.find('\n').unwrap_or(rest.len())
 }
 
+/// The units of durations.
+const UNITS: [&str; 8] = ["u", "µ", "ms", "s", "m", "h", "d", "w"];
+
+const QUOTES: &str = "inside of a string write \\' for a quote, or use '''triple quotes'''";
 const COMMENTS: &str = "comments start with //";
 
 const KEYWORDS: [&str; 6] = ["AND", "OR", "TRUE", "FALSE", "var", "dbrp"];
@@ -119,13 +123,22 @@ fn hint(text: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
     let wants = |word: &str| expected.contains(&word);
     Some(match rest.chars().next() {
         Some(_) if follows_long_string(before) => "the string before it spans lines: is its quote in the right place?",
+        Some('/') if rest.starts_with("/*") => COMMENTS,
+        Some(_) if ends_with_word(before, "not") || ends_with_word(before, "NOT") => "write ! for \"not\"",
+        Some(c) if c.is_alphabetic() && before.ends_with('\'') => QUOTES,
         None if wants("\")\"") => "a bracket is still open",
         None if wants("\"]\"") => "a list is still open",
         None => "the script ends in the middle of a statement",
-        Some('\'') if before.ends_with('\'') => "inside of a string write \\' for a quote, or use '''triple quotes'''",
+        Some('\'') if before.ends_with('\'') => QUOTES,
         Some(_) if expected == [REFERENCE] => "a database and its retention policy stand in double quotes",
         Some('/') if before.trim_end().ends_with("lambda:") => "a regex stands on the right of =~ or !~",
         Some(':') if rest.starts_with(":=") => "write var name = value",
+        Some('"' | '\'') if before.trim_end().ends_with("lambda") => "write lambda: with a colon",
+        Some('=') if rest.starts_with("==") && wants("\"=\"") => "write = to declare a variable, == to compare",
+        Some('|') if before.ends_with('|') && expected == ["a name"] => "one | chains a node",
+        Some('|' | '@') if wants("a statement") && before.trim().is_empty() => {
+            "a pipeline starts with stream, batch or a variable"
+        }
         Some('&') => "write AND for \"and\"",
         Some('|') if rest.starts_with("||") => "write OR for \"or\"",
         Some('|' | '@') if wants("a value") => "name what is chained on: stream, batch or a variable",
@@ -143,6 +156,25 @@ fn hint(text: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
         Some('“' | '”' | '„' | '‘' | '’' | '`') => "quotes are ' for strings and \" for fields and tags",
         Some('\u{feff}') => "the file starts with a byte order mark: save it without",
         Some('{' | '}') => "there are no blocks in TICKscript",
+        _ if wants("\",\"")
+            && before.ends_with(char::is_whitespace)
+            && ends_number(before)
+            && UNITS.contains(&word) =>
+        {
+            "write the unit without a space before it: 10s"
+        }
+        _ if wants("\",\"")
+            && !word.is_empty()
+            && (before.ends_with(|c: char| c.is_ascii_digit())
+                || UNITS.iter().any(|unit| ends_duration(before, unit))) =>
+        {
+            "units of durations are u, ms, s, m, h, d and w"
+        }
+        Some('"' | '\'' | '[') if wants("\",\"") => "a comma stands between arguments",
+        Some(c) if c.is_ascii_digit() && wants("\",\"") => "a comma stands between arguments",
+        _ if expected == ["\"(\""] => {
+            "what is chained is called: write brackets behind the name, with the arguments or none"
+        }
         Some(')') if wants("a statement") => "this bracket was never opened",
         Some('_') => "a name starts with a letter",
         _ if expected == ["a name"] && KEYWORDS.contains(&word) => "this is a keyword: choose another name",
@@ -161,13 +193,30 @@ fn follows_comment(before: &str) -> bool {
     before.trim_end().lines().next_back().is_some_and(|line| line.contains("//"))
 }
 
-/// Whether a single-quoted string of several lines has just ended.
+/// Whether a string or reference of several lines has just ended.
 fn follows_long_string(before: &str) -> bool {
     long_string_before(before).is_some()
 }
 
-/// Where the single-quoted string of several lines starts that has just ended.
+/// Where the string or reference of several lines starts that has just ended.
 pub(crate) fn long_string_before(before: &str) -> Option<usize> {
-    let inner = before.strip_suffix('\'')?;
-    inner.rfind('\'').filter(|&start| inner[start..].contains('\n') && !inner[..start].ends_with("''"))
+    let quote = before.chars().next_back().filter(|quote| matches!(quote, '\'' | '"'))?;
+    let inner = &before[..before.len() - 1];
+    inner.rfind(quote).filter(|&start| inner[start..].contains('\n') && !inner[..start].ends_with("''"))
+}
+
+/// Whether a word has just ended, perhaps with spaces behind it.
+fn ends_with_word(before: &str, word: &str) -> bool {
+    let Some(rest) = before.trim_end().strip_suffix(word) else { return false };
+    !rest.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '"' | '\''))
+}
+
+/// Whether a number has just ended, perhaps with spaces behind it.
+fn ends_number(before: &str) -> bool {
+    before.trim_end().ends_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a duration of this unit has just ended.
+fn ends_duration(before: &str, unit: &str) -> bool {
+    before.strip_suffix(unit).is_some_and(|number| number.ends_with(|c: char| c.is_ascii_digit()))
 }

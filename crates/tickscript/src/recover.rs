@@ -65,6 +65,7 @@ pub fn parse_recovering(text: &str) -> Recovered {
             found.errors.push(error);
             break;
         };
+        let error = of_open_bracket(&work, error, damage.span);
         work = mended;
         // What lies inside of what was passed over before is no news.
         let is_news = !found
@@ -119,6 +120,39 @@ fn mend(text: &str, error: &ParseError) -> Option<(Damage, String)> {
             let mended = blanked(text, start, end);
             let span = Span::new(start, end);
             (mended != text).then_some((Damage { span, kind: DamageKind::Statement, name: damaged.name }, mended))
+        }
+    }
+}
+
+/// An error at or behind the end of a piece whose bracket was never closed is about that bracket.
+fn of_open_bracket(text: &str, error: ParseError, piece: Span) -> ParseError {
+    let wants_close = error.expected.iter().any(|word| word == "\")\"" || word == "\"]\"");
+    if error.span.start < piece.end || !wants_close {
+        return error;
+    }
+    let Some(open) = last_open(&text[piece.start as usize..piece.end as usize]) else { return error };
+    let at = piece.start as usize + open;
+    let found = match error.span.start as usize {
+        end if end >= text.trim_end().len() => "the script ends here".to_string(),
+        _ => "here something else starts".to_string(),
+    };
+    ParseError::new(text, Span::new(at, at + 1), "this bracket is never closed").related_to(error.span, found)
+}
+
+/// The innermost bracket that is open at the end of a text.
+fn last_open(text: &str) -> Option<usize> {
+    let mut open = Vec::new();
+    let mut scan = Scan::new(text);
+    loop {
+        scan.skip_spaces(char::is_whitespace);
+        let at = scan.at;
+        match scan.token()? {
+            b'(' | b'[' => open.push(at),
+            b')' | b']' => drop(open.pop()),
+            _ => {}
+        }
+        if text[scan.at.min(text.len())..].trim().is_empty() {
+            return open.pop();
         }
     }
 }
@@ -239,7 +273,7 @@ mod tests {
         let (errors, rest) = read(
             "stream\n    |from()\n        .measurement('cpu'\n        .groupBy('host')\n    |eval(lambda: \"a\" and 1)\n        .as('x')\n    |alert()",
         );
-        assert_eq!(errors, ["4:9 unexpected \".\"", "5:23 unexpected identifier \"and\""]);
+        assert_eq!(errors, ["3:21 this bracket is never closed", "5:23 unexpected identifier \"and\""]);
         assert_eq!(rest, "stream |from() .groupBy('host') .as('x') |alert()");
     }
 

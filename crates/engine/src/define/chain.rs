@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc};
 
 use alert::{HandlerOptions, Kind};
-use declare::{Argument, SetError};
+use declare::{Argument, Item, SetError};
 use tickscript::{
     Span,
     ast::{Call, Expr, ExprKind, Link},
@@ -13,6 +13,7 @@ use super::{
     Diagnostic, OpenedHandler, PipelineNode, PropertyCall,
     error::near_hint,
     interpret::{Interpreter, Val},
+    lambdas::LambdaUse,
     legacy,
     surface::same_name,
 };
@@ -100,9 +101,6 @@ impl Interpreter<'_> {
         let target = self.eval(left);
         let target = self.behind_damage(target, left.span.end, at);
         let ExprKind::Call(call) = &right.kind else {
-            if matches!(target, Val::Unknown) {
-                return Val::Unknown;
-            }
             let name = if let ExprKind::Ident(name) = &right.kind { name.as_str() } else { "it" };
             self.diagnostics.push(
                 Diagnostic::error(right.span, format!("{name} is not called"))
@@ -238,6 +236,10 @@ impl Interpreter<'_> {
             near_hint(&self.surface.near_nodes(name))
         };
         self.diagnostics.push(diagnostic);
+        if is_property {
+            self.pipeline.nodes[node].doubtful = true;
+            return Val::Node(node);
+        }
         Val::Unknown
     }
 
@@ -257,8 +259,9 @@ impl Interpreter<'_> {
         }
         let place = &mut self.pipeline.nodes[node];
         let spec = &self.surface.nodes()[place.spec];
-        if spec.table.find(name).is_some() {
+        if let Some(item) = spec.table.find(name) {
             let outcome = if known { spec.table.set(place.object.as_mut(), name, &args) } else { Ok(()) };
+            self.give_lambdas(node, &[item], &Site::of(call), &args);
             self.called(node, None, call, outcome);
             return Val::Node(node);
         }
@@ -284,6 +287,22 @@ impl Interpreter<'_> {
         }
         self.pipeline.nodes[node].doubtful = true;
         self.no_property(node, handler, call)
+    }
+
+    /// Note the lambdas among the arguments of a call; the last of the items takes all that follow.
+    fn give_lambdas(&mut self, node: usize, items: &[&Item], site: &Site, args: &[Argument]) {
+        let spec = self.surface.nodes()[self.pipeline.nodes[node].spec].name;
+        for (index, arg) in args.iter().enumerate() {
+            let (Argument::Lambda(lambda), Some(item)) = (arg, items.get(index).or(items.last())) else { continue };
+            self.lambdas.push(LambdaUse {
+                node,
+                // An argument is what the node itself is about.
+                name: if item.is_argument() { spec.to_string() } else { item.name.to_string() },
+                is_condition: item.condition,
+                span: site.args.get(index).copied().unwrap_or(site.span),
+                lambda: lambda.clone(),
+            });
+        }
     }
 
     /// Note the call of a property, and what is wrong with it.
@@ -404,6 +423,7 @@ impl Interpreter<'_> {
         let is_childless = self.pipeline.children(parent).is_empty();
         let watches = object.is::<Stats>();
         let made = self.push(index, object, parents, span);
+        self.give_lambdas(made, &spec.table.arguments().collect::<Vec<_>>(), site, &args);
         let node = &mut self.pipeline.nodes[made];
         node.doubtful = doubtful || is_misplaced;
         node.gives_a_guess |= is_misplaced;

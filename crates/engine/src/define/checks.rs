@@ -27,6 +27,8 @@ impl Interpreter<'_> {
                     found.push(Diagnostic::error(handler.span, why.to_string()));
                 }
             }
+            // What is wrong with it is said: it cannot be built.
+            self.pipeline.nodes[index].doubtful = !found.is_empty();
             self.diagnostics.append(&mut found);
         }
     }

@@ -3,7 +3,8 @@
 use tickscript::ast::{Script, StatementKind};
 
 use super::{
-    DefineError, Diagnostic, Pipeline, Surface, Vars, interpret::interpret, lint::lint, read::read, trial::trial,
+    DefineError, Diagnostic, Pipeline, Surface, Vars, interpret::interpret, lambdas::check_lambdas, lint::lint,
+    read::read, trial::trial,
 };
 use crate::EdgeKind;
 
@@ -79,8 +80,12 @@ pub fn diagnose(surface: &Surface, text: &str, request: &Request) -> Diagnosis {
     let read = read(text);
     let mut outcome = interpret(surface, request, &read);
     let mut diagnostics = std::mem::take(&mut outcome.diagnostics);
-    trial(surface, request, &outcome, read.kind, &mut diagnostics);
-    lint(surface, &outcome, &mut diagnostics);
+    // Of the values of a template's variables nothing is known.
+    if !request.template {
+        let refused = check_lambdas(&outcome, &mut diagnostics);
+        trial(surface, &outcome, &refused, &mut diagnostics);
+    }
+    lint(surface, request, &read.script, &outcome, &mut diagnostics);
     in_order(&mut diagnostics);
     let formatted = read.damages.is_empty().then(|| tickscript::format(&read.script));
     Diagnosis { diagnostics, kind: read.kind, formatted, script: read.script }

@@ -12,6 +12,7 @@ use tickscript::{
 use super::{
     Diagnostic, Pipeline, PipelineNode, Request, Surface, Vars,
     constant::constant,
+    lambdas::LambdaUse,
     legacy,
     read::Read,
     upgrade::Edit,
@@ -50,6 +51,8 @@ pub(super) struct Interpreter<'a> {
     pub(super) legacy: bool,
     /// Where `.` was first used to chain.
     pub(super) legacy_seen: Option<Span>,
+    /// All lambdas that were given to nodes.
+    pub(super) lambdas: Vec<LambdaUse>,
     /// What today's dialect has in places of the old one.
     pub(super) edits: Vec<Edit>,
     pub(super) pipeline: Pipeline,
@@ -69,6 +72,7 @@ pub(super) fn interpret<'a>(surface: &'a Surface, request: &'a Request, read: &'
         kind: read.kind,
         legacy: legacy::is_legacy(&read.script),
         legacy_seen: None,
+        lambdas: Vec::new(),
         edits: Vec::new(),
         pipeline: Pipeline::default(),
         bindings: HashMap::new(),

@@ -3,7 +3,8 @@
 //! `surface.rs` is what a script may name, `read.rs` its tree, `interpret.rs` walks it with `chain.rs` and `variables.rs`,
 //! `legacy.rs` is what the dialect of v0.2 adds; `pipeline.rs` is the result, `build.rs` makes a task of it, `dot.rs`
 //! draws it. `diagnose.rs` says all that is known of a script: `checks.rs` what does not fit, `trial.rs` what would keep
-//! its task from being enabled, `lint.rs` what is allowed but surely not meant; `error.rs` shows it. `upgrade.rs` rewrites a script of v0.2.
+//! its task from being enabled, `lambdas.rs` which
+//! expressions never work, `lint.rs` what is allowed but surely not meant; `error.rs` shows it. `upgrade.rs` rewrites a script of v0.2.
 
 mod build;
 mod chain;
@@ -14,6 +15,7 @@ mod diagnose;
 mod dot;
 mod error;
 mod interpret;
+mod lambdas;
 mod legacy;
 mod lint;
 mod pipeline;

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use declare::Table;
 
-use crate::{BuildError, Definition, EdgeKind, Node, Place, Plan};
+use crate::{BuildError, Definition, EdgeKind, Flaw, Node, Place, Plan};
 
 type Build = fn(&dyn Any, &Plan<'_>) -> Result<Box<dyn Node>, BuildError>;
 
@@ -26,6 +26,8 @@ pub struct NodeSpec {
     pub takes_nodes: bool,
     /// The beginning of a pipeline: there from the start, never chained.
     pub source: bool,
+    /// It does something with what it reads besides handing it on.
+    pub acts: bool,
     /// Its properties may open alert handlers.
     pub opens_handlers: bool,
     /// A function of users' own, called as `@name()`.
@@ -38,6 +40,7 @@ pub struct NodeSpec {
     grouping: fn(&dyn Any) -> Option<String>,
     gives: fn(&dyn Any, EdgeKind) -> EdgeKind,
     check: fn(&dyn Any, &Place<'_>) -> Result<(), String>,
+    flaws: fn(&dyn Any) -> Vec<Flaw>,
     build: Build,
 }
 
@@ -52,6 +55,7 @@ pub fn spec<D: Definition>() -> NodeSpec {
         internal: false,
         takes_nodes: false,
         source: false,
+        acts: false,
         opens_handlers: false,
         function: false,
         modern: false,
@@ -60,6 +64,7 @@ pub fn spec<D: Definition>() -> NodeSpec {
         grouping: |object| of::<D>(object).grouping(),
         gives: |object, input| of::<D>(object).gives(input),
         check: |object, place| of::<D>(object).check(place),
+        flaws: |object| of::<D>(object).flaws(),
         build: |object, plan| of::<D>(object).clone().build(plan),
     }
 }
@@ -100,6 +105,13 @@ impl NodeSpec {
         self
     }
 
+    /// It does something with what it reads besides handing it on.
+    #[must_use]
+    pub fn acts(mut self) -> NodeSpec {
+        self.acts = true;
+        self
+    }
+
     #[must_use]
     pub fn modern(mut self) -> NodeSpec {
         self.modern = true;
@@ -135,6 +147,11 @@ impl NodeSpec {
     /// What does not fit together, for the script's author.
     pub fn check(&self, object: &dyn Any, place: &Place<'_>) -> Result<(), String> {
         (self.check)(object, place)
+    }
+
+    /// What keeps it from working, as far as it can tell more than one thing.
+    pub fn flaws(&self, object: &dyn Any) -> Vec<Flaw> {
+        (self.flaws)(object)
     }
 
     /// # Errors

@@ -6,25 +6,21 @@ use alert::{Delivery, Kinds, NoStore, Topics};
 use lambda::Zone;
 use model::{Row, Schema, Time, Words};
 
-use super::{Diagnostic, Request, Stage, Surface, checks::about, interpret::Interpreter};
+use super::{Diagnostic, PipelineNode, Stage, Surface, checks::about, interpret::Interpreter};
 use crate::{
     EdgeKind, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogRecord, Origin, Plan, ServerInfo,
     SideSource, TaskInfo, Ticket,
     nodes::{Asks, asks},
 };
 
-/// What would keep the task from being enabled, as far as the daemon's configuration has no say in it.
+/// What would keep the task from being enabled, as far as the daemon's configuration has no say in it. Of the nodes in
+/// `refused` it was said already.
 pub(super) fn trial(
     surface: &Surface,
-    request: &Request,
     outcome: &Interpreter<'_>,
-    kind: EdgeKind,
+    refused: &[usize],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    // Of a template's values nothing is known.
-    if request.template {
-        return;
-    }
     let host: Arc<dyn Host> = Arc::new(Nowhere::default());
     let (schema, kinds) = (Schema::new(), Kinds::default());
     let nodes = &outcome.pipeline.nodes;
@@ -33,8 +29,31 @@ pub(super) fn trial(
     if dbrps.is_empty() {
         dbrps = nodes.iter().filter_map(|node| asks(&*node.object)).flat_map(Asks::reads).collect();
     }
-    let info = Arc::new(TaskInfo { id: "check".into(), stream: kind == EdgeKind::Stream, dbrps });
-    for node in nodes.iter().filter(|node| !node.doubtful) {
+    let info = Arc::new(TaskInfo { id: "check".into(), stream: outcome.kind == EdgeKind::Stream, dbrps });
+    for (index, node) in nodes.iter().enumerate() {
+        if node.doubtful || refused.contains(&index) {
+            continue;
+        }
+        if let Some(other) = unlike(nodes, node) {
+            let first = node.parents.first().map_or(EdgeKind::None, |&parent| nodes[parent].gives);
+            let name = surface.nodes()[node.spec].name;
+            let message = format!("{name} cannot join a {} with a {}", first.name(), other.gives.name());
+            let diagnostic = Diagnostic::error(node.span, message).related(other.span, "the other one is made here");
+            diagnostics.push(diagnostic.hint("all of them must be streams, or all batches").at_stage(Stage::Enable));
+            continue;
+        }
+        let spec = &surface.nodes()[node.spec];
+        let flaws = spec.flaws(node.object.as_ref());
+        let is_refused = flaws.iter().any(|flaw| flaw.refuses);
+        diagnostics.extend(flaws.into_iter().map(|flaw| {
+            let stage = if flaw.refuses { Stage::Enable } else { Stage::Run };
+            let call = node.calls.iter().rev().find(|call| call.handler.is_none() && call.name == flaw.property);
+            let place = call.and_then(|call| call.args.first().copied()).unwrap_or(node.span);
+            Diagnostic::error(place, flaw.message).at_stage(stage)
+        }));
+        if is_refused {
+            continue;
+        }
         let parent_names: Vec<String> = node.parents.iter().map(|&parent| nodes[parent].name.clone()).collect();
         let plan = Plan {
             schema: &schema,
@@ -48,7 +67,7 @@ pub(super) fn trial(
             group_expiry: surface.group_expiry(),
             parent_names: &parent_names,
         };
-        if let Err(error) = surface.nodes()[node.spec].build(node.object.as_ref(), &plan) {
+        if let Err(error) = spec.build(node.object.as_ref(), &plan) {
             diagnostics.push(about(node, error.to_string()).at_stage(Stage::Enable));
         }
         for handler in &node.handlers {
@@ -57,6 +76,16 @@ pub(super) fn trial(
             }
         }
     }
+}
+
+/// The first parent that gives another kind of edge than the first one does.
+fn unlike<'p>(nodes: &'p [PipelineNode], node: &PipelineNode) -> Option<&'p PipelineNode> {
+    let mut parents = node.parents.iter().map(|&parent| &nodes[parent]);
+    let first = parents.next()?;
+    if first.gives_a_guess {
+        return None;
+    }
+    parents.find(|parent| parent.gives != first.gives && !parent.gives_a_guess)
 }
 
 /// A world in which nothing happens, and everything that a script names is there.

@@ -40,6 +40,7 @@ impl Definition for Combine {
             "Combine the points of a group that have the same time with each other: each expression picks one of them.",
         )
         .variadic("expressions", "One for each point of a combination.", |c| &mut c.expressions)
+        .condition()
         .property("as", "The prefixes of fields and tags, one for each expression.", |c| &mut c.names)
         .property("delimiter", "What stands between a prefix and a name.", |c| &mut c.delimiter)
         .property("tolerance", "Times are rounded to a multiple of this first.", |c| &mut c.tolerance)

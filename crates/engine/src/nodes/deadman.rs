@@ -21,6 +21,7 @@ impl Definition for Deadman {
             .argument("threshold", "How many points in an interval are too few.", |d| &mut d.threshold)
             .argument("interval", "How often to look.", |d| &mut d.interval)
             .variadic("expr", "What else must be true, such as the time of day.", |d| &mut d.expressions)
+            .condition()
             .example("stream |from().measurement('cpu').groupBy('host') |deadman(100.0, 10s, lambda: hour(\"time\") >= 8)")
     }
 

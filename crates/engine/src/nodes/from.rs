@@ -38,6 +38,7 @@ impl Definition for From {
             .property("retentionPolicy", "The retention policy; any if not given.", |f| &mut f.retention_policy)
             .property("measurement", "The measurement; any if not given.", |f| &mut f.measurement)
             .method("where", "expression lambda", "What must be true of a point. Several are joined by AND.", and_where)
+            .condition()
             .method_shown(
                 "groupBy",
                 "tags ...any",

@@ -25,6 +25,7 @@ impl Definition for StateCount {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Add for how many rows an expression has been true, -1 for rows of which it is false.")
             .argument("expression", "What must be true of a row.", |s| &mut s.expression)
+            .condition()
             .property("as", "The name of the new field.", |s| &mut s.name)
             .property("lambda", "The expression, in another place.", |s| &mut s.expression)
             .hidden()

@@ -26,6 +26,7 @@ impl Definition for StateDuration {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Add for how long an expression has been true: 0 for the first row, -1 for rows of which it is false.")
             .argument("expression", "What must be true of a row.", |s| &mut s.expression)
+            .condition()
             .property("as", "The name of the new field.", |s| &mut s.name)
             .property("unit", "The time that one unit of the result stands for.", |s| &mut s.unit)
             .property("lambda", "The expression, in another place.", |s| &mut s.expression)

@@ -19,6 +19,7 @@ impl Definition for Where {
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Let only those rows through of which the expression is true. Batches stay batches, also empty ones.")
             .argument("expression", "What must be true of a row.", |w| &mut w.expression)
+            .condition()
             .example("stream |from().measurement('cpu') |where(lambda: \"usage_idle\" < 10.0)")
     }
 

@@ -6,7 +6,71 @@ use alert::Level;
 use gotemplate::{Error, FieldsUsed, Template, Value};
 use model::{GroupId, Name, Row, Schema, Tags, Time};
 
-use crate::{BuildError, Cx, ServerInfo};
+use crate::{BuildError, Cx, Flaw, ServerInfo};
+
+/// What is wrong with the texts of an alert: templates that do not parse, and names that no event has.
+pub(super) fn flaws([id, message, details]: [&str; 3]) -> Vec<Flaw> {
+    let none = || Value::string_map::<&str, &str>([]);
+    let server = ["Hostname", "ClusterID", "ServerID"].map(|name| (name, "".into()));
+    let base = Value::structure(
+        "kapacitor.idInfo",
+        vec![
+            ("Name", "".into()),
+            ("TaskName", "".into()),
+            ("Group", "".into()),
+            ("Tags", none()),
+            ("ServerInfo", Value::structure("kapacitor.serverInfo", server.to_vec())),
+        ],
+    );
+    let about = Value::structure(
+        "kapacitor.messageInfo",
+        vec![
+            ("idInfo", base.clone()),
+            ("ID", "".into()),
+            ("Fields", none()),
+            ("Level", "OK".into()),
+            ("Time", Value::Time(0)),
+            ("Duration", Value::Duration(0)),
+        ],
+    );
+    let all = Value::structure("kapacitor.detailsInfo", vec![("messageInfo", about.clone()), ("Message", "".into())]);
+    let texts = [
+        ("id", Template::text("id", id), base),
+        ("message", Template::text("message", message), about),
+        ("details", Template::html("details", details), all),
+    ];
+    let flaw = |property, message: String, refuses| Flaw { property, message, refuses };
+    let mut found = Vec::new();
+    for (property, template, data) in texts {
+        match template {
+            Err(error) => {
+                let why = format!("{property}: line {} of the template: {}", error.line(), error.message());
+                found.push(flaw(property, why, true));
+            }
+            // Values are another thing: those of a real event may fit.
+            Ok(template) => {
+                let Some(name) = template.execute(&data).err().and_then(|error| unknown_name(&error)) else { continue };
+                let near = declare::did_you_mean(&declare::nearest(&name, NAMES));
+                found.push(flaw(
+                    property,
+                    format!("{property}: the template reads .{name}, which is not there{near}"),
+                    false,
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// What templates of an alert may read.
+const NAMES: [&str; 11] =
+    ["Name", "TaskName", "Group", "Tags", "ServerInfo", "ID", "Fields", "Level", "Time", "Duration", "Message"];
+
+/// The name that a template reads and no event has.
+fn unknown_name(error: &Error) -> Option<String> {
+    let (_, rest) = error.message().split_once("can't evaluate field ")?;
+    rest.split(' ').next().map(str::to_string)
+}
 
 /// Texts by name, as events and templates share them.
 pub(super) type Texts = Vec<(Arc<str>, Arc<str>)>;

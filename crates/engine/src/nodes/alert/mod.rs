@@ -16,7 +16,7 @@ mod watch;
 use alert::Level;
 use declare::{Argument, Declaration, Lambda, Nanos, SetError};
 
-use crate::{BuildError, Definition, Node, Plan, boxed_per_group};
+use crate::{BuildError, Definition, Flaw, Node, Plan, boxed_per_group};
 
 use augment::{Augment, Wanted};
 use flapping::Thresholds;
@@ -115,6 +115,10 @@ impl Definition for Alert {
         marks(it)
             .example("stream |from().measurement('cpu').groupBy('host') |alert().crit(lambda: \"usage_idle\" < 10.0)")
             .example("stream |from().measurement('cpu') |alert().id('cpu').warn(lambda: \"load\" > 4.0).topic('cpu')")
+    }
+
+    fn flaws(&self) -> Vec<Flaw> {
+        message::flaws([self.id.as_str(), self.message.as_str(), self.details.as_str()])
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
@@ -229,11 +233,17 @@ fn texts(it: Declaration<Alert>) -> Declaration<Alert> {
 
 fn conditions(it: Declaration<Alert>) -> Declaration<Alert> {
     it.property("info", "When the level is INFO.", |a| &mut a.info)
+        .condition()
         .property("warn", "When the level is WARNING.", |a| &mut a.warn)
+        .condition()
         .property("crit", "When the level is CRITICAL.", |a| &mut a.crit)
+        .condition()
         .property("infoReset", "What must be true before INFO is left for OK.", |a| &mut a.info_reset)
+        .condition()
         .property("warnReset", "What must be true before WARNING is left for a lower level.", |a| &mut a.warn_reset)
+        .condition()
         .property("critReset", "What must be true before CRITICAL is left for a lower level.", |a| &mut a.crit_reset)
+        .condition()
         .flag("all", "The lowest level of a batch counts, not the highest: all rows must match.", |a| &mut a.all)
 }
 

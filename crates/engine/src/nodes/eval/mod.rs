@@ -52,7 +52,7 @@ impl Definition for Eval {
     fn check(&self, _place: &Place<'_>) -> Result<(), String> {
         if self.names.len() != self.expressions.len() {
             return Err(format!(
-                "must specify same number of expressions and .as() names: got {} as names, and {} expressions",
+                "eval: .as(..) has {} names for {} expressions",
                 self.names.len(),
                 self.expressions.len()
             ));
