@@ -51,6 +51,8 @@ pub(super) struct Interpreter<'a> {
     pub(super) legacy: bool,
     /// Where `.` was first used to chain.
     pub(super) legacy_seen: Option<Span>,
+    /// Nodes from which functions read that are not known here.
+    pub(super) read_by_others: Vec<usize>,
     /// All lambdas that were given to nodes.
     pub(super) lambdas: Vec<LambdaUse>,
     /// What today's dialect has in places of the old one.
@@ -72,6 +74,7 @@ pub(super) fn interpret<'a>(surface: &'a Surface, request: &'a Request, read: &'
         kind: read.kind,
         legacy: legacy::is_legacy(&read.script),
         legacy_seen: None,
+        read_by_others: Vec::new(),
         lambdas: Vec::new(),
         edits: Vec::new(),
         pipeline: Pipeline::default(),

@@ -174,7 +174,8 @@ fn unused(surface: &Surface, outcome: &Interpreter<'_>, diagnostics: &mut Vec<Di
     let nodes = &outcome.pipeline.nodes;
     for (index, node) in nodes.iter().enumerate().skip(1) {
         let spec = &surface.nodes()[node.spec];
-        if spec.acts || !outcome.pipeline.children(index).is_empty() {
+        let is_read = !outcome.pipeline.children(index).is_empty() || outcome.read_by_others.contains(&index);
+        if spec.acts || spec.function || is_read {
             continue;
         }
         let variable = outcome

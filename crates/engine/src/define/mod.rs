@@ -1,6 +1,6 @@
 //! From a script to a checked pipeline, and from there to a task. Nothing here has an effect on the world.
 //!
-//! `surface.rs` is what a script may name, `read.rs` its tree, `interpret.rs` walks it with `chain.rs` and `variables.rs`,
+//! `surface.rs` is what a script may name, `read.rs` its tree, `interpret.rs` walks it with `chain.rs`, `make.rs` and `variables.rs`,
 //! `legacy.rs` is what the dialect of v0.2 adds; `pipeline.rs` is the result, `build.rs` makes a task of it, `dot.rs`
 //! draws it. `diagnose.rs` says all that is known of a script: `checks.rs` what does not fit, `trial.rs` what would keep
 //! its task from being enabled, `lambdas.rs` which
@@ -18,6 +18,7 @@ mod interpret;
 mod lambdas;
 mod legacy;
 mod lint;
+mod make;
 mod pipeline;
 mod read;
 mod scope;
@@ -29,7 +30,7 @@ mod values;
 mod variables;
 
 pub use build::{Built, build};
-pub use chain::may_follow;
+pub use make::may_follow;
 pub use deadman::DeadmanDefaults;
 pub use diagnose::{Defined, Diagnosis, Request, define, diagnose};
 pub use dot::{dot, dot_with_stats};

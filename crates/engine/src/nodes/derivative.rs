@@ -28,6 +28,8 @@ impl Definition for Derivative {
             .property("as", "The name of the result; the field's own name if not given.", |d| &mut d.rename)
             .property("unit", "The time that one unit of the result stands for.", |d| &mut d.unit)
             .flag("nonNegative", "Drop results below zero.", |d| &mut d.non_negative)
+            .property("field", "The field, in another place.", |d| &mut d.field)
+            .hidden()
             .example("stream |from().measurement('net') |derivative('rx').unit(1s).nonNegative()")
     }
 

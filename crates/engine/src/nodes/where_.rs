@@ -20,6 +20,9 @@ impl Definition for Where {
         it.about("Let only those rows through of which the expression is true. Batches stay batches, also empty ones.")
             .argument("expression", "What must be true of a row.", |w| &mut w.expression)
             .condition()
+            .property("lambda", "The expression, in another place.", |w| &mut w.expression)
+            .condition()
+            .hidden()
             .example("stream |from().measurement('cpu') |where(lambda: \"usage_idle\" < 10.0)")
     }
 

@@ -38,6 +38,25 @@ fn a_bad_script_is_refused_with_its_place_and_changes_nothing() {
 }
 
 #[test]
+fn all_that_is_wrong_with_a_script_is_told_at_once() {
+    let daemon = daemon();
+    let script = "stream\n    |from()\n        .mesurement('cpu')\n    |window()\n        .period('10s')\n        .every(1m\n    |httpOut(\"x\")\n";
+    let reply = daemon.request("POST", TASKS, definition("t", script, "enabled"));
+    assert_eq!(reply.status, 400, "{}", reply.body);
+    let error = error_of(&reply);
+    let expected = "invalid TICKscript: line 3 char 10: from has no property \"mesurement\"\n\
+         3 |         .mesurement('cpu')\n  |          ^^^^^^^^^^\n  = hint: did you mean measurement?\n\
+         line 5 char 17: period: expected a duration such as 10s, got the string '10s'\n\
+         5 |         .period('10s')\n  |                 ^^^^^\n  = hint: write it without quotes\n\
+         line 6 char 15: this bracket is never closed\n\
+         6 |         .every(1m\n  |               ^\n  = line 7 char 5: here something else starts\n\
+         7 |     |httpOut(\"x\")\n  |     ^\n\
+         line 7 char 14: httpOut: expected a string for endpoint, got the reference \"x\"\n\
+         7 |     |httpOut(\"x\")\n  |              ^^^\n  = hint: use single quotes for strings: 'x', double quotes name fields";
+    assert_eq!(error, expected);
+}
+
+#[test]
 fn a_bad_line_refuses_the_whole_write() {
     let daemon = daemon();
     run_task(&daemon, "t", "stream|from().measurement('m')|httpOut('last')");

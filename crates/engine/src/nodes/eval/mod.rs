@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn names_and_expressions_go_together() {
         for (call, why) in [
-            ("eval(lambda: \"a\")", "got 0 as names, and 1 expressions"),
+            ("eval(lambda: \"a\")", "has 0 names for 1 expressions"),
             ("eval(lambda: \"a\").as('b').tags('c')", "invalid tag name \"c\""),
         ] {
             let error = Bench::new(&format!("stream|from()|{call}")).err().expect("an error");

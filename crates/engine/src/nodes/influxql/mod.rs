@@ -85,6 +85,9 @@ impl<const F: usize> Definition for InfluxQl<F> {
                 Ok(())
             })
             .hidden()
+            // Kapacitor takes it, and calls the function so where nobody reads it.
+            .method("method", "value string", "", |_, _| Ok(()))
+            .hidden()
             .example(row.example)
     }
 
