@@ -30,11 +30,11 @@ mod values;
 mod variables;
 
 pub use build::{Built, build};
-pub use make::may_follow;
 pub use deadman::DeadmanDefaults;
 pub use diagnose::{Defined, Diagnosis, Request, define, diagnose};
 pub use dot::{dot, dot_with_stats};
 pub use error::{DefineError, Diagnostic, Place, Severity, Stage};
+pub use make::may_follow;
 pub use pipeline::{OpenedHandler, Pipeline, PipelineNode, PropertyCall};
 pub use read::syntax_errors;
 pub use scope::{Var, VarType, Vars};
