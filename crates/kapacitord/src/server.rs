@@ -103,7 +103,7 @@ impl Server {
             tracing::warn!("-disable-handlers: {error}");
         }
         let mut surface = Surface::new(kinds.clone());
-        let (udfs, functions) = Udfs::load(config).await?;
+        let (udfs, functions) = Udfs::load(config, store.snapshots()).await?;
         functions.into_iter().for_each(|function| surface.add_function(function));
         surface.set_deadman(deadman(config));
 

@@ -92,6 +92,14 @@ impl DaemonHost {
         self.sideloads.reload()
     }
 
+    /// Start a function for a task in a replay, which leaves what the task's own function remembers alone.
+    ///
+    /// # Errors
+    /// There is no such function.
+    pub(crate) fn start_udf_apart(&self, start: UdfStart, ticket: Ticket) -> Result<Box<dyn UdfLink>, String> {
+        self.udfs.start((start, true), self.mail(ticket), &self.schema, &self.runtime)
+    }
+
     pub fn clusters(&self) -> &Clusters {
         &self.clusters
     }
@@ -250,7 +258,7 @@ impl Host for DaemonHost {
     }
 
     fn start_udf(&self, start: UdfStart, ticket: Ticket) -> Result<Box<dyn UdfLink>, String> {
-        self.udfs.start(start, self.mail(ticket), &self.schema, &self.runtime)
+        self.udfs.start((start, false), self.mail(ticket), &self.schema, &self.runtime)
     }
 
     fn server(&self) -> &ServerInfo {

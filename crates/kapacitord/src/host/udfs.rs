@@ -1,6 +1,10 @@
 //! User-defined functions: those of the configuration, asked what they are, and started for the nodes that call them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::anyhow;
 use declare::{Argument, Kind};
@@ -9,6 +13,7 @@ use engine::{
 };
 use futures_util::future::try_join_all;
 use model::{BatchHead, Frame, Row, Schema};
+use store::snapshots::Snapshots;
 use udf::{EdgeType, Function, InfoResponse, Level, Link, Listener, News, OptionCall, Target, Terms, Value, ValueType};
 
 use super::{Mail, write_log};
@@ -18,6 +23,37 @@ use crate::config::{Config, UdfFunction};
 pub struct Udfs {
     functions: HashMap<String, Arc<Function>>,
     snapshot_interval: Duration,
+    kept: Arc<Kept>,
+}
+
+/// What functions remembered last, on disk, by the names of their tasks and nodes.
+struct Kept {
+    snapshots: Snapshots,
+    /// Held by whoever changes the snapshot of one node among those of its task.
+    changes: Mutex<()>,
+}
+
+impl Kept {
+    fn load(&self, task: &str, node: &str) -> Option<Vec<u8>> {
+        match self.snapshots.load(task) {
+            Ok(mut nodes) => nodes.remove(node),
+            Err(error) => {
+                tracing::error!(task, node, "the snapshot of a function cannot be read: {error}");
+                None
+            }
+        }
+    }
+
+    fn save(&self, task: &str, node: &str, snapshot: &[u8]) {
+        let _change = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let saved = self.snapshots.load(task).and_then(|mut nodes| {
+            nodes.insert(node.to_string(), snapshot.to_vec());
+            self.snapshots.save(task, &nodes)
+        });
+        if let Err(error) = saved {
+            tracing::error!(task, node, "the snapshot of a function cannot be kept: {error}");
+        }
+    }
 }
 
 impl Udfs {
@@ -25,33 +61,38 @@ impl Udfs {
     ///
     /// # Errors
     /// One of them does not say it.
-    pub(crate) async fn load(config: &Config) -> anyhow::Result<(Udfs, Vec<Described>)> {
+    pub(crate) async fn load(config: &Config, snapshots: Snapshots) -> anyhow::Result<(Udfs, Vec<Described>)> {
         let functions = config.udf.functions.iter().flatten().map(|(name, section)| Arc::new(function(name, section)));
         let functions: Vec<Arc<Function>> = functions.collect();
         let described = try_join_all(functions.iter().map(|function| describe(function))).await?;
         let functions = functions.into_iter().map(|function| (function.name.clone(), function)).collect();
-        Ok((Udfs { functions, snapshot_interval: config.task.snapshot_interval }, described))
+        let kept = Arc::new(Kept { snapshots, changes: Mutex::new(()) });
+        Ok((Udfs { functions, snapshot_interval: config.task.snapshot_interval, kept }, described))
     }
 
-    /// Start a function for a node, which gets its news by mail.
+    /// Start a function for a node, which gets its news by mail. What it remembers is kept on disk unless its task runs
+    /// `apart`, as replays do.
     pub(super) fn start(
         &self,
-        start: UdfStart,
+        (start, apart): (UdfStart, bool),
         mail: Mail,
         schema: &Arc<Schema>,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Box<dyn UdfLink>, String> {
         let function = self.functions.get(&start.function);
         let function = function.ok_or_else(|| format!("there is no user-defined function {:?}", start.function))?;
+        let task = mail.node().0;
+        let kept = (!apart).then(|| Arc::clone(&self.kept));
+        let on_disk = || kept.as_ref().and_then(|kept| kept.load(&task, &start.node));
         let terms = Terms {
-            task: mail.node().0.to_string(),
+            task: task.to_string(),
             node: start.node.clone(),
             options: start.options.iter().map(option).collect(),
             batches: start.batches,
-            snapshot: start.snapshot,
+            snapshot: start.snapshot.clone().or_else(on_disk),
             snapshot_interval: self.snapshot_interval,
         };
-        let listener = Arc::new(NodeListener { mail, node: start.node });
+        let listener = Arc::new(NodeListener { mail, node: start.node, kept });
         let link = udf::start(runtime, Arc::clone(function), terms, Arc::clone(schema), listener);
         Ok(Box::new(NodeLink(link)))
     }
@@ -148,6 +189,7 @@ impl Listener for LoadListener {
 struct NodeListener {
     mail: Mail,
     node: String,
+    kept: Option<Arc<Kept>>,
 }
 
 impl Listener for NodeListener {
@@ -160,7 +202,13 @@ impl Listener for NodeListener {
             News::Room => UdfNews::Room,
             News::Up => UdfNews::Up,
             News::Down { why, .. } => UdfNews::Down(why),
-            News::Snapshot(snapshot) => UdfNews::Snapshot(snapshot),
+            News::Snapshot(snapshot) => {
+                if let Some(kept) = &self.kept {
+                    // In the order in which they come, and before the task is told that its function has ended.
+                    tokio::task::block_in_place(|| kept.save(&self.mail.node().0, &self.node, &snapshot));
+                }
+                UdfNews::Snapshot(snapshot)
+            }
             News::Failed(why) => UdfNews::Failed(why),
             News::Closed => UdfNews::Closed,
         };

@@ -102,7 +102,7 @@ impl Host for ReplayHost {
     }
 
     fn start_udf(&self, start: UdfStart, ticket: Ticket) -> Result<Box<dyn UdfLink>, String> {
-        self.daemon.start_udf(start, ticket)
+        self.daemon.start_udf_apart(start, ticket)
     }
 
     fn server(&self) -> &ServerInfo {

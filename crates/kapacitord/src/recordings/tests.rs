@@ -37,7 +37,8 @@ impl World {
         let (store, schema) = (Store::in_memory(), Schema::new());
         let topics = Arc::new(Topics::new(Delivery::Inline, Arc::new(NoStore)));
         let clusters = Clusters::new(Vec::new(), String::new(), runtime.handle());
-        let (udfs, _) = runtime.block_on(Udfs::load(&Config::default())).unwrap();
+        let (udfs, _) =
+            runtime.block_on(Udfs::load(&Config::default(), store::Store::in_memory().snapshots())).unwrap();
         let host = Arc::new(DaemonHost::new(
             ServerInfo::default(),
             topics,
