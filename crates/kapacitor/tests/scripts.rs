@@ -88,7 +88,7 @@ fn fmt_prints_checks_and_writes() {
     let (code, stdout, stderr) = run(&folder, &["fmt", "-w", "."], "");
     assert_eq!((code, stdout.as_str()), (3, ""));
     assert!(
-        stderr.contains("broken.tick:1:13: error: unexpected EOF")
+        stderr.contains("broken.tick:1:12: error: this bracket is never closed")
             && stderr.ends_with("Error: 1 scripts cannot be parsed\n"),
         "{stderr}"
     );

@@ -185,12 +185,14 @@ mod tests {
             (-1, "1969-12-31T23:59:59.999999999Z"),
             (1_450_338_560_000_000_000, "2015-12-17T07:49:20Z"),
             (951_782_400_000_000_000, "2000-02-29T00:00:00Z"),
-            (i64::MIN, "1677-09-21T00:12:43.145224192Z"),
+            (i64::MIN + 1, "1677-09-21T00:12:43.145224193Z"),
             (i64::MAX, "2262-04-11T23:47:16.854775807Z"),
         ] {
             assert_eq!(text(time), want);
             assert_eq!(parse_rfc3339(want), Some(time));
         }
+        // The earliest time stands for none, which Go shows as the year 1.
+        assert_eq!(text(i64::MIN), "0001-01-01T00:00:00Z");
         assert_eq!(parse_rfc3339("2015-12-17T09:49:20.5+02:00"), Some(1_450_338_560_500_000_000));
         assert_eq!(parse_rfc3339("2015-12-17 09:49:20Z"), None);
         assert_eq!(parse_rfc3339("2015-13-17T09:49:20Z"), None);

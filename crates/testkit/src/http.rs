@@ -147,9 +147,10 @@ fn serve(stream: &TcpStream, received: &Received, handler: &Handler) {
     }
     let mut reader = BufReader::new(stream);
     while let Some((request, old)) = read_request(&mut reader) {
-        let answer = handler(&request);
-        received.lock().push_back(request);
+        // Seen before it is answered: a test may wait for it and answer then.
+        received.lock().push_back(request.clone());
         received.arrived.notify_all();
+        let answer = handler(&request);
         let written = if old { write_plain(stream, &answer) } else { write_chunked(stream, &answer) };
         if written.is_err() {
             return;

@@ -15,7 +15,7 @@ pub(super) const VERB: Verb = Verb { command, takes_raw_arguments: true, run };
 
 fn command() -> Command {
     Command::new("stats")
-        .override_usage("kapacitor stats <general|ingress> [-o FORMAT]")
+        .override_usage("kapacitor stats <general|ingress>")
         .about("Show counters of the daemon.")
         .long_about(
             "Show counters of the daemon.\n\

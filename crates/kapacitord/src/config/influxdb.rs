@@ -299,25 +299,32 @@ fn declare_own(it: Declaration<InfluxDb>) -> Declaration<InfluxDb> {
          does.",
         |d| &mut d.version,
     )
+    .ours()
     .property("org", "The organisation of an InfluxDB 2; unset for that of the token.", |d| &mut d.org)
+    .ours()
     .property("org-id", "The organisation of an InfluxDB 2 by its id, in place of org.", |d| &mut d.org_id)
+    .ours()
     .property(
         "buckets",
         "The buckets of an InfluxDB 2, or databases of an InfluxDB 3, by what scripts call them: \"db.rp\" or \"db\"; \
          those not named are \"db/rp\".",
         |d| &mut d.buckets,
     )
+    .ours()
     .property("max-concurrent-queries", "How many queries may run there at a time; 0 for any number, unset for 20.", |d| {
         &mut d.max_concurrent_queries
     })
+    .ours()
     .property(
         "query-jitter",
         "Queries of tasks are asked up to this much later than on time, each node by a time of its own; unset for 0s.",
         |d| &mut d.query_jitter,
     )
+    .ours()
     .property(
         "write-buffer",
         "How many bytes of points may wait to be written there; beyond it the oldest are dropped. Unset for 67108864.",
         |d| &mut d.write_buffer,
     )
+    .ours()
 }
