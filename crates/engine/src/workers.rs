@@ -18,6 +18,9 @@ use crate::{Extent, Host, Letter, Selection, Snapshot, Task, Write};
 /// The number of a task that runs.
 pub(crate) type TaskNumber = u64;
 
+/// Told what a task that was ended remembers, if that was asked for.
+pub(crate) type LastWord = Box<dyn FnOnce(Option<Snapshot>) + Send>;
+
 /// Called when a task ends by itself, with the reason.
 pub(crate) type Ended = Arc<dyn Fn(TaskNumber, String) + Send + Sync>;
 
@@ -26,7 +29,7 @@ pub(crate) enum Parcel {
     Write(Arc<Write>, Vec<(TaskNumber, Selection)>, Held),
     Letter(TaskNumber, Letter),
     /// End and drop the task, then call the function with what was wanted of its state.
-    Remove(TaskNumber, Ending, Box<dyn FnOnce(Option<Snapshot>) + Send>),
+    Remove(TaskNumber, Ending, LastWord),
     Stop,
 }
 
@@ -82,13 +85,7 @@ impl Workers {
         self.send(worker, Parcel::Add(number, task));
     }
 
-    pub(crate) fn remove(
-        &self,
-        worker: usize,
-        number: TaskNumber,
-        ending: Ending,
-        done: Box<dyn FnOnce(Option<Snapshot>) + Send>,
-    ) {
+    pub(crate) fn remove(&self, worker: usize, number: TaskNumber, ending: Ending, done: LastWord) {
         self.load[worker].fetch_sub(1, Ordering::Relaxed);
         self.send(worker, Parcel::Remove(number, ending, done));
     }
@@ -117,7 +114,7 @@ impl Drop for Workers {
 struct Worker {
     tasks: HashMap<TaskNumber, Box<Task>>,
     /// Tasks that come to their end, and whom to tell when they have.
-    leaving: HashMap<TaskNumber, (Option<Extent>, Box<dyn FnOnce(Option<Snapshot>) + Send>)>,
+    leaving: HashMap<TaskNumber, (Option<Extent>, LastWord)>,
     host: Arc<dyn Host>,
     ended: Ended,
 }

@@ -24,6 +24,9 @@ pub(crate) fn request(database: &str, text: &str) -> Bytes {
     serde_json::to_vec(&Body { db: database, q: text, format: "jsonl" }).expect("texts become JSON").into()
 }
 
+type Tags = Vec<(String, String)>;
+type Columns = Vec<String>;
+
 /// Reads an answer as it arrives.
 pub(crate) struct SqlReader<'q> {
     documents: Documents,
@@ -38,7 +41,7 @@ struct Table<'q> {
     /// All columns are tags that hold texts.
     all_tags: bool,
     /// Tags and columns of the series that was told last.
-    open: Option<(Vec<(String, String)>, Vec<String>)>,
+    open: Option<(Tags, Columns)>,
 }
 
 impl<'q> SqlReader<'q> {

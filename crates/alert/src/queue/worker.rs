@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// How many events are taken from the queue at a time.
 const MOST_TAKEN: usize = 512;
 
+/// A handler that has tried an event, and what came of it.
+type Tried = (Box<dyn Handler>, Outcome);
+
 /// The outbox as the worker of one handler uses it.
 pub(super) struct Kept {
     outbox: Arc<Outbox>,
@@ -287,7 +290,7 @@ impl Worker {
     }
 
     /// An attempt has come to its end.
-    fn ended(&mut self, ended: Result<(Id, (Box<dyn Handler>, Outcome)), JoinError>, rule: Rule) {
+    fn ended(&mut self, ended: Result<(Id, Tried), JoinError>, rule: Rule) {
         let (id, outcome) = match ended {
             Ok((id, (handler, outcome))) => {
                 self.lanes.idle.push(handler);
@@ -308,7 +311,7 @@ impl Worker {
         match outcome {
             Outcome::Done => self.sent(&busy),
             Outcome::GiveUp(why) => self.given_up(&busy, &why),
-            Outcome::Retry { why, after } => self.to_be_tried_again(&busy, &why, after, rule),
+            Outcome::Retry { why, after } => self.again_later(&busy, &why, after, rule),
         }
     }
 
@@ -339,7 +342,7 @@ impl Worker {
         }
     }
 
-    fn to_be_tried_again(&mut self, busy: &Busy, why: &str, after: Option<Duration>, rule: Rule) {
+    fn again_later(&mut self, busy: &Busy, why: &str, after: Option<Duration>, rule: Rule) {
         let Some(first) = busy.items.first() else { return };
         if rule != Rule::Go {
             if self.kept.is_none() || self.gone().is_some() {

@@ -223,10 +223,8 @@ impl Definitions {
         if let (true, Some(checkpoints)) = (renamed, &self.checkpoints) {
             checkpoints.rename(&original.id, &task.id);
         }
-        if renamed && original.status == Status::Enabled {
-            if task.status == Status::Enabled {
-                self.start(&task)?;
-            }
+        if renamed && original.status == Status::Enabled && task.status == Status::Enabled {
+            self.start(&task)?;
         }
         if renamed {
             self.host.topics().forget_all(&format!("main:{id}:"));
