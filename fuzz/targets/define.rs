@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use alert::{Delivery, NoStore, Topics};
 use engine::{
     EdgeKind, Host, TaskInfo,
-    define::{DefineError, Request, Surface, build, define, dot},
+    define::{Request, Surface, build, define, dot},
     testing::TestHost,
 };
 use handlers::{AlertHost, Configs};
@@ -31,13 +31,12 @@ fuzz_target!(|text: &str| {
                 let info = TaskInfo { id: "t".into(), stream, dbrps: vec![("d".to_string(), "r".to_string())] };
                 let _ = build(&SURFACE, &defined.pipeline, &Arc::new(info), &schema, &host);
             }
-            Err(DefineError::Script { diagnostics, .. }) => {
-                for found in diagnostics {
+            Err(error) => {
+                for found in error.diagnostics {
                     assert!(found.span.start <= found.span.end && found.span.end as usize <= text.len(), "{found:?}");
                     assert!(!found.render(text).is_empty());
                 }
             }
-            Err(_) => {}
         }
     }
 });

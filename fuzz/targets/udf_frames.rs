@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use model::Schema;
 use udf::{Collector, Frames, Response, Tell, write_frame};
 
-/// The first byte says how the rest is cut; half of the inputs are of a function that gives batches.
+// The first byte says how the rest is cut; half of the inputs are of a function that gives batches.
 fuzz_target!(|input: (u8, &[u8])| {
     let (choice, bytes) = input;
     let pieces = usize::from(choice / 2).max(1);
@@ -32,7 +32,7 @@ fn read(bytes: &[u8], pieces: usize) -> Vec<Response> {
     for piece in bytes.chunks(pieces) {
         frames.feed(piece);
         loop {
-            match frames.next::<Response>() {
+            match frames.message::<Response>() {
                 Ok(Some(message)) => messages.push(message),
                 Ok(None) => break,
                 Err(_) => return messages,
