@@ -11,9 +11,9 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::RecvTimeoutError;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use engine::{
-    Host, InfluxQuery, QueryLanguage, Router, Selection, Write,
+    Host, InfluxQuery, QueryLanguage, Router, Selection, Tasks, Write,
     nodes::{Queries, Span, asks},
 };
 use influxql::Select;
@@ -42,6 +42,22 @@ pub(crate) enum Wanted {
 
 type Job = Box<dyn FnOnce(&Recordings, &Path, &Work) -> Result<(), String> + Send>;
 
+/// Writes as they come, until it is dropped.
+struct Listening {
+    router: Router<()>,
+    writes: Receiver<Arc<Write>>,
+    /// More came than may wait.
+    overrun: Arc<AtomicBool>,
+    running: Arc<Tasks>,
+    number: u64,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.running.untap(self.number);
+    }
+}
+
 impl Recordings {
     /// Begin a recording.
     pub(crate) fn record(self: &Arc<Self>, id: &str, wanted: Wanted) -> Result<Recording, Refused> {
@@ -49,7 +65,9 @@ impl Recordings {
         let (task_type, job): (TaskType, Job) = match wanted {
             Wanted::Stream { task, stop } => {
                 let task = self.task(&task)?;
-                (TaskType::Stream, Box::new(move |this, path, work| this.record_stream(&task, stop, path, work)))
+                // Before the answer: what is written after it is recorded.
+                let listening = self.listen(&task);
+                (TaskType::Stream, Box::new(move |this, path, work| this.record_stream(listening?, stop, path, work)))
             }
             Wanted::Batch { task, start, stop } => {
                 let start = start.ok_or_else(|| Refused::bad("must provide start time"))?;
@@ -101,15 +119,14 @@ impl Recordings {
         }
     }
 
-    fn record_stream(&self, task: &Task, stop: Time, path: &Path, work: &Work) -> Result<(), String> {
+    /// Hear all writes to what a task reads.
+    fn listen(&self, task: &Task) -> Result<Listening, String> {
         let world: Arc<dyn Host> = Arc::clone(&self.host) as _;
         let (built, _) = self.definitions.build(task, &world).map_err(|refused| refused.text)?;
         let info = Arc::clone(built.task.info());
         let mut router = Router::default();
         router.add(&self.schema, (), &info.dbrps, &built.interest);
-        drop(built);
-        let mut writer = StreamWriter::new(create(path)?);
-        let (send, receive) = crossbeam_channel::bounded::<Arc<Write>>(WAITING);
+        let (send, writes) = crossbeam_channel::bounded::<Arc<Write>>(WAITING);
         let overrun = Arc::new(AtomicBool::new(false));
         let number = self.running.tap(Box::new({
             let overrun = Arc::clone(&overrun);
@@ -121,17 +138,22 @@ impl Recordings {
                 }
             }
         }));
+        Ok(Listening { router, writes, overrun, running: Arc::clone(&self.running), number })
+    }
+
+    fn record_stream(&self, heard: Listening, stop: Time, path: &Path, work: &Work) -> Result<(), String> {
+        let mut writer = StreamWriter::new(create(path)?);
         let began = now();
         let outcome = loop {
             work.reached_between(began, stop, now());
             if let Err(why) = work.go_on() {
                 break Err(why);
             }
-            if overrun.load(Ordering::Relaxed) {
+            if heard.overrun.load(Ordering::Relaxed) {
                 break Err("data came faster than it could be recorded".to_string());
             }
-            match receive.recv_timeout(Duration::from_secs(1)) {
-                Ok(write) => match self.take_write(&router, &write, stop, &mut writer) {
+            match heard.writes.recv_timeout(Duration::from_secs(1)) {
+                Ok(write) => match self.take_write(&heard.router, &write, stop, &mut writer) {
                     Ok(false) => {}
                     Ok(true) => break Ok(()),
                     Err(why) => break Err(why),
@@ -140,7 +162,7 @@ impl Recordings {
                 Err(RecvTimeoutError::Disconnected) => break Ok(()),
             }
         };
-        self.running.untap(number);
+        drop(heard);
         finish_stream(writer).and(outcome)
     }
 
