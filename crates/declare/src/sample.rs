@@ -29,7 +29,8 @@ pub fn write_sample(slots: &mut [Slot<'_>]) -> String {
                 out.push('\n');
             }
             let heading = if slot.name.is_empty() { String::new() } else { slot.heading() };
-            out.push_str(&format!("{heading}\n"));
+            let is_off = table.items().iter().zip(&values).all(|(item, shown)| item.ours && shown.is_default);
+            out.push_str(&format!("{}{heading}\n", if is_off { "# " } else { "" }));
             write_keys(&mut out, slot, &values, "");
         }
     }

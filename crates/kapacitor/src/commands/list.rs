@@ -176,6 +176,10 @@ fn topic_handlers(cx: &Context, topic_pattern: &str, patterns: &[String], as_jso
 }
 
 fn service_tests(cx: &Context, patterns: &[String], as_json: bool) -> anyhow::Result<()> {
+    if !as_json {
+        // Kapacitor writes it before it asks.
+        cx.print("Service Name\n")?;
+    }
     let mut found = Vec::new();
     for pattern in patterns {
         found.extend(services(cx, pattern)?);
@@ -183,8 +187,7 @@ fn service_tests(cx: &Context, patterns: &[String], as_json: bool) -> anyhow::Re
     if as_json {
         return cx.print_json(&found);
     }
-    let names: String = found.iter().map(|service| format!("{}\n", service.name)).collect();
-    cx.print(&format!("Service Name\n{names}"))
+    cx.print(&found.iter().map(|service| format!("{}\n", service.name)).collect::<String>())
 }
 
 /// The services that can be tested and match; their list is not paged.

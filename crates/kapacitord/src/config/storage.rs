@@ -81,14 +81,15 @@ impl Section for Checkpoint {
             "What running tasks remember (windows, joins, counts, levels of alerts), kept over restarts and reloads.",
         )
         .property("enabled", "Whether to keep it; else every task begins anew each time it starts.", |d| &mut d.enabled)
+        .ours()
         .property("interval", "How often it is written; what came since is lost if the daemon is killed.", |d| {
             &mut d.interval
         })
-        .property(
-            "dir",
-            "The folder of its files; that of the store with .checkpoints at its end if empty.",
-            |d| &mut d.dir,
-        )
+        .ours()
+        .property("dir", "The folder of its files; that of the store with .checkpoints at its end if empty.", |d| {
+            &mut d.dir
+        })
+        .ours()
     }
 
     fn check(&self) -> Result<(), String> {
