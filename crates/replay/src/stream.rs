@@ -109,12 +109,19 @@ impl<R: Read> StreamReader<R> {
     fn next(&mut self) -> Result<bool, Error> {
         for (index, line) in self.record.iter_mut().enumerate() {
             line.clear();
-            let count = (&mut self.input).take(LONGEST as u64 + 1).read_until(b'\n', line)?;
-            if count == 0 {
-                return if index == 0 { Ok(false) } else { Err(Error::Cut) };
-            }
-            if line.len() > LONGEST {
-                return Err(Error::LongLine(LONGEST));
+            loop {
+                let left = (LONGEST + 1 - line.len()) as u64;
+                let count = (&mut self.input).take(left).read_until(b'\n', line)?;
+                if count == 0 && line.is_empty() {
+                    return if index == 0 { Ok(false) } else { Err(Error::Cut) };
+                }
+                if line.len() > LONGEST {
+                    return Err(Error::LongLine(LONGEST));
+                }
+                // A text in a point may go on in the next line.
+                if count == 0 || index < 2 || !ends_in_text(line) {
+                    break;
+                }
             }
             if line.last() == Some(&b'\n') {
                 line.pop();
@@ -124,11 +131,48 @@ impl<R: Read> StreamReader<R> {
     }
 }
 
+/// Whether a point ends within the text of a field. Quotes in names and tags open none.
+fn ends_in_text(line: &[u8]) -> bool {
+    let (mut in_fields, mut in_text, mut escaped) = (false, false, false);
+    for &byte in line {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b' ' if !in_fields => in_fields = true,
+            b'"' if in_fields => in_text = !in_text,
+            _ => {}
+        }
+    }
+    in_text
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
+
+    #[test]
+    fn a_text_of_several_lines_is_one_text() {
+        let schema = Schema::new();
+        let (mut rows, mut words) = (Vec::new(), Words::default());
+        let text = b"log,q=\"x s=\"one\ntwo \\\" three\n\",v=1 1000000000\nlog v=2 2000000000\n";
+        parse_lines(&schema, text, Precision::Nanoseconds, 0, &mut rows, &mut words).unwrap();
+        let frame = Frame::new(Arc::new(words));
+        let mut writer = StreamWriter::new(Vec::new());
+        for row in &rows {
+            writer.point(&schema, &frame, row, ("d", "r")).unwrap();
+        }
+        let packed = writer.finish().unwrap();
+        let points = StreamReader::new(&packed[..]).read(&schema).unwrap().unwrap();
+        let frame = Frame::new(Arc::new(points.words));
+        let mut lines = String::new();
+        for row in &points.rows {
+            let series = schema.series(row.series);
+            assert!(write_line(&schema, &frame, row, schema.text(series.name()), series.tags(), 1, &mut lines));
+        }
+        assert_eq!(lines.as_bytes(), text);
+    }
 
     #[test]
     fn points_come_back_as_they_were() {
