@@ -292,7 +292,7 @@ impl Definitions {
             dbrps: task.dbrps.iter().map(|dbrp| (dbrp.db.clone(), dbrp.rp.clone())).collect(),
         });
         let built = build(&self.surface, &defined.pipeline, &info, &self.schema, host)
-            .map_err(|error| Refused::failed(error.to_string()))?;
+            .map_err(|why| Refused::failed(why.render(&task.raw_script)))?;
         Ok((built, defined.pipeline))
     }
 }
