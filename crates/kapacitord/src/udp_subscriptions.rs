@@ -14,9 +14,16 @@ use engine::{Origin, Tasks, Write};
 use influx::{DatabasePolicy, Destinations};
 use model::{Precision, Schema, Words, parse_lines};
 use socket2::SockRef;
-use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+};
 
-use crate::{config::InfluxDb, http::Ingress};
+use crate::{
+    config::InfluxDb,
+    http::{Ingress, permits},
+};
 
 /// Larger packets there are not.
 const PACKET: usize = 64 << 10;
@@ -27,6 +34,8 @@ const TELL: Duration = Duration::from_secs(10);
 pub struct Inlet {
     pub schema: Arc<Schema>,
     pub ingress: Arc<Ingress>,
+    /// What may wait for tasks, shared with writes over HTTP.
+    pub budget: Arc<Semaphore>,
     pub tasks: OnceLock<Weak<Tasks>>,
 }
 
@@ -145,6 +154,8 @@ async fn take(mut receive: mpsc::Receiver<Vec<u8>>, origin: Origin, inlet: Arc<I
     let mut told: Option<tokio::time::Instant> = None;
     let mut bad = 0u64;
     while let Some(packet) = receive.recv().await {
+        // While tasks are behind, packets wait in the channel, and beyond it are lost and counted.
+        let Ok(held) = Arc::clone(&inlet.budget).acquire_many_owned(permits(packet.len())).await else { return };
         let (mut rows, mut words) = (Vec::new(), Words::default());
         let now = crate::definitions::now();
         match parse_lines(&inlet.schema, &packet, Precision::Nanoseconds, now, &mut rows, &mut words) {
@@ -152,7 +163,7 @@ async fn take(mut receive: mpsc::Receiver<Vec<u8>>, origin: Origin, inlet: Arc<I
                 received.count(&inlet.schema, &rows);
                 let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words) };
                 if let Some(tasks) = inlet.tasks.get().and_then(Weak::upgrade) {
-                    tasks.write(&Arc::new(write), None);
+                    tasks.write(&Arc::new(write), Some(Arc::new(held)));
                 }
             }
             Err(_) => bad += 1,
@@ -179,8 +190,13 @@ mod tests {
     #[test]
     fn each_place_has_a_port_until_it_is_dropped() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let inlet =
-            Arc::new(Inlet { schema: Schema::new(), ingress: Arc::new(Ingress::default()), tasks: OnceLock::new() });
+        let budget = Arc::new(Semaphore::new(2));
+        let inlet = Arc::new(Inlet {
+            schema: Schema::new(),
+            ingress: Arc::new(Ingress::default()),
+            budget: Arc::clone(&budget),
+            tasks: OnceLock::new(),
+        });
         let config = InfluxDb { udp_bind: "127.0.0.1".into(), udp_read_buffer: 100_000, ..InfluxDb::default() };
         let mut udp = UdpDestination::new(&config, "me", Arc::clone(&inlet), runtime.handle().clone());
         let place = |policy: &str| DatabasePolicy { database: "d".to_string(), policy: policy.to_string() };
@@ -198,6 +214,8 @@ mod tests {
             (points() >= 2).then_some(())
         });
         assert_eq!(*inlet.ingress.all()[0].0, origin);
+        // Nobody takes the points of the test, so each packet's share comes back.
+        testkit::wait::until("the budget", || (budget.available_permits() == 2).then_some(()));
         udp.dropped(&place("a"));
         assert!(!udp.leads_here(&place("a"), &one));
     }
