@@ -80,6 +80,17 @@ impl Template {
         exec::run(&program, data, out).inspect_err(|_| out.truncate(start))
     }
 
+    /// Runs the template and gives its output up to where it failed, as Go's writers have it then, and why it did.
+    pub fn execute_partly(&self, data: &Value) -> (String, Option<Error>) {
+        if let Some(error) = &self.escape_error {
+            return (String::new(), Some(error.clone()));
+        }
+        let mut out = String::new();
+        let program = Program { name: &self.name, source: &self.source, trees: &self.trees };
+        let failure = exec::run(&program, data, &mut out).err();
+        (out, failure)
+    }
+
     /// Which fields of its data the template reads.
     pub fn fields_used(&self) -> &FieldsUsed {
         &self.used

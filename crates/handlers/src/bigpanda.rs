@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::http::{Posting, Request};
 use crate::pairs::Pairs;
-use crate::render::{as_text, field_json, render, template, why};
+use crate::render::{as_text, field_json, render_partly, template, why};
 use crate::tls::Tls;
 use crate::{AlertHost, Configs};
 
@@ -119,7 +119,7 @@ fn request(
     }
     let values = event.template_data();
     for (name, value) in attributes {
-        put(name, render(value, &values)?.into());
+        put(name, render_partly(value, &values).into());
     }
     let request = Request::json(config.or(&options.url, "url"), Json::Object(body), &[201]);
     Ok(request.header("Authorization", format!("Bearer {}", config.text("token"))).tls(Tls::of(config)))

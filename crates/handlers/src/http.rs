@@ -17,7 +17,7 @@ use crate::{AlertHost, Configs};
 /// No service gets longer for its answer, unless the user says so.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// Names the event for a service that gets it more than once. Not `X-Kapacitor-Event-Id`: RFC 6648.
-const EVENT_ID: &str = "Kapacitor-Event-Id";
+pub(crate) const EVENT_ID: &str = "Kapacitor-Event-Id";
 /// So many requests of one handler may be on their way to a slow service.
 const MOST_AT_ONCE: usize = 8;
 /// Of an answer, no more is read for a message.
@@ -229,14 +229,24 @@ async fn judge(response: Response, success: &[u16], show_answer: bool, place: &s
     if if success.is_empty() { status.is_success() } else { success.contains(&code) } {
         return Outcome::Done;
     }
-    let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let now = chrono::Utc::now();
+    let after = response.headers().get(RETRY_AFTER).and_then(|value| pause(value.to_str().ok()?, now));
     let text = if show_answer { beginning(response).await } else { String::new() };
     let colon = if text.is_empty() { "" } else { ": " };
     let why = format!("{place} answered {status}{colon}{text}");
     if code == 429 || status.is_server_error() {
-        return Outcome::Retry { why, after: after.map(Duration::from_secs) };
+        return Outcome::Retry { why, after };
     }
     Outcome::GiveUp(why)
+}
+
+/// How long a server wants to be left alone: it says seconds, or a date.
+fn pause(text: &str, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = chrono::DateTime::parse_from_rfc2822(text.trim()).ok()?;
+    Some((until.to_utc() - now).to_std().unwrap_or_default())
 }
 
 /// As `judge`, of an answer that has nothing but a status.
@@ -348,11 +358,28 @@ mod tests {
         assert!(matches!(outcome(Answer::code(500), |r| r), Outcome::Retry { after: None, .. }));
         let busy = outcome(Answer::code(429).header("Retry-After", "7"), |request| request);
         assert!(matches!(busy, Outcome::Retry { after: Some(after), .. } if after.as_secs() == 7), "{busy:?}");
+        let past = outcome(Answer::code(503).header("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT"), |request| request);
+        assert!(matches!(past, Outcome::Retry { after: Some(Duration::ZERO), .. }), "{past:?}");
         let hung = outcome(Answer::never(), |r| Request { timeout: Some(Duration::from_millis(50)), ..r });
         assert!(matches!(hung, Outcome::Retry { .. }), "{hung:?}");
         let closed = outcome(Answer::close(), |request| request);
         let Outcome::Retry { why, .. } = closed else { panic!("{closed:?}") };
         assert!(!why.contains("secret"), "{why}");
+    }
+
+    #[test]
+    fn pauses_are_seconds_or_a_date() {
+        let now = chrono::DateTime::from_timestamp(1_445_412_470, 0).unwrap();
+        for (text, seconds) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", Some(10)),
+            ("Wed, 21 Oct 2015 07:27:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(pause(text, now), seconds.map(Duration::from_secs), "{text}");
+        }
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Kafka {
             None => event.json() + "\n",
         };
         let key = self.algorithm.map(|algorithm| (event.state.id.to_string(), algorithm));
-        Ok(Letter { topic, key, record })
+        Ok(Letter { topic, key, record, event: event.uid() })
     }
 
     async fn send(&self, events: impl Iterator<Item = &Event>) -> Outcome {

@@ -57,6 +57,15 @@ pub(crate) fn render(template: &Template, data: &Value) -> Result<String, String
     template.execute(data).map_err(|why| format!("{}: {why}", template.name()))
 }
 
+/// What a template says of an event, up to where it fails: what it is for is worth less than that the event is told.
+pub(crate) fn render_partly(template: &Template, data: &Value) -> String {
+    let (text, failure) = template.execute_partly(data);
+    if let Some(why) = failure {
+        tracing::warn!("{}: {why}: the event is sent with what is before that", template.name());
+    }
+    text
+}
+
 /// What templates say of an event.
 pub(crate) fn render_all(templates: &[Template], data: &Value) -> Result<Vec<String>, String> {
     templates.iter().map(|template| render(template, data)).collect()

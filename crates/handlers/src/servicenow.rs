@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::http::{Posting, Request};
 use crate::pairs::Pairs;
-use crate::render::{as_text, cut, render, template, why};
+use crate::render::{as_text, cut, render_partly, template, why};
 use crate::{AlertHost, Configs};
 
 const NAME: &str = "servicenow";
@@ -120,16 +120,16 @@ fn request(options: &Options, templates: &Templates, configs: &Configs, event: &
         }
     };
     for (key, column) in &templates.columns {
-        put(key, &render(column, &data)?, LONGEST);
+        put(key, &render_partly(column, &data), LONGEST);
     }
-    let key = render(&templates.message_key, &data)?;
+    let key = render_partly(&templates.message_key, &data);
     put("message_key", if key.is_empty() { &event.state.id } else { &key }, LONGEST_KEY);
     put("severity", severity, LONGEST);
     put("description", &event.state.message, LONGEST_DESCRIPTION);
     if !templates.additional_info.is_empty() {
         let mut info: Map<String, Json> = Map::new();
         for (key, value) in &templates.additional_info {
-            info.insert(key.clone(), render(value, &data)?.into());
+            info.insert(key.clone(), render_partly(value, &data).into());
         }
         record.insert("additional_info".into(), Json::Object(info).to_string().into());
     }
@@ -167,7 +167,12 @@ mod tests {
             "Resource": "x".repeat(200), "MetricName": "{{ index .Fields \"route\" }}", "MessageKey": "key {{ .ID }}",
             "additional_info": {"dc": "{{ index .Tags \"dc\" }}", "n": 5, "f": 1.5}});
         assert_eq!(send(&host, "servicenow", options, Level::Warning), Outcome::Done);
+        // What a template cannot say is left out, and the event is told.
+        let options = json!({"Node": "n {{ .Nope }} x", "additional_info": {"a": "{{ .Level }}"}});
+        assert_eq!(send(&host, "servicenow", options, Level::Ok), Outcome::Done);
         let got = sink.requests();
+        let record = &got[2].json()["records"][0];
+        assert_eq!((&record["node"], &record["additional_info"]), (&json!("n "), &json!("{\"a\":\"\"}")));
         assert_eq!(got[0].header("authorization"), Some("Basic dTpw"));
         assert_eq!(
             got[0].json(),

@@ -18,7 +18,7 @@ use crate::tls::system_has_authorities;
 use crate::{AlertHost, Section};
 
 const NAME: &str = "smtp";
-/// Servers on this port speak TLS from the first byte on.
+/// Servers on this port speak TLS from the first byte on, whatever the config says.
 const TLS_PORT: u16 = 465;
 /// How long a server may take for each of its answers.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -111,7 +111,10 @@ impl Smtp {
         // A line break would end the header.
         let subject: String = event.state.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let recipients = self.recipients(config, event)?;
-        let head = recipients.into_iter().fold(Message::builder().from(from), lettre::message::MessageBuilder::to);
+        // The same each time the event is sent, so that mail programs show it once.
+        let id = format!("<{}@{}>", event.uid(), from.email.domain());
+        let head = Message::builder().from(from).message_id(Some(id));
+        let head = recipients.into_iter().fold(head, lettre::message::MessageBuilder::to);
         let body = Body::new_with_encoding(event.state.details.to_string(), ContentTransferEncoding::QuotedPrintable);
         let body = body.map_err(|_| "the details cannot be a mail's body".to_string())?;
         head.subject(subject).header(ContentType::TEXT_HTML).body(body).map_err(|why| why.to_string())
@@ -148,7 +151,7 @@ fn transport(config: &Section) -> Result<AsyncSmtpTransport<Tokio1Executor>, let
         .certificate_store(authorities)
         .dangerous_accept_invalid_certs(config.bool("no-verify"))
         .build()?;
-    let tls = if port == TLS_PORT { Tls::Wrapper(tls) } else { Tls::Opportunistic(tls) };
+    let tls = if port == TLS_PORT || config.bool("implicit-tls") { Tls::Wrapper(tls) } else { Tls::Opportunistic(tls) };
     let mut builder =
         AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port).tls(tls).timeout(Some(ANSWER_LIMIT));
     if !config.text("username").is_empty() {
@@ -212,6 +215,8 @@ mod tests {
         assert!(mail.contains("Subject: svc/web-1 is CRITICAL\r\n"), "{mail}");
         assert!(mail.contains("Content-Type: text/html; charset=utf-8\r\n"), "{mail}");
         assert!(mail.contains("\r\n\r\n<b>details</b>"), "{mail}");
+        let id = format!("Message-ID: <{}@example.test>\r\n", event(Level::Critical).uid());
+        assert!(mail.contains(&id), "{mail}");
         let options = json!({"to": ["a@x.test", "nobody"], "to-field": [
             "{{ index .Tags \"host\" }}@x.test", "{{ index .Tags \"none\" }}"]});
         let mut handler = open(&crate::kinds(&smtp), "smtp", options).unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::http::{Posting, Request};
 use crate::pairs::Pairs;
-use crate::render::{cut, render, template, why};
+use crate::render::{cut, render_partly, template, why};
 use crate::{AlertHost, Configs, Section};
 
 const NAME: &str = "zenoss";
@@ -166,16 +166,16 @@ fn request(options: &Options, templates: &Templates, configs: &Configs, event: &
 
 fn record(templates: &Templates, config: &Section, event: &Event) -> Result<Map<String, Json>, String> {
     let data = template_data(event);
-    let summary = render(&templates.summary, &data)?;
+    let summary = render_partly(&templates.summary, &data);
     let summary = if summary.is_empty() { &*event.state.message } else { &summary };
     let mut record: Map<String, Json> = Map::new();
     record.insert("summary".into(), cut(summary, LONGEST_SUMMARY).into());
     for (key, text) in &templates.others {
-        record.insert((*key).into(), render(text, &data)?.into());
+        record.insert((*key).into(), render_partly(text, &data).into());
     }
     record.insert("severity".into(), severity(config, event.state.level));
-    let collector = render(&templates.collector, &data)?;
-    let message = render(&templates.message, &data)?;
+    let collector = render_partly(&templates.collector, &data);
+    let message = render_partly(&templates.message, &data);
     for (key, text) in [("collector", config.or(&collector, "collector")), ("message", cut(&message, LONGEST_MESSAGE))]
     {
         if !text.is_empty() {
@@ -184,7 +184,7 @@ fn record(templates: &Templates, config: &Section, event: &Event) -> Result<Map<
     }
     for (key, value) in &templates.custom_fields {
         let value = match value {
-            CustomField::Text(template) => text_or_json(render(template, &data)?),
+            CustomField::Text(template) => text_or_json(render_partly(template, &data)),
             CustomField::Other(value) => value.clone(),
         };
         record.insert(key.clone(), value);

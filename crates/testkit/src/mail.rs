@@ -16,6 +16,8 @@ pub struct Rules<'a> {
     pub login: Option<(&'a str, &'a str)>,
     /// STARTTLS with the certificate of the server; it must be used.
     pub tls: Option<&'a Certificates>,
+    /// TLS from the first byte on instead.
+    pub implicit: bool,
 }
 
 /// A running server.
@@ -35,6 +37,9 @@ impl MailServer {
         command.arg(own_file("mail.py")).arg(&mails).env("PYTHONPATH", peers().join("python"));
         if let Some(tls) = rules.tls {
             command.args(["--certificate", &tls.certificate("server"), "--key", &tls.key("server")]);
+        }
+        if rules.implicit {
+            command.arg("--implicit");
         }
         if let Some((user, password)) = rules.login {
             command.args(["--login", user, password]);

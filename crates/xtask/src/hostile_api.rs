@@ -7,8 +7,8 @@ use anyhow::bail;
 
 use crate::{daemon::Setup, run};
 
-/// How long it goes on, in seconds, where nobody says; the first phases are made whole in any case.
-const SECONDS: u32 = 60;
+/// How long it goes on, in seconds, where nobody says: enough for each operation and some more.
+const SECONDS: u32 = 120;
 /// Paths that answer for as long as they are asked, or for a while on purpose.
 const ENDLESS: &str = "/logs$|/debug/pprof/(profile|trace)$";
 

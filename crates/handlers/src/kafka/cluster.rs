@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use super::partition::Algorithm;
 use super::sasl::{self, SignIn};
 use crate::Section;
+use crate::http::EVENT_ID;
 use crate::tls::Tls;
 
 /// How long a record may take, unless the config says otherwise.
@@ -33,6 +34,8 @@ pub(super) struct Letter {
     /// The event's id and how it chooses the partition; `None` for no key and any partition.
     pub(super) key: Option<(String, Algorithm)>,
     pub(super) record: String,
+    /// Names the event for who reads it more than once; empty for no event.
+    pub(super) event: String,
 }
 
 /// A `[[kafka]]` section, and the connections that are open.
@@ -112,7 +115,11 @@ impl Cluster {
             let partition = open.partition(&letter).await?;
             let key = letter.key.map(|(id, _)| id.into_bytes());
             let value = Some(letter.record.into_bytes());
-            let record = Record { key, value, headers: BTreeMap::new(), timestamp: Utc::now() };
+            let headers = match letter.event.as_str() {
+                "" => BTreeMap::new(),
+                event => BTreeMap::from([(EVENT_ID.to_string(), event.as_bytes().to_vec())]),
+            };
+            let record = Record { key, value, headers, timestamp: Utc::now() };
             batches.entry((letter.topic, partition)).or_default().push(record);
         }
         for ((topic, partition), records) in batches {

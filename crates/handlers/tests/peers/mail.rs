@@ -43,7 +43,7 @@ fn mails_go_out_in_the_clear_if_the_server_has_nothing_better() {
 
 #[test]
 fn passwords_are_given() {
-    let mut server = MailServer::start(&Rules { login: Some(("bob", "pass word")), tls: None });
+    let mut server = MailServer::start(&Rules { login: Some(("bob", "pass word")), ..Rules::default() });
     assert_eq!(send(&world(&server, &json!({"username": "bob", "password": "pass word"}))), Outcome::Done);
     assert_eq!(mail(&mut server, 1)["user"], "bob");
     let why = must_give_up(send(&world(&server, &json!({"username": "bob", "password": "wrong one"}))));
@@ -55,11 +55,26 @@ fn passwords_are_given() {
 fn tls_is_spoken_where_the_server_does() {
     let folder = tempfile::tempdir().expect("a folder");
     let certificates = Certificates::make(folder.path());
-    let mut server = MailServer::start(&Rules { login: Some(("bob", "pass word")), tls: Some(&certificates) });
+    let mut server =
+        MailServer::start(&Rules { login: Some(("bob", "pass word")), tls: Some(&certificates), ..Rules::default() });
     let login = |no_verify: bool| json!({"username": "bob", "password": "pass word", "no-verify": no_verify});
     assert_eq!(send(&world(&server, &login(true))), Outcome::Done);
     let got = mail(&mut server, 1);
     assert_eq!((&got["encrypted"], &got["user"]), (&json!(true), &json!("bob")));
     let why = must_retry(send(&world(&server, &login(false))));
+    assert!(why.contains("UnknownIssuer"), "{why}");
+}
+
+#[test]
+fn tls_is_spoken_from_the_first_byte_on_where_the_config_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let certificates = Certificates::make(folder.path());
+    let rules = Rules { login: Some(("bob", "pass word")), tls: Some(&certificates), implicit: true };
+    let mut server = MailServer::start(&rules);
+    let section = |no_verify: bool| json!({"username": "bob", "password": "pass word", "no-verify": no_verify, "implicit-tls": true});
+    assert_eq!(send(&world(&server, &section(true))), Outcome::Done);
+    let got = mail(&mut server, 1);
+    assert_eq!((&got["encrypted"], &got["user"]), (&json!(true), &json!("bob")));
+    let why = must_retry(send(&world(&server, &section(false))));
     assert!(why.contains("UnknownIssuer"), "{why}");
 }
