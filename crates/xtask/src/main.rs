@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod conformance;
+mod deny;
 mod directions;
 mod fuzz;
 mod peers;
+mod soak;
 mod tidy;
 
 use std::{
@@ -22,6 +24,9 @@ usage: cargo xtask COMMAND
     conformance [CASES]  play conformance cases against the built daemon (globs such as 'window/*')
     fuzz [TARGET] [-seconds N]
                          hostile input, each target for a minute or so long (needs cargo-fuzz and nightly Rust)
+    deny                 licences, sources and doubles of what we link, against deny.toml
+    soak [-minutes N] [-hosts N] [-release]
+                         run a daemon under churning series, and say whether its memory stays level
     tidy                 sizes of files, and which crate may use which
     peers                install what the tests need";
 
@@ -33,6 +38,8 @@ fn main() -> ExitCode {
         Some("test") => test(),
         Some("conformance") => build_programs().and_then(|()| conformance::play(&root(), rest)),
         Some("fuzz") => fuzz::run(&root(), rest),
+        Some("deny") => deny::run(&root()),
+        Some("soak") => soak::run(&root(), rest),
         Some("tidy") => tidy(),
         Some("peers") => peers::install(&root()),
         _ => {
@@ -62,6 +69,7 @@ fn demo(args: &[String]) -> anyhow::Result<()> {
 fn test() -> anyhow::Result<()> {
     peers::install(&root())?;
     tidy()?;
+    deny::run(&root())?;
     // The tests' build leaves all programs in the target folder: they have tests that run them.
     run(cargo().args(["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
     conformance::play(&root(), &[])

@@ -72,6 +72,12 @@ pub(crate) struct Http {
     pub(crate) https_private_key: String,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) shared_secret: String,
+    pub(crate) max_connections: i64,
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    /// Bytes.
+    pub(crate) max_body_size: i64,
 }
 
 impl Default for Http {
@@ -87,6 +93,11 @@ impl Default for Http {
             https_private_key: String::new(),
             shutdown_timeout: Duration::from_secs(10),
             shared_secret: String::new(),
+            max_connections: 4096,
+            header_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(10),
+            max_body_size: 256 << 20,
         }
     }
 }
@@ -95,7 +106,8 @@ impl Section for Http {
     const NAME: &'static str = "http";
 
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
-        it.about("The HTTP server: the API, and the writes of InfluxDB's subscriptions.")
+        let it = it
+            .about("The HTTP server: the API, and the writes of InfluxDB's subscriptions.")
             .property("bind-address", "Host and port to listen on; without a host, on all interfaces.", |d| {
                 &mut d.bind_address
             })
@@ -112,12 +124,52 @@ impl Section for Http {
                 &mut d.shutdown_timeout
             })
             .property("shared-secret", "The secret with which tokens (JWT) are signed.", |d| &mut d.shared_secret)
-            .secret()
+            .secret();
+        limits(it)
     }
 
     fn check(&self) -> Result<(), String> {
+        if self.max_connections < 1 {
+            return Err("max-connections must be 1 at least".to_string());
+        }
+        if self.max_body_size < 1 << 10 {
+            return Err("max-body-size must be 1024 bytes at least".to_string());
+        }
+        if self.header_timeout.is_zero() || self.body_timeout.is_zero() {
+            return Err("header-timeout and body-timeout must be longer than 0s".to_string());
+        }
         self.port().map(drop)
     }
+}
+
+/// What no client may take more of.
+fn limits(it: Declaration<Http>) -> Declaration<Http> {
+    it.property("max-connections", "How many clients may be connected at once; further ones get 503.", |d| {
+        &mut d.max_connections
+    })
+    .ours()
+    .property(
+        "header-timeout",
+        "How long a client may take for the head of a request, and be silent between two requests.",
+        |d| &mut d.header_timeout,
+    )
+    .ours()
+    .property(
+        "body-timeout",
+        "How long a client may take for the body of a request; one second more for each 16 KiB of it.",
+        |d| &mut d.body_timeout,
+    )
+    .ours()
+    .property(
+        "write-timeout",
+        "How long a request waits for room (see write-queue in [memory]) before it gets 503 with Retry-After.",
+        |d| &mut d.write_timeout,
+    )
+    .ours()
+    .property("max-body-size", "How many bytes the body of a request may have, as it comes and unpacked.", |d| {
+        &mut d.max_body_size
+    })
+    .ours()
 }
 
 impl Http {
