@@ -9,6 +9,9 @@ use tracing::error;
 use crate::queue::{Counters, Queue};
 use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Matcher, Outcome, Reason};
 
+/// So many events that are OK are remembered in a topic: ids that are never seen again would fill the memory.
+const MOST_OK: usize = 20_000;
+
 /// A topic's state and subscribers; the lock around it is the caller's.
 #[derive(Default)]
 pub(crate) struct Topic {
@@ -89,7 +92,25 @@ impl Topic {
         if let Some(before) = &before {
             self.at_level[before.level as usize] -= 1;
         }
+        if self.at_level[Level::Ok as usize] > MOST_OK {
+            self.forget_settled();
+        }
         before
+    }
+
+    /// Forgets the half of the events that have been OK for longest: an event of theirs is as if it was the first.
+    fn forget_settled(&mut self) {
+        let settled = self.events.values().filter(|state| state.level == Level::Ok);
+        let mut times: Vec<i64> = settled.map(|state| state.time).collect();
+        let middle = times.len() / 2;
+        let (_, &mut newest, _) = times.select_nth_unstable(middle);
+        let mut left = middle;
+        self.events.retain(|_, state| {
+            let goes = left > 0 && state.level == Level::Ok && state.time <= newest;
+            left -= usize::from(goes);
+            !goes
+        });
+        self.at_level[Level::Ok as usize] -= middle - left;
     }
 
     pub(crate) fn state(&self, id: &str) -> Option<&EventState> {
@@ -160,5 +181,33 @@ impl Inline {
         if let Outcome::Retry { why, .. } | Outcome::GiveUp(why) = outcome {
             error!(topic = %event.topic, event = %event.state.id, why, "handler failed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_are_ok_are_forgotten_in_the_end_and_others_are_not() {
+        let mut topic = Topic::default();
+        let empty: Arc<str> = Arc::from("");
+        let state = |id: usize, level: Level| EventState {
+            id: Arc::from(id.to_string()),
+            message: empty.clone(),
+            details: empty.clone(),
+            time: id as i64,
+            duration: 0,
+            level,
+        };
+        for id in 0..3 * MOST_OK {
+            topic.update(state(id, if id % 3 == 0 { Level::Critical } else { Level::Ok }));
+        }
+        assert_eq!(topic.states(Level::Critical).len(), MOST_OK);
+        let well = topic.states(Level::Ok).len() - MOST_OK;
+        assert!((MOST_OK / 2..=MOST_OK).contains(&well), "{well}");
+        assert_eq!(topic.at_level, [well, 0, 0, MOST_OK]);
+        // The newest are there.
+        assert!(topic.state(&(3 * MOST_OK - 1).to_string()).is_some() && topic.state("1").is_none());
     }
 }

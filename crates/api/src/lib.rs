@@ -16,6 +16,7 @@ pub mod duration;
 pub mod error;
 pub mod json;
 pub mod link;
+pub mod memory;
 pub mod number;
 pub mod recording;
 pub mod replay;

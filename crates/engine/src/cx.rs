@@ -51,6 +51,8 @@ pub struct NodeStats {
     pub errors: AtomicU64,
     /// -1: does not apply.
     pub cardinality: AtomicI64,
+    /// Bytes that its state took when it was last measured.
+    pub memory: AtomicU64,
     extra: Vec<(StatName, AtomicI64)>,
     /// Shown once they are not zero: those that Kapacitor has not got.
     rare: Vec<(StatName, AtomicI64)>,
@@ -61,6 +63,9 @@ pub struct NodeStats {
     /// What failed last of that which the node needs, and whether it still does.
     trouble: Mutex<Option<Trouble>>,
 }
+
+/// Bytes of a node's state from which on its statistics speak of it: Kapacitor's know nothing of memory.
+const MUCH: u64 = 1 << 20;
 
 /// What failed of that which a node needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +129,12 @@ impl NodeStats {
 
     /// Statistics that are there only while there is something to say.
     pub fn passing(&self) -> Vec<(String, i64)> {
-        self.passing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let memory = self.memory.load(Ordering::Relaxed);
+        if memory >= MUCH {
+            passing.push(("memory_bytes".to_string(), memory as i64));
+        }
+        passing
     }
 
     pub(crate) fn publish(&self, counters: &Counters, cardinality: Option<usize>, passing: &[(String, i64)]) {

@@ -28,12 +28,14 @@ mod workers;
 
 pub use cx::{Counters, Cx, NodeStats, StatName, Trouble};
 pub use host::*;
-pub use node::{Answer, BuildError, Definition, EdgeKind, Flaw, Node, Place, Plan, Reply, TaskInfo, UdfNews};
+pub use node::{
+    Answer, BuildError, Definition, Dropped, EdgeKind, Flaw, Node, Place, Plan, Reply, Shed, TaskInfo, UdfNews,
+};
 pub use per_group::{PerGroup, boxed_per_group};
 pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};
 pub use saving::{Change, Extent, LAST, NodeSaved, NodeSaver, SavedTask, Snapshot};
 pub use side_source::{SideSource, SideTables};
-pub use task::{BeginsAnew, Letter, Origin, Taken, Task, Tracer, Write};
+pub use task::{BeginsAnew, Footprint, Letter, Origin, Taken, Task, Tracer, Write};
 pub use tasks::{Running, Tap, Tasks};
 pub use workers::{Ending, Workers};

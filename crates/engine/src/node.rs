@@ -83,6 +83,8 @@ pub struct Plan<'a> {
     pub kinds: &'a alert::Kinds,
     /// After how many nanoseconds groups that are not seen end, where a script says nothing; 0 for never.
     pub group_expiry: i64,
+    /// Whether groups that were seen longest ago may have to make room: see [`Node::shed`].
+    pub tracks_groups: bool,
     /// Names of the parents, in order.
     pub parent_names: &'a [String],
 }
@@ -227,6 +229,28 @@ pub trait Node: Send {
     fn memory(&self) -> usize {
         0
     }
+
+    /// Make room: the task holds more than it may.
+    fn shed(&mut self, how: Shed, cx: &mut Cx<'_>) -> Dropped {
+        let _ = (how, cx);
+        Dropped::default()
+    }
+}
+
+/// How a task that holds too much is to make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shed {
+    /// Each node that makes groups keeps so many at most: those that were seen longest ago end.
+    Groups(usize),
+    /// Each window lets go of so many hundredths of its points, the oldest first.
+    Points(u8),
+}
+
+/// What was let go of to make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dropped {
+    pub groups: u64,
+    pub points: u64,
 }
 
 /// An answer to outside work.

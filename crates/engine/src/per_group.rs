@@ -2,7 +2,7 @@
 
 use model::{BatchHead, Damaged, Edge, GroupId, Row, Save, Saved, Saver, Schema, Slab, Time, Walk};
 
-use crate::{Cx, Node, NodeSaved, NodeSaver, Reply, StatName};
+use crate::{Cx, Dropped, Node, NodeSaved, NodeSaver, Reply, Shed, StatName};
 
 /// A node that handles each group for itself and may emit whatever it likes.
 pub trait PerGroup: Send + 'static {
@@ -70,6 +70,12 @@ pub trait PerGroup: Send + 'static {
     /// Bytes that it holds beside its groups.
     fn memory(&self) -> usize {
         0
+    }
+
+    /// See [`Node::shed`].
+    fn shed(&mut self, groups: &mut Slab<Self::Group>, how: Shed, cx: &mut Cx<'_>) -> Dropped {
+        let _ = (groups, how, cx);
+        Dropped::default()
     }
 
     fn reply(&mut self, groups: &mut Slab<Self::Group>, reply: Reply, cx: &mut Cx<'_>) {
@@ -213,5 +219,9 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
 
     fn memory(&self) -> usize {
         self.groups.memory() + self.node.memory()
+    }
+
+    fn shed(&mut self, how: Shed, cx: &mut Cx<'_>) -> Dropped {
+        self.node.shed(&mut self.groups, how, cx)
     }
 }

@@ -11,7 +11,8 @@ use std::{
 use model::Schema;
 
 use crate::{
-    Extent, Host, Interest, Letter, NodeStats, Reply, Router, Snapshot, Task, TaskInfo, Ticket, Workers, Write,
+    Extent, Footprint, Host, Interest, Letter, NodeStats, Reply, Router, Shed, Snapshot, Task, TaskInfo, Ticket,
+    Workers, Write,
     workers::{Ended, Ending, Held, Parcel, TaskNumber},
 };
 
@@ -40,10 +41,29 @@ pub struct Running {
     number: TaskNumber,
     worker: usize,
     pub stats: Vec<Arc<NodeStats>>,
+    pub footprint: Arc<Footprint>,
     /// Edges between nodes by index, for those who draw the task.
     pub edges: Vec<(usize, usize)>,
     /// Node names of httpOut endpoints by the endpoint's name.
     pub endpoints: BTreeMap<String, String>,
+}
+
+impl Running {
+    /// Whose run it is.
+    pub fn info(&self) -> &Arc<TaskInfo> {
+        &self.info
+    }
+
+    /// Bytes that its nodes took when they were last measured.
+    pub fn memory(&self) -> u64 {
+        self.stats.iter().map(|node| node.memory.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Groups of the node that has most.
+    pub fn groups(&self) -> u64 {
+        let groups = self.stats.iter().map(|node| node.cardinality.load(Ordering::Relaxed));
+        groups.max().unwrap_or(0).max(0).unsigned_abs()
+    }
 }
 
 impl Tasks {
@@ -81,8 +101,8 @@ impl Tasks {
         self.stop(&info.id);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let worker = self.workers.least_loaded();
-        let running =
-            Running { info: Arc::clone(&info), number, worker, stats: task.stats().to_vec(), edges, endpoints };
+        let (stats, footprint) = (task.stats().to_vec(), Arc::clone(task.footprint()));
+        let running = Running { info: Arc::clone(&info), number, worker, stats, footprint, edges, endpoints };
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(info.id.to_string(), running);
         self.workers.add(worker, number, Box::new(task));
         if info.stream {
@@ -181,6 +201,21 @@ impl Tasks {
     /// What a node shows to HTTP clients; the answer goes to the function. False if the task does not run.
     pub fn show(&self, id: &str, node: &str, answer: Box<dyn FnOnce(Option<String>) + Send>) -> bool {
         self.letter(id, Letter::Show { node: node.to_string(), answer })
+    }
+
+    /// Bring the figures of a task's memory up to date.
+    pub fn measure(&self, id: &str) {
+        self.letter(id, Letter::Measure);
+    }
+
+    /// Have a task let go of some of what it holds.
+    pub fn shed(&self, id: &str, how: Shed) {
+        self.letter(id, Letter::Shed(how));
+    }
+
+    /// Have a task stop by itself, for this reason.
+    pub fn fail(&self, id: &str, why: String) {
+        self.letter(id, Letter::Fail(why));
     }
 
     fn letter(&self, id: &str, letter: Letter) -> bool {

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use alert::{Delivery, Kinds, NoStore, Topics};
+use alert::{Delivery, Kinds, MemoryStore, NoStore, Topics};
 use lambda::Zone;
 use model::{BatchHead, Edge, Frame, Precision, Row, Schema, Time, Words, parse_lines};
 
@@ -59,6 +59,12 @@ impl Default for TestHost {
 }
 
 impl TestHost {
+    /// One whose topics would find their states again in another process.
+    pub fn with_memory() -> TestHost {
+        let topics = Arc::new(Topics::new(Delivery::Inline, Arc::new(MemoryStore::default())));
+        TestHost { topics, ..TestHost::default() }
+    }
+
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -218,9 +224,22 @@ impl Bench {
     /// # Errors
     /// What is wrong with the script, as text.
     pub fn on(surface: &Surface, script: &str, saved: &SavedTask) -> Result<(Bench, Vec<BeginsAnew>), String> {
+        Bench::in_world(TestHost::default(), surface, script, saved)
+    }
+
+    /// As [`Bench::on`], in a world of one's own.
+    ///
+    /// # Errors
+    /// What is wrong with the script, as text.
+    pub fn in_world(
+        host: TestHost,
+        surface: &Surface,
+        script: &str,
+        saved: &SavedTask,
+    ) -> Result<(Bench, Vec<BeginsAnew>), String> {
         let defined = define(surface, script, &Request::default()).map_err(|error| error.to_string())?;
         let schema = Schema::new();
-        let host = Arc::new(TestHost::default());
+        let host = Arc::new(host);
         let info = Arc::new(TaskInfo {
             id: "test".into(),
             stream: defined.kind == crate::EdgeKind::Stream,
@@ -281,6 +300,10 @@ impl Bench {
             let Some((ticket, reply)) = next else { return };
             self.task.step(Letter::Reply { node: ticket.node, reply });
         }
+    }
+
+    pub fn now(&self) -> Time {
+        self.host.now()
     }
 
     pub fn finish(&mut self) {

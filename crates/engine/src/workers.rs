@@ -216,7 +216,11 @@ impl Worker {
     fn leave(&mut self, number: TaskNumber) {
         let task = self.tasks.remove(&number);
         if let Some((wanted, done)) = self.leaving.remove(&number) {
-            done(task.and_then(|mut task| task.snapshot(wanted?)));
+            let snapshot = task.and_then(|mut task| {
+                // As with letters: its fault is nobody else's.
+                catch_unwind(AssertUnwindSafe(|| task.snapshot(wanted?))).unwrap_or_default()
+            });
+            done(snapshot);
         }
     }
 }

@@ -10,6 +10,7 @@ mod incidents;
 mod influxdb;
 mod inputs;
 mod keys;
+mod memory;
 mod orchestration;
 mod references;
 mod server;
@@ -27,6 +28,7 @@ use thiserror::Error;
 
 pub(crate) use http_post::HttpPost;
 pub(crate) use influxdb::{InfluxDb, QUERIES_AT_ONCE, WRITE_BUFFER};
+pub(crate) use memory::{AtLimit, Memory, TaskLimit};
 pub(crate) use references::references;
 pub(crate) use server::{Deadman, Http, Logging, Reporting, Stats, Top};
 pub(crate) use smtp::Smtp;
@@ -44,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) storage: Storage,
     pub(crate) task: Task,
     pub(crate) checkpoint: Checkpoint,
+    pub(crate) memory: Memory,
+    pub(crate) task_limits: Vec<TaskLimit>,
     pub(crate) load: Load,
     pub(crate) influxdb: Vec<InfluxDb>,
     pub(crate) logging: Logging,
@@ -85,6 +89,8 @@ const ORDER: &[&str] = &[
     "storage",
     "task",
     "checkpoint",
+    "memory",
+    "task-limit",
     "fluxtask",
     "load",
     "influxdb",
@@ -170,6 +176,8 @@ impl Default for Config {
             storage: Storage::default(),
             task: Task::default(),
             checkpoint: Checkpoint::default(),
+            memory: Memory::default(),
+            task_limits: Vec::new(),
             load: Load::default(),
             influxdb: vec![InfluxDb::default()],
             logging: Logging::default(),
@@ -312,6 +320,8 @@ impl Config {
             Slot::one(&mut self.storage),
             Slot::one(&mut self.task),
             Slot::one(&mut self.checkpoint),
+            Slot::one(&mut self.memory),
+            Slot::array(&mut self.task_limits),
             Slot::one(&mut self.load),
             Slot::array(&mut self.influxdb),
             Slot::one(&mut self.logging),

@@ -4,6 +4,7 @@
 
 mod alert_topics;
 mod arguments;
+mod budgets;
 mod checkpoints;
 mod clusters;
 mod config;

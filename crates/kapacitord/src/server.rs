@@ -18,14 +18,11 @@ use handlers::{AlertHost, Configs, Section};
 use lambda::Zone;
 use model::Schema;
 use store::Store;
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-    task::JoinHandle,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     alert_topics::AlertTopics,
+    budgets::{Budgets, Watch},
     checkpoints::Checkpoints,
     clusters::{self, Subscribers, Subscribing},
     config::{Config, references},
@@ -42,8 +39,8 @@ use crate::{
     udp_subscriptions::Inlet,
 };
 
-/// KiB of writes that may wait for tasks; beyond it writers wait.
-pub const BUDGET: usize = 256 << 10;
+/// More than any system has room for.
+const MOST_CONNECTIONS: u32 = 1 << 20;
 
 /// A daemon that runs.
 pub struct Server {
@@ -60,6 +57,8 @@ pub struct Server {
     logs: LogStreams,
     subscribers: Arc<Subscribers>,
     services: Vec<JoinHandle<()>>,
+    /// Ends with the daemon.
+    _budgets: Watch,
 }
 
 impl Server {
@@ -107,18 +106,17 @@ impl Server {
         let (udfs, functions) = Udfs::load(config, store.snapshots()).await?;
         functions.into_iter().for_each(|function| surface.add_function(function));
         surface.set_deadman(deadman(config));
+        surface.set_group_expiry(i64::try_from(config.task.group_expiry.as_nanos()).unwrap_or(i64::MAX));
+        if Budgets::drop_oldest(&config.memory, &config.task_limits) {
+            surface.track_groups();
+        }
 
         let (stop, stopping) = watch::channel(false);
         let auth = http::Auth::of(config, &store).map_err(|error| anyhow!(error.text))?;
         let mut services = Vec::new();
         let ingress = Arc::new(Ingress::default());
-        let budget = Arc::new(Semaphore::new(BUDGET));
-        let inlet = Arc::new(Inlet {
-            schema: Arc::clone(&schema),
-            ingress: Arc::clone(&ingress),
-            budget: Arc::clone(&budget),
-            tasks: OnceLock::new(),
-        });
+        let inlet =
+            Arc::new(Inlet { schema: Arc::clone(&schema), ingress: Arc::clone(&ingress), tasks: OnceLock::new() });
         let subscribers = Arc::new(Subscribers::new(Subscribing {
             identity: identity.clone(),
             host: hostname.clone(),
@@ -161,9 +159,11 @@ impl Server {
         let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, workers).context("cannot start a thread")?);
+        let budgets = Arc::new(Budgets::new(&config.memory, &config.task_limits, &running, &schema));
         host.attach(&running);
+        host.attach_budgets(&budgets);
         // Nobody has set it before.
-        let _ = inlet.tasks.set(Arc::downgrade(&running));
+        let _ = inlet.tasks.set((Arc::downgrade(&running), Arc::clone(&budgets)));
         let checkpoints = checkpoints(config, &running, &schema)?;
         let definitions = Arc::new(Definitions::new(
             store.clone(),
@@ -211,7 +211,12 @@ impl Server {
             identity,
             hostname,
             default_retention_policy: config.top.default_retention_policy.clone(),
-            budget,
+            budgets: Arc::clone(&budgets),
+            body_limits: body_limits(config),
+            connections: Arc::new(http::Connections::new(
+                u32::try_from(config.http.max_connections).unwrap_or(u32::MAX).min(MOST_CONNECTIONS),
+                config.http.header_timeout,
+            )),
             ingress,
             log_level: level.clone(),
             log_requests: config.http.log_enabled,
@@ -248,7 +253,9 @@ impl Server {
             None => runtime.spawn(serve(listener, api, stopping)),
         });
         tracing::info!(address = %address, "listening on HTTP");
+        let watch = budgets.watch().context("cannot start a thread")?;
         Ok(Server {
+            _budgets: watch,
             address,
             definitions,
             topics,
@@ -435,16 +442,16 @@ async fn load_changes(loader: Arc<Loader>, interval: Duration, mut stopping: wat
     }
 }
 
-async fn serve<L>(listener: L, api: Arc<Api>, mut stopping: watch::Receiver<bool>)
-where
-    L: axum::serve::Listener,
-    L::Addr: std::fmt::Debug,
-{
-    let done = async move {
-        let _ = stopping.changed().await;
-    };
-    let app = http::router(api);
-    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(done).await {
-        tracing::error!("HTTP ended: {error}");
+async fn serve<L: axum::serve::Listener>(listener: L, api: Arc<Api>, stopping: watch::Receiver<bool>) {
+    let connections = Arc::clone(&api.connections);
+    http::serve(listener, http::router(api), connections, stopping).await;
+}
+
+/// What `[http]` says of bodies.
+fn body_limits(config: &Config) -> http::BodyLimits {
+    http::BodyLimits {
+        size: usize::try_from(config.http.max_body_size).unwrap_or(usize::MAX),
+        time: config.http.body_timeout,
+        patience: config.http.write_timeout,
     }
 }

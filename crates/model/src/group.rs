@@ -4,7 +4,7 @@ use std::{
     hash::BuildHasher,
     sync::{
         PoisonError, RwLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -83,6 +83,7 @@ pub(crate) struct GroupTable {
     groups: Pages<Group>,
     dimensions: Pages<Dimensions>,
     index: RwLock<HashTable<(u32, u32)>>,
+    bytes: AtomicUsize,
     hasher: rapidhash::fast::RandomState,
 }
 
@@ -101,6 +102,10 @@ impl GroupTable {
 
     pub(crate) fn len(&self) -> usize {
         self.groups.len() as usize
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn dimensions(&self, id: GroupId) -> &Dimensions {
@@ -136,6 +141,7 @@ impl GroupTable {
             return GroupId(found.1);
         }
         let dimensions = self.intern_dimensions(by_name, tags);
+        self.bytes.fetch_add(size_of::<Group>() + size_of_val(tags) + 40, Ordering::Relaxed);
         let number = self.groups.push(Group { dimensions, name, tags: tags.into() });
         index.insert_unique(wide, (hash as u32, number), |entry| widen(entry.0));
         GroupId(number)

@@ -172,6 +172,13 @@ impl KeptRows {
         }
     }
 
+    /// Give back the room that is not used.
+    pub fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
+        self.words.shrink_to_fit();
+        self.text.shrink_to_fit();
+    }
+
     /// Free the text before the first string that is still held, if it is more than half.
     fn drop_text(&mut self, schema: &Schema) {
         let first = self.rows.iter().find_map(|row| {

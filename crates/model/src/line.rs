@@ -54,6 +54,16 @@ pub struct LineError {
     pub what: &'static str,
 }
 
+impl LineError {
+    /// Nothing is wrong with the line, but there is no room for its series or field now.
+    pub fn is_full(&self) -> bool {
+        self.what == FULL
+    }
+}
+
+/// What is said of a line that is new in tables that are full.
+const FULL: &str = "there is no room for another series, tag or field: see series-limit in [memory]";
+
 /// Read all lines of a body into rows, ungrouped, and their words. On an error nothing may be used of `rows` and `words`.
 pub fn parse_lines(
     schema: &Schema,
@@ -187,7 +197,7 @@ impl Parser<'_> {
             matched += 1;
             if self.peek() != b',' {
                 self.end_of_fields()?;
-                return Ok(if matched == expected.len() { guess } else { self.schema.shape_of(&expected[..matched]) });
+                return Ok(if matched == expected.len() { guess } else { self.shape(&expected[..matched])? });
             }
             self.at += 1;
         }
@@ -203,6 +213,14 @@ impl Parser<'_> {
             self.field(fields)?;
         }
         self.end_of_fields()?;
+        self.shape(fields)
+    }
+
+    /// The shape of these fields, if there is room for it.
+    fn shape(&self, fields: &[(Name, FieldType)]) -> Result<ShapeId, &'static str> {
+        if self.schema.is_full() {
+            return self.schema.known_shape(fields).ok_or(FULL);
+        }
         Ok(self.schema.shape_of(fields))
     }
 
@@ -235,7 +253,12 @@ impl Parser<'_> {
         if end == 0 {
             return Err("missing field key");
         }
-        let name = self.schema.name(&unescape(&self.text[self.at..self.at + end]));
+        let name = unescape(&self.text[self.at..self.at + end]);
+        let name = match self.schema.names().find(&name) {
+            Some(name) => name,
+            None if self.schema.is_full() => return Err(FULL),
+            None => self.schema.name(&name),
+        };
         self.at += end + 1;
         let found = self.value()?;
         fields.push((name, found));
@@ -428,6 +451,9 @@ fn new_series(schema: &Schema, key: &[u8]) -> Result<SeriesId, &'static str> {
     if key.len() > MAX_KEY {
         return Err("max key length exceeded");
     }
+    if schema.is_full() {
+        return Err(FULL);
+    }
     let text = std::str::from_utf8(key).map_err(|_| "the key is not valid UTF-8")?;
     let mut parts = split(text, b',');
     let measurement = parts.next().unwrap_or("");
@@ -516,6 +542,23 @@ mod tests {
             write_line(&schema, &frame, row, schema.text(series.name()), series.tags(), 1, &mut out);
         }
         out
+    }
+
+    #[test]
+    fn tables_that_are_full_take_only_what_they_know() {
+        let schema = Schema::default();
+        parse(&schema, "cpu,host=a v=1\ncpu,host=b v=1,w=2").unwrap();
+        schema.set_limit(schema.memory());
+        let sizes = schema.sizes();
+        assert!(parse(&schema, "cpu,host=b w=3,v=2\ncpu,host=a v=2").unwrap_err().is_full(), "another shape");
+        assert!(parse(&schema, "cpu,host=a v=2\ncpu,host=b v=1,w=2").is_ok());
+        for new in ["cpu,host=c v=1", "cpu,host=a x=1", "cpu,host=a v=1i", "cpu,host=b v=1,w=2,x=3"] {
+            let error = parse(&schema, &format!("cpu,host=a v=1\n{new}")).unwrap_err();
+            assert!(error.is_full() && error.line == 2, "{error}");
+        }
+        assert_eq!(schema.sizes(), sizes);
+        schema.set_limit(0);
+        assert!(parse(&schema, "cpu,host=c v=1").is_ok());
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::{
     hash::BuildHasher,
-    sync::{PoisonError, RwLock},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use hashbrown::HashTable;
@@ -25,12 +28,18 @@ impl Name {
 pub struct Names {
     texts: Pages<Box<str>>,
     index: RwLock<HashTable<u32>>,
+    bytes: AtomicUsize,
     hasher: rapidhash::fast::RandomState,
 }
 
 impl Default for Names {
     fn default() -> Self {
-        let names = Names { texts: Pages::default(), index: RwLock::default(), hasher: Default::default() };
+        let names = Names {
+            texts: Pages::default(),
+            index: RwLock::default(),
+            bytes: AtomicUsize::new(0),
+            hasher: Default::default(),
+        };
         names.intern("");
         names
     }
@@ -48,6 +57,8 @@ impl Names {
             return Name(found);
         }
         let number = self.texts.push(text.into());
+        // The text, its place in the table with the allocator's share, and in the index.
+        self.bytes.fetch_add(text.len() + 48, Ordering::Relaxed);
         index.insert_unique(hash, number, |&i| self.hasher.hash_one(self.text_of(i)));
         Name(number)
     }
@@ -76,5 +87,10 @@ impl Names {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes held, more or less.
+    pub fn memory(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use crate::{
@@ -19,13 +22,22 @@ pub struct Schema {
     series: SeriesTable,
     groups: GroupTable,
     groupings: RwLock<HashMap<GroupingSpec, Arc<Grouping>>>,
+    /// Bytes that all of it may take; 0 for no limit.
+    limit: AtomicUsize,
 }
 
 impl Default for Schema {
     fn default() -> Self {
         let names = Names::default();
         let shapes = Shapes::new(&names);
-        Schema { names, shapes, series: SeriesTable::new(), groups: GroupTable::new(), groupings: RwLock::default() }
+        Schema {
+            names,
+            shapes,
+            series: SeriesTable::new(),
+            groups: GroupTable::new(),
+            groupings: RwLock::default(),
+            limit: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -193,6 +205,31 @@ impl Schema {
     /// How many names, shapes, series and groups are known.
     pub fn sizes(&self) -> [usize; 4] {
         [self.names.len(), self.shapes.len(), self.series.len(), self.groups.len()]
+    }
+
+    /// Bytes that the tables take, more or less.
+    pub fn memory(&self) -> usize {
+        self.names.memory() + self.shapes.memory() + self.series.memory() + self.groups.memory()
+    }
+
+    /// Let writes add nothing new once the tables take so many bytes; 0 for no limit.
+    pub fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that the tables may take; 0 for no limit.
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Writes may add nothing new.
+    pub fn is_full(&self) -> bool {
+        let limit = self.limit();
+        limit != 0 && self.memory() >= limit
+    }
+
+    pub(crate) fn known_shape(&self, fields: &[(Name, FieldType)]) -> Option<ShapeId> {
+        self.shapes.find(fields)
     }
 }
 

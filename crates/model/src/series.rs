@@ -4,7 +4,7 @@ use std::{
     hash::{BuildHasher, Hash, Hasher},
     sync::{
         PoisonError, RwLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -87,6 +87,7 @@ pub(crate) struct SeriesTable {
     series: Pages<Series>,
     by_raw: Index,
     by_tags: Index,
+    bytes: AtomicUsize,
     hasher: rapidhash::fast::RandomState,
 }
 
@@ -104,6 +105,10 @@ impl SeriesTable {
 
     pub(crate) fn len(&self) -> usize {
         self.series.len() as usize
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// The series of a key as it stands in line protocol.
@@ -148,6 +153,8 @@ impl SeriesTable {
     }
 
     fn push(&self, name: Name, tags: Box<Tags>, raw: Box<[u8]>) -> u32 {
+        let owned = size_of_val(&*tags) + raw.len();
+        self.bytes.fetch_add(size_of::<Series>() + owned + 64, Ordering::Relaxed);
         self.series.push(Series { name, tags, raw, next: AtomicU32::new(0), shape: AtomicU32::new(0) })
     }
 

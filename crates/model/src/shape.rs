@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{PoisonError, RwLock},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use crate::{FieldType, Name, Names, Pages};
@@ -71,13 +74,23 @@ type Index = HashMap<Box<[(Name, FieldType)]>, u32>;
 pub(crate) struct Shapes {
     shapes: Pages<Shape>,
     index: RwLock<Index>,
+    bytes: AtomicUsize,
 }
 
 impl Shapes {
     pub(crate) fn new(names: &Names) -> Shapes {
-        let shapes = Shapes { shapes: Pages::default(), index: RwLock::default() };
+        let shapes = Shapes { shapes: Pages::default(), index: RwLock::default(), bytes: AtomicUsize::new(0) };
         shapes.intern(&[], names);
         shapes
+    }
+
+    /// The shape with these fields, if there is one.
+    pub(crate) fn find(&self, fields: &[(Name, FieldType)]) -> Option<ShapeId> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner).get(fields).copied().map(ShapeId)
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn intern(&self, fields: &[(Name, FieldType)], names: &Names) -> ShapeId {
@@ -90,6 +103,8 @@ impl Shapes {
         }
         let number = self.shapes.push(Shape::new(fields, names));
         index.insert(fields.into(), number);
+        // The fields stand in the table and in the index, and there is their order.
+        self.bytes.fetch_add(size_of::<Shape>() + fields.len() * 20 + 96, Ordering::Relaxed);
         ShapeId(number)
     }
 

@@ -244,11 +244,21 @@ fn translate(path: &Path, error: sled::Error) -> Error {
         sled::Error::Io(source) if source.kind() == std::io::ErrorKind::InvalidData => {
             Error::Damaged { path, why: source.to_string() }
         }
+        sled::Error::Io(source) if is_full(&source) => Error::Full { path },
         sled::Error::Io(source) => Error::Io { path, source },
         sled::Error::Unsupported(why) => Error::Damaged { path, why },
         sled::Error::Corruption { .. } => Error::Damaged { path, why: "a part of it can't be read".to_string() },
         other => Error::Damaged { path, why: other.to_string() },
     }
+}
+
+/// sled repeats the first such error for ever, as text.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let text = error.to_string();
+    [FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull]
+        .iter()
+        .any(|kind| error.kind() == *kind || text.contains(&format!("kind: {kind:?}")))
 }
 
 /// sled tells a lock held elsewhere only by the text of its error.

@@ -3,11 +3,13 @@
 
 mod conformance;
 mod daemon;
+mod deny;
 mod directions;
 mod fuzz;
 mod hostile_api;
 mod many_tasks;
 mod peers;
+mod soak;
 mod tidy;
 
 use std::{
@@ -28,6 +30,9 @@ usage: cargo xtask COMMAND
     hostile-api [SECONDS]
                          requests made up from the API's description against the built daemon
     many-tasks [PROGRAM] times and memory with 5,000 tasks, of the release build or another program
+    deny                 licences, sources and doubles of what we link, against deny.toml
+    soak [-minutes N] [-hosts N] [-release]
+                         run a daemon under churning series, and say whether its memory stays level
     tidy                 sizes of files, and which crate may use which
     peers                install what the tests need";
 
@@ -41,6 +46,8 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::run(&root(), rest),
         Some("hostile-api") => build_programs().and_then(|()| hostile_api(rest)),
         Some("many-tasks") => many_tasks::measure(&root(), rest.first().map(String::as_str)),
+        Some("deny") => deny::run(&root()),
+        Some("soak") => soak::run(&root(), rest),
         Some("tidy") => tidy(),
         Some("peers") => peers::install(&root()),
         _ => {
@@ -70,6 +77,7 @@ fn demo(args: &[String]) -> anyhow::Result<()> {
 fn test() -> anyhow::Result<()> {
     peers::install(&root())?;
     tidy()?;
+    deny::run(&root())?;
     // The tests' build leaves all programs in the target folder: they have tests that run them.
     run(cargo().args(["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
     conformance::play(&root(), &[])?;

@@ -12,7 +12,30 @@ pub(crate) fn problems(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut problems = Vec::new();
     look(root, &root.join("crates"), &mut problems)?;
     look(root, &root.join("tests/src"), &mut problems)?;
+    for folder in fs::read_dir(root.join("crates"))?.chain(fs::read_dir(root.join("examples"))?) {
+        unsafe_code(root, &folder?.path(), &mut problems)?;
+    }
+    unsafe_code(root, &root.join("tests"), &mut problems)?;
     Ok(problems)
+}
+
+/// Crates whose code may be `unsafe`, with the reason.
+const UNSAFE: [(&str, &str); 0] = [];
+
+/// Whether the roots of the crate in a folder forbid what the compiler cannot check.
+fn unsafe_code(root: &Path, folder: &Path, problems: &mut Vec<String>) -> anyhow::Result<()> {
+    for name in ["src/lib.rs", "src/main.rs"] {
+        let path = folder.join(name);
+        if !path.exists() {
+            continue;
+        }
+        let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        let waived = UNSAFE.iter().any(|(file, _)| *file == name);
+        if !waived && !fs::read_to_string(&path)?.contains("#![forbid(unsafe_code)]") {
+            problems.push(format!("{name}: it does not say #![forbid(unsafe_code)]"));
+        }
+    }
+    Ok(())
 }
 
 fn look(root: &Path, folder: &Path, problems: &mut Vec<String>) -> anyhow::Result<()> {

@@ -54,6 +54,7 @@ pub fn build(
             handlers: &node.handlers,
             kinds: surface.handlers(),
             group_expiry: surface.group_expiry(),
+            tracks_groups: surface.tracks_groups(),
             parent_names: &parent_names,
         };
         let built = surface.nodes()[node.spec].build(node.object.as_ref(), &plan);

@@ -14,6 +14,7 @@ pub struct Surface {
     /// The configuration with users' own functions is not at hand.
     functions_elsewhere: bool,
     group_expiry: i64,
+    tracks_groups: bool,
 }
 
 impl Surface {
@@ -25,6 +26,7 @@ impl Surface {
             deadman: DeadmanDefaults::default(),
             functions_elsewhere: false,
             group_expiry: 0,
+            tracks_groups: false,
         }
     }
 
@@ -65,6 +67,15 @@ impl Surface {
 
     pub(crate) fn group_expiry(&self) -> i64 {
         self.group_expiry
+    }
+
+    /// Tasks may be told to let go of the groups that were seen longest ago.
+    pub fn track_groups(&mut self) {
+        self.tracks_groups = true;
+    }
+
+    pub(crate) fn tracks_groups(&self) -> bool {
+        self.tracks_groups
     }
 
     pub(crate) fn deadman(&self) -> &DeadmanDefaults {

@@ -65,6 +65,7 @@ pub(super) fn trial(
             handlers: &[],
             kinds: &kinds,
             group_expiry: surface.group_expiry(),
+            tracks_groups: surface.tracks_groups(),
             parent_names: &parent_names,
         };
         if let Err(error) = spec.build(node.object.as_ref(), &plan) {

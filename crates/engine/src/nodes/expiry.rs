@@ -4,7 +4,7 @@
 use declare::Nanos;
 use model::{Damaged, GroupId, Slab, Time};
 
-use crate::{Cx, NodeSaved, NodeSaver, Plan};
+use crate::{Cx, Dropped, NodeSaved, NodeSaver, Plan, Shed};
 
 /// What users read of the property.
 pub(super) const ABOUT: &str = "Let groups end that nothing was seen of for so long, by the daemon's clock: the nodes below forget them. \
@@ -33,8 +33,29 @@ pub(super) fn check(given: Option<Nanos>) -> Result<(), String> {
 impl Expiry {
     /// None if groups never end.
     pub(super) fn new(given: Option<Nanos>, plan: &Plan<'_>) -> Option<Expiry> {
-        let after = given.map_or(plan.group_expiry, |given| given.0);
+        let after = match given.map_or(plan.group_expiry, |given| given.0) {
+            // They end to make room alone.
+            ..=0 if plan.tracks_groups => i64::MAX,
+            after => after,
+        };
         (after > 0).then(|| Expiry { after, seen: Slab::default(), wake: None })
+    }
+
+    /// End the groups that were seen longest ago until there are no more than so many.
+    pub(super) fn shed(&mut self, how: Shed, cx: &mut Cx<'_>) -> Dropped {
+        let Shed::Groups(most) = how else { return Dropped::default() };
+        let too_many = self.seen.len().saturating_sub(most);
+        if too_many == 0 {
+            return Dropped::default();
+        }
+        let mut seen: Vec<(Time, GroupId)> = self.seen.iter().map(|(group, seen)| (*seen, group)).collect();
+        seen.select_nth_unstable(too_many - 1);
+        seen.truncate(too_many);
+        for (_, group) in seen {
+            self.seen.remove(group);
+            cx.emit_delete_group(group);
+        }
+        Dropped { groups: too_many as u64, ..Dropped::default() }
     }
 
     /// Something of a group has come.

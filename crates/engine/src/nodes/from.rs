@@ -7,7 +7,7 @@ use lambda::{Evaluator, State};
 use model::{Damaged, Edge, GroupId, Grouping, Name, Row, Save, SeriesId, Time, Walk, truncate};
 
 use crate::{
-    BuildError, Cx, Definition, EdgeKind, Node, NodeSaved, NodeSaver, Place, Plan,
+    BuildError, Cx, Definition, Dropped, EdgeKind, Node, NodeSaved, NodeSaver, Place, Plan, Shed,
     nodes::{
         Dimension, compiled, dimensions,
         expiry::{self, Expiry},
@@ -200,6 +200,10 @@ impl Node for FromNode {
         }
         self.state = state;
         Ok(())
+    }
+
+    fn shed(&mut self, how: Shed, cx: &mut Cx<'_>) -> Dropped {
+        self.expiry.as_mut().map_or_else(Dropped::default, |expiry| expiry.shed(how, cx))
     }
 
     fn wake(&mut self, _now: Time, cx: &mut Cx<'_>) {

@@ -6,7 +6,7 @@ use declare::{Argument, Declaration, Nanos};
 use model::{BatchHead, Damaged, Edge, GroupId, Grouping, KeptRows, Row, Save, Schema, Slab, Time, Walk};
 
 use crate::{
-    BuildError, Cx, Definition, Node, NodeSaved, NodeSaver, Place, Plan,
+    BuildError, Cx, Definition, Dropped, Node, NodeSaved, NodeSaver, Place, Plan, Shed,
     nodes::{
         Dimension, dimensions,
         expiry::{self, Expiry},
@@ -171,6 +171,10 @@ impl Node for GroupByNode {
         if let Some(expiry) = &mut self.expiry {
             expiry.save(out);
         }
+    }
+
+    fn shed(&mut self, how: Shed, cx: &mut Cx<'_>) -> Dropped {
+        self.expiry.as_mut().map_or_else(Dropped::default, |expiry| expiry.shed(how, cx))
     }
 
     fn wake(&mut self, _now: Time, cx: &mut Cx<'_>) {

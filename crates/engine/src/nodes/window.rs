@@ -1,9 +1,9 @@
 //! `|window()`: the last points of each group as a batch, again and again, by time or by count.
 
 use declare::{Declaration, Nanos};
-use model::{BatchHead, GroupId, KeptRows, Name, Row, Time, save_fields, truncate};
+use model::{BatchHead, GroupId, KeptRows, Name, Row, Slab, Time, save_fields, truncate};
 
-use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerGroup, Place, Plan, boxed_per_group};
+use crate::{BuildError, Cx, Definition, Dropped, EdgeKind, Node, PerGroup, Place, Plan, Shed, boxed_per_group};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
@@ -177,6 +177,10 @@ impl PerGroup for TimeWindow {
         if self.every == 0 { FEW } else { usize::MAX }
     }
 
+    fn shed(&mut self, groups: &mut Slab<TimeGroup>, how: Shed, cx: &mut Cx<'_>) -> Dropped {
+        drop_oldest(groups.iter_mut().map(|(_, group)| &mut group.held), how, cx)
+    }
+
     // A barrier is the end of a window like a point, and goes no further.
     fn barrier(&mut self, group: &mut TimeGroup, id: GroupId, time: Time, cx: &mut Cx<'_>) {
         if group.started.is_none() {
@@ -188,6 +192,19 @@ impl PerGroup for TimeWindow {
             self.advance(group, id, time, cx);
         }
     }
+}
+
+/// Let go of a share of the points of all these windows.
+fn drop_oldest<'a>(windows: impl Iterator<Item = &'a mut KeptRows>, how: Shed, cx: &mut Cx<'_>) -> Dropped {
+    let Shed::Points(hundredths) = how else { return Dropped::default() };
+    let mut points = 0;
+    for held in windows {
+        let gone = (held.len() * usize::from(hundredths)).div_ceil(100);
+        held.drop_front(cx.schema, gone);
+        held.shrink();
+        points += gone as u64;
+    }
+    Dropped { points, ..Dropped::default() }
 }
 
 /// Windows of a number of points.
@@ -230,6 +247,10 @@ impl PerGroup for CountWindow {
             group.held.load(cx.schema, cx.frame, 0..group.held.len(), &mut self.rows);
             cx.emit_batch(BatchHead { name: group.name, group: row.group, tmax: row.time }, &self.rows);
         }
+    }
+
+    fn shed(&mut self, groups: &mut Slab<CountGroup>, how: Shed, cx: &mut Cx<'_>) -> Dropped {
+        drop_oldest(groups.iter_mut().map(|(_, group)| &mut group.held), how, cx)
     }
 
     fn longest_chunk(&self) -> usize {

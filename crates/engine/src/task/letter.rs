@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Row, Time, Words};
 
-use crate::{Extent, Reply, Selection, Snapshot};
+use crate::{Extent, Reply, Selection, Shed, Snapshot};
 
 /// Database and retention policy of a write.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -33,6 +33,12 @@ pub enum Letter {
     Reply { node: usize, reply: Reply },
     /// What a node shows to HTTP clients; the answer goes to the function.
     Show { node: String, answer: Box<dyn FnOnce(Option<String>) + Send> },
+    /// Bring the figures of memory up to date.
+    Measure,
+    /// The task holds too much: make room.
+    Shed(Shed),
+    /// Stop, for this reason.
+    Fail(String),
     /// What the nodes remember goes to the function; nothing if nothing has changed.
     Snapshot { extent: Extent, answer: Box<dyn FnOnce(Option<Snapshot>) + Send> },
     /// No more input for a while; what is held will be saved.

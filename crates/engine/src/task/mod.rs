@@ -1,5 +1,6 @@
 //! A task that runs: its nodes, and the one loop that takes letters and sweeps them.
 
+mod footprint;
 mod letter;
 mod snapshot;
 mod sweep;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use model::{Edge, Frame, Schema, Time};
 
+pub use footprint::Footprint;
 pub use letter::{Letter, Origin, Write};
 pub use snapshot::BeginsAnew;
 pub use trace::{Taken, Tracer};
@@ -55,6 +57,7 @@ pub struct Task {
     host: Arc<dyn Host>,
     places: Vec<Place>,
     stats: Vec<Arc<NodeStats>>,
+    footprint: Arc<Footprint>,
     frame: Frame,
     wakes: Wakes,
     failure: Option<String>,
@@ -112,6 +115,7 @@ impl Task {
             host,
             places,
             stats,
+            footprint: Arc::default(),
             frame: Frame::default(),
             wakes: Wakes::default(),
             failure: None,
@@ -133,6 +137,11 @@ impl Task {
     /// Counters of its nodes, readable from anywhere.
     pub fn stats(&self) -> &[Arc<NodeStats>] {
         &self.stats
+    }
+
+    /// How much it holds, readable from anywhere.
+    pub fn footprint(&self) -> &Arc<Footprint> {
+        &self.footprint
     }
 
     /// Why it stopped by itself, if it did.

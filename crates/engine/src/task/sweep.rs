@@ -29,6 +29,9 @@ impl Task {
                 answer(place.and_then(|place| place.node.show(&schema)));
             }
             Letter::Snapshot { extent, answer } => return answer(self.snapshot(extent)),
+            Letter::Measure => return self.measure(),
+            Letter::Shed(how) => self.shed(how),
+            Letter::Fail(why) => self.failure = Some(why),
             Letter::Suspend => {
                 self.suspends = true;
                 self.finish();
@@ -40,6 +43,7 @@ impl Task {
         {
             self.finish_from(node + 1);
         }
+        self.footprint.touch();
         for place in &self.places {
             place.stats.publish(&place.counters, place.node.cardinality(), place.node.passing_stats());
         }
@@ -135,7 +139,7 @@ impl Task {
     }
 
     /// Let every node from `first` on take what its parents gave; then all edges are empty again.
-    fn sweep(&mut self, first: usize) {
+    pub(super) fn sweep(&mut self, first: usize) {
         'nodes: for child in first..self.places.len() {
             for input in 0..self.places[child].parents.len() {
                 let parent = self.places[child].parents[input];

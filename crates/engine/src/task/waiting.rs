@@ -58,9 +58,14 @@ impl Task {
             Letter::Write(..) | Letter::Wake(_) => 0,
             Letter::Reply { reply, .. } if matches!(reply.answer, Answer::Udf(UdfNews::Room)) => return None,
             Letter::Reply { node, .. } => *node,
-            Letter::Start | Letter::Show { .. } | Letter::Snapshot { .. } | Letter::Suspend | Letter::Finish => {
-                return None;
-            }
+            Letter::Start
+            | Letter::Show { .. }
+            | Letter::Measure
+            | Letter::Shed(_)
+            | Letter::Fail(_)
+            | Letter::Snapshot { .. }
+            | Letter::Suspend
+            | Letter::Finish => return None,
         };
         let blocked = self.full.is_some_and(|full| node < full) || self.waiting.has(node);
         blocked.then_some(node)

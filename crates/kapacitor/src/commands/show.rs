@@ -1,13 +1,15 @@
 //! `kapacitor show`: all about a task.
 
-use std::fmt::Write;
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write};
 
+use api::task::ExecutionStats;
 use clap::{ArgMatches, Command};
+use serde_json::Value;
 
 use super::Verb;
 use crate::cli::{Context, Stop, flag, value};
 use crate::flags;
-use crate::output::{dbrps, row, utc, vars};
+use crate::output::{dbrps, row, size, utc, vars};
 
 pub(super) const VERB: Verb = Verb { command, takes_raw_arguments: false, run };
 
@@ -52,5 +54,21 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
         vars(&mut out, &task.vars, "<nil>", false)?;
     }
     let _ = writeln!(out, "DOT:\n{}", task.dot);
+    memory(&mut out, &task.stats);
     cx.print(&out)
+}
+
+/// Nodes that hold much, the largest first; the others are shown by `kapacitor stats memory TASK`.
+fn memory(out: &mut String, stats: &ExecutionStats) {
+    let held = |values: &BTreeMap<String, Value>| values.get("memory_bytes").and_then(Value::as_i64);
+    let nodes = stats.node_stats.iter().filter_map(|(name, values)| Some((held(values)?, name.as_str())));
+    let mut nodes: Vec<(i64, &str)> = nodes.collect();
+    if nodes.is_empty() {
+        return;
+    }
+    nodes.sort_by_key(|(bytes, name)| (Reverse(*bytes), *name));
+    out.push_str("Memory:\n");
+    for (bytes, name) in nodes {
+        row(out, &[(name, 30)], &size(bytes));
+    }
 }

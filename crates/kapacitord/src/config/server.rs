@@ -75,6 +75,12 @@ pub(crate) struct Http {
     pub(crate) unix_socket_enabled: Option<bool>,
     /// A path; unset for [`UNIX_SOCKET`].
     pub(crate) bind_socket: Option<String>,
+    pub(crate) max_connections: i64,
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    /// Bytes.
+    pub(crate) max_body_size: i64,
 }
 
 /// Where the HTTP server listens beside its port, if it is to and the config does not say where.
@@ -95,6 +101,11 @@ impl Default for Http {
             shared_secret: String::new(),
             unix_socket_enabled: None,
             bind_socket: None,
+            max_connections: 4096,
+            header_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(10),
+            max_body_size: 256 << 20,
         }
     }
 }
@@ -103,7 +114,8 @@ impl Section for Http {
     const NAME: &'static str = "http";
 
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
-        it.about("The HTTP server: the API, and the writes of InfluxDB's subscriptions.")
+        let it = it
+            .about("The HTTP server: the API, and the writes of InfluxDB's subscriptions.")
             .property("bind-address", "Host and port to listen on; without a host, on all interfaces.", |d| {
                 &mut d.bind_address
             })
@@ -128,12 +140,52 @@ impl Section for Http {
                 "The socket's path; unset for /var/run/kapacitor.sock. The daemon's user and group may use it.",
                 |d| &mut d.bind_socket,
             )
-            .ours()
+            .ours();
+        limits(it)
     }
 
     fn check(&self) -> Result<(), String> {
+        if self.max_connections < 1 {
+            return Err("max-connections must be 1 at least".to_string());
+        }
+        if self.max_body_size < 1 << 10 {
+            return Err("max-body-size must be 1024 bytes at least".to_string());
+        }
+        if self.header_timeout.is_zero() || self.body_timeout.is_zero() {
+            return Err("header-timeout and body-timeout must be longer than 0s".to_string());
+        }
         self.port().map(drop)
     }
+}
+
+/// What no client may take more of.
+fn limits(it: Declaration<Http>) -> Declaration<Http> {
+    it.property("max-connections", "How many clients may be connected at once; further ones get 503.", |d| {
+        &mut d.max_connections
+    })
+    .ours()
+    .property(
+        "header-timeout",
+        "How long a client may take for the head of a request, and be silent between two requests.",
+        |d| &mut d.header_timeout,
+    )
+    .ours()
+    .property(
+        "body-timeout",
+        "How long a client may take for the body of a request; one second more for each 16 KiB of it.",
+        |d| &mut d.body_timeout,
+    )
+    .ours()
+    .property(
+        "write-timeout",
+        "How long a request waits for room (see write-queue in [memory]) before it gets 503 with Retry-After.",
+        |d| &mut d.write_timeout,
+    )
+    .ours()
+    .property("max-body-size", "How many bytes the body of a request may have, as it comes and unpacked.", |d| {
+        &mut d.max_body_size
+    })
+    .ours()
 }
 
 impl Http {

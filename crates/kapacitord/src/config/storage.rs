@@ -39,11 +39,13 @@ impl Section for Storage {
 pub(crate) struct Task {
     pub(crate) dir: String,
     pub(crate) snapshot_interval: Duration,
+    /// 0 for never.
+    pub(crate) group_expiry: Duration,
 }
 
 impl Default for Task {
     fn default() -> Self {
-        Task { dir: "./tasks".into(), snapshot_interval: Duration::from_secs(60) }
+        Task { dir: "./tasks".into(), snapshot_interval: Duration::from_secs(60), group_expiry: Duration::ZERO }
     }
 }
 
@@ -56,6 +58,13 @@ impl Section for Task {
             .property("snapshot-interval", "How often the state of running tasks is saved.", |d| {
                 &mut d.snapshot_interval
             })
+            .property(
+                "group-expiry",
+                "After how long groups end that nothing was seen of, where a script does not say .expireGroups(); 0s \
+                 for never.",
+                |d| &mut d.group_expiry,
+            )
+            .ours()
     }
 }
 

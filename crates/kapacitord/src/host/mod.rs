@@ -23,6 +23,7 @@ use lambda::Zone;
 use model::{Row, Schema, Time, Words};
 use serde_json::Value as Json;
 
+use crate::budgets::Budgets;
 pub(crate) use checkup::Outcome;
 pub use clusters::{Clusters, Member};
 pub use gate::Manners;
@@ -42,6 +43,7 @@ pub struct DaemonHost {
     sideloads: Sideloads,
     udfs: Udfs,
     tasks: Arc<OnceLock<Weak<Tasks>>>,
+    budgets: OnceLock<Arc<Budgets>>,
     replayed: Replayed,
     runtime: tokio::runtime::Handle,
 }
@@ -69,6 +71,7 @@ impl DaemonHost {
             sideloads: Sideloads::new(runtime.clone()),
             udfs,
             tasks: Arc::default(),
+            budgets: OnceLock::new(),
             replayed: Arc::default(),
             runtime,
         }
@@ -77,6 +80,11 @@ impl DaemonHost {
     /// The tasks that answers go to.
     pub fn attach(&self, tasks: &Arc<Tasks>) {
         let _ = self.tasks.set(Arc::downgrade(tasks));
+    }
+
+    /// What points that tasks write back need room in.
+    pub fn attach_budgets(&self, budgets: &Arc<Budgets>) {
+        let _ = self.budgets.set(Arc::clone(budgets));
     }
 
     /// The endpoints of the config, changed; nodes go by them from their next request on.
@@ -251,9 +259,14 @@ impl Host for DaemonHost {
     }
 
     fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words) {
+        let bytes = words.words.len() * 8 + words.text.len() + std::mem::size_of_val(&rows[..]);
+        let room = self.budgets.get().map(|budgets| budgets.loopback(rows.len(), bytes));
+        if matches!(room, Some(None)) {
+            return;
+        }
         if let Some(tasks) = self.tasks.get().and_then(Weak::upgrade) {
             let write = Write { origin: Arc::new(origin), rows, words: Arc::new(words) };
-            tasks.write(&Arc::new(write), None);
+            tasks.write(&Arc::new(write), room.flatten().map(|room| Arc::new(room) as _));
         }
     }
 

@@ -5,6 +5,7 @@ mod around;
 mod auth;
 mod bodies;
 mod config;
+mod connections;
 mod debug;
 mod deliveries;
 mod description;
@@ -12,6 +13,7 @@ mod flux;
 mod json_patch;
 mod legacy;
 mod logs;
+mod memory;
 mod recordings;
 mod routes;
 mod service_tests;
@@ -38,10 +40,11 @@ use model::{Name, Row, Schema};
 
 pub(crate) use answer::percent_decoded;
 pub use auth::{Auth, SUBSCRIBER};
+pub use bodies::BodyLimits;
+pub use connections::{Connections, serve};
 pub use routes::router;
 pub use tls::{Certificates, Encrypted};
 pub use unix_socket::listen as listen_on_socket;
-pub(crate) use write::permits;
 
 use crate::definitions::Definitions;
 
@@ -61,8 +64,10 @@ pub struct Api {
     pub identity: store::meta::Identity,
     pub hostname: String,
     pub default_retention_policy: String,
-    /// Bytes of writes that may wait for tasks, a permit for each KiB.
-    pub budget: Arc<tokio::sync::Semaphore>,
+    /// What tasks and waiting writes may hold.
+    pub budgets: Arc<crate::budgets::Budgets>,
+    pub body_limits: BodyLimits,
+    pub connections: Arc<Connections>,
     pub ingress: Arc<Ingress>,
     pub log_level: crate::logging::LevelHandle,
     pub config: Arc<crate::live_config::LiveConfig>,

@@ -16,8 +16,8 @@ use super::{
     around::{around, not_found},
     bodies, config, debug, deliveries,
     description::{Operation, Routes, document, methods_by_path},
-    flux, legacy, logs, recordings, service_tests, silences, storage, subscriptions, system, tasks, templates, topics,
-    users, vars, write,
+    flux, legacy, logs, memory, recordings, service_tests, silences, storage, subscriptions, system, tasks, templates,
+    topics, users, vars, write,
 };
 
 /// All resources, with their whole paths.
@@ -25,6 +25,7 @@ fn resources() -> Routes {
     let resources = system::routes()
         .and(debug::routes())
         .and(vars::routes())
+        .and(memory::routes())
         .and(write::routes())
         .and(tasks::routes())
         .and(templates::routes())
@@ -67,8 +68,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/ping", any(system::ping))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
-        .layer(DefaultBodyLimit::max(bodies::LARGEST))
-        .layer(middleware::from_fn(bodies::bounded))
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), bodies::received))
         .with_state(Arc::clone(&api));
     // Around it all, since it changes paths before routes are looked for.
     Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(api, around))

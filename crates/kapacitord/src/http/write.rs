@@ -3,6 +3,7 @@
 use std::{io::Read, sync::Arc};
 
 use axum::{
+    Extension,
     body::Bytes,
     extract::{RawQuery, State},
     http::{HeaderMap, StatusCode, header},
@@ -15,11 +16,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::{
     Api,
     answer::{Params, nothing, text_as_json},
+    bodies::{Kept, NoBody, Room, later},
     description::{Operation, Parameter, Routes},
 };
 
-/// A body that is larger when unpacked is refused.
-const MOST: u64 = 1 << 30;
 /// Packed bodies of more bytes may become very large, so only a few are unpacked at a time.
 const LARGE: usize = 64 << 10;
 static TURNS: Semaphore = Semaphore::const_new(4);
@@ -52,23 +52,37 @@ pub(super) async fn write(
     State(api): State<Arc<Api>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    Extension(kept): Extension<Kept>,
     body: Bytes,
 ) -> Response {
     let params = Params::of(query.as_deref());
+    let retention_policy = match params.get("rp") {
+        "" => &api.default_retention_policy,
+        policy => policy,
+    };
+    if let Some(why) = api.budgets.refusal(params.get("db"), retention_policy) {
+        api.budgets.count_refused();
+        return later(refused(StatusCode::SERVICE_UNAVAILABLE, &why));
+    }
+    let Some(mut room) = kept.take() else {
+        return refused(StatusCode::INTERNAL_SERVER_ERROR, "the write has lost its room");
+    };
     let unpacking;
     let body = if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
-        match Unpacked::of(body).await {
-            Ok(unpacked) => {
-                unpacking = unpacked;
+        match Unpacked::of(body, api.body_limits.size, room).await {
+            Ok((unpacked, grown)) => {
+                (unpacking, room) = (unpacked, grown);
                 &unpacking.body[..]
             }
-            Err((status, why)) => return refused(status, &why),
+            Err(why) => {
+                let (status, text) = why.told();
+                let response = refused(status, &text);
+                return if why == NoBody::Full { later(response) } else { response };
+            }
         }
     } else {
         &body[..]
     };
-    let held = Arc::clone(&api.budget).acquire_many_owned(permits(body.len())).await;
-    let Ok(held) = held else { return refused(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping") };
     let (mut rows, mut words) = (Vec::with_capacity(body.len() / 100), Words::default());
     let now = crate::definitions::now();
     let precision = Precision::parse(params.get("precision"));
@@ -78,26 +92,21 @@ pub(super) async fn write(
         } else {
             String::new()
         };
+        if error.is_full() {
+            api.budgets.count_refused();
+            return later(refused(StatusCode::SERVICE_UNAVAILABLE, &format!("{error}{place}")));
+        }
         return refused(StatusCode::BAD_REQUEST, &format!("{error}{place}"));
     }
     if params.get("db").is_empty() {
         return refused(StatusCode::BAD_REQUEST, "database is required");
     }
-    let retention_policy = match params.get("rp") {
-        "" => &api.default_retention_policy,
-        policy => policy,
-    };
     let origin = Origin { database: params.get("db").to_string(), retention_policy: retention_policy.to_string() };
     let received = api.ingress.of(origin);
     received.count(&api.schema, &rows);
     let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words) };
-    api.running.write(&Arc::new(write), Some(Arc::new(held)));
+    api.running.write(&Arc::new(write), Some(Arc::new(room)));
     nothing()
-}
-
-/// One for each KiB, at least one, and never more than a third of the budget.
-pub(crate) fn permits(len: usize) -> u32 {
-    ((len >> 10) + 1).min(super::super::server::BUDGET / 3) as u32
 }
 
 /// A body that came packed, and its turn.
@@ -108,28 +117,34 @@ struct Unpacked {
 }
 
 impl Unpacked {
-    async fn of(packed: Bytes) -> Result<Unpacked, (StatusCode, String)> {
+    async fn of(packed: Bytes, most: usize, mut room: Room) -> Result<(Unpacked, Room), NoBody> {
         if packed.len() <= LARGE {
-            return Ok(Unpacked { body: gunzip(&packed)?, _turn: None });
+            return Ok((Unpacked { body: gunzip(&packed, most, &mut room)?, _turn: None }, room));
         }
         let turn = TURNS.acquire().await.ok();
-        let body = tokio::task::spawn_blocking(move || gunzip(&packed)).await;
-        let failed = |error| (StatusCode::INTERNAL_SERVER_ERROR, format!("the body was not unpacked: {error}"));
-        Ok(Unpacked { body: body.map_err(failed)??, _turn: turn })
+        let unpacking = tokio::task::spawn_blocking(move || gunzip(&packed, most, &mut room).map(|body| (body, room)));
+        let failed = |error| NoBody::Broken(format!("the body was not unpacked: {error}"));
+        let (body, room) = unpacking.await.map_err(failed)??;
+        Ok((Unpacked { body, _turn: turn }, room))
     }
 }
 
-fn gunzip(body: &[u8]) -> Result<Vec<u8>, (StatusCode, String)> {
-    let mut out = Vec::with_capacity(body.len() * 4);
-    let mut reader = flate2::read::MultiGzDecoder::new(body).take(MOST + 1);
-    reader
-        .read_to_end(&mut out)
-        .map_err(|error| (StatusCode::BAD_REQUEST, format!("the body is not valid gzip: {error}")))?;
-    if out.len() as u64 > MOST {
-        let why = format!("the body is too large: unpacked it is more than {} MiB", MOST >> 20);
-        return Err((StatusCode::PAYLOAD_TOO_LARGE, why));
+/// Room is taken as it grows: nobody knows before how large it will be.
+fn gunzip(body: &[u8], most: usize, room: &mut Room) -> Result<Vec<u8>, NoBody> {
+    const PIECE: u64 = 256 << 10;
+    let mut out = Vec::with_capacity((body.len() * 4).min(most));
+    let mut reader = flate2::read::MultiGzDecoder::new(body);
+    loop {
+        let read = reader.by_ref().take(PIECE).read_to_end(&mut out);
+        let read = read.map_err(|error| NoBody::Broken(format!("the body is not valid gzip: {error}")))?;
+        if out.len() > most {
+            return Err(NoBody::TooLarge { most, unpacked: true });
+        }
+        room.grow(out.len())?;
+        if (read as u64) < PIECE {
+            return Ok(out);
+        }
     }
-    Ok(out)
 }
 
 /// Plain text with a newline, as clients of InfluxDB know it.

@@ -1,0 +1,315 @@
+//! What the daemon and each task may hold in memory: looked after twice a second, and what is done at a limit.
+//!
+//! Tasks measure themselves between two letters when they are asked to, so this costs their work little; between two looks
+//! they may go beyond a limit by what they are sent meanwhile. `judge.rs` decides, this file asks and acts.
+
+mod judge;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use api::memory as shown;
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use engine::{Origin, Running, Shed, Tasks};
+use model::Schema;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::config::{Memory, TaskLimit};
+use judge::{Act, Holding, Judge, Limit};
+
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Measuring a task takes at most this part of its time.
+const SHARE: u32 = 50;
+/// KiB for each permit of the queue of writes.
+pub(crate) const PERMIT: usize = 1 << 10;
+/// Bytes of bodies of requests other than writes, together; none of them is larger.
+pub(crate) const REQUESTS: usize = 64 << 20;
+/// What a client whose write is refused is told to wait.
+pub(crate) const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// See the module.
+pub struct Budgets {
+    judge: Judge,
+    tasks: Weak<Tasks>,
+    schema: Arc<Schema>,
+    /// Room for writes that wait for tasks, a permit for each KiB.
+    queue: Arc<Semaphore>,
+    queue_permits: usize,
+    /// Room for the bodies of other requests.
+    requests: Arc<Semaphore>,
+    /// Why writes are refused now: those of an origin, or all.
+    pressed: RwLock<Pressed>,
+    /// Whether there is anything in it: writes look at nothing else.
+    is_pressed: AtomicBool,
+    refused: AtomicU64,
+    loopback_dropped: AtomicU64,
+    looks: Mutex<Looks>,
+}
+
+#[derive(Default)]
+struct Pressed {
+    all: Option<String>,
+    origins: HashMap<Origin, String>,
+}
+
+/// What is remembered from one look to the next.
+#[derive(Default)]
+struct Looks {
+    /// When a task is measured next, by id.
+    due: HashMap<String, Instant>,
+    /// What is wrong now, so that it is told once.
+    told: Vec<String>,
+}
+
+/// The thread that looks after the budgets; it ends when this is dropped.
+pub struct Watch {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Budgets {
+    /// Budgets of this config. The tables of series know their limit from now on.
+    pub(crate) fn new(memory: &Memory, limits: &[TaskLimit], tasks: &Arc<Tasks>, schema: &Arc<Schema>) -> Budgets {
+        let limit = match memory.limit {
+            0 => machine() / 4 * 3,
+            limit => u64::try_from(limit).unwrap_or(u64::MAX),
+        };
+        let tables = match memory.series_limit {
+            0 => limit / 2,
+            limit => u64::try_from(limit).unwrap_or(u64::MAX),
+        };
+        // A limit that is never reached needs no figure.
+        schema.set_limit(if tables >= u64::MAX / 2 { 0 } else { usize::try_from(tables).unwrap_or(0) });
+        let queue_permits = usize::try_from(memory.write_queue).unwrap_or_default().div_ceil(PERMIT);
+        let queue_permits = queue_permits.clamp(1, Semaphore::MAX_PERMITS);
+        Budgets {
+            judge: Judge::new(Limit { memory: limit, groups: u64::MAX, at_limit: memory.at_limit() }, limits),
+            tasks: Arc::downgrade(tasks),
+            schema: Arc::clone(schema),
+            queue: Arc::new(Semaphore::new(queue_permits)),
+            queue_permits,
+            requests: Arc::new(Semaphore::new(REQUESTS / PERMIT + 1)),
+            pressed: RwLock::default(),
+            is_pressed: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
+            loopback_dropped: AtomicU64::new(0),
+            looks: Mutex::default(),
+        }
+    }
+
+    /// Whether some limit is kept by letting go of groups: tasks must know then which were seen longest ago.
+    pub(crate) fn drop_oldest(memory: &Memory, limits: &[TaskLimit]) -> bool {
+        let mut policies = limits.iter().map(TaskLimit::at_limit).chain([memory.at_limit()]);
+        policies.any(|policy| policy == crate::config::AtLimit::DropOldest)
+    }
+
+    /// Look after the budgets from now on.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub(crate) fn watch(self: &Arc<Budgets>) -> std::io::Result<Watch> {
+        let (stop, stopping) = bounded(0);
+        let budgets = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("budgets".to_string()).spawn(move || {
+            while stopping.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                budgets.look();
+            }
+        })?;
+        Ok(Watch { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Room for writes that wait for tasks, a permit for each KiB.
+    pub(crate) fn queue(&self) -> &Arc<Semaphore> {
+        &self.queue
+    }
+
+    /// Room for the bodies of other requests, a permit for each KiB.
+    pub(crate) fn requests(&self) -> &Arc<Semaphore> {
+        &self.requests
+    }
+
+    /// Permits for a write of so many bytes; never more than there are, so that each has its turn some time.
+    pub(crate) fn permits(&self, bytes: usize) -> u32 {
+        u32::try_from((bytes / PERMIT + 1).min(self.queue_permits)).unwrap_or(u32::MAX)
+    }
+
+    /// Room for points that a task writes back. Nobody can wait there: the task holds up what would make room.
+    pub(crate) fn loopback(&self, points: usize, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(&self.queue).try_acquire_many_owned(self.permits(bytes)).ok();
+        if room.is_none() && self.loopback_dropped.fetch_add(points as u64, Ordering::Relaxed) == 0 {
+            tracing::error!(
+                "points of kapacitorLoopback are dropped: there is no room for them (write-queue in [memory])"
+            );
+        }
+        room
+    }
+
+    /// Why a write is not taken now, if it is not.
+    pub(crate) fn refusal(&self, database: &str, retention_policy: &str) -> Option<String> {
+        if !self.is_pressed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let pressed = self.pressed.read().unwrap_or_else(PoisonError::into_inner);
+        if pressed.all.is_some() {
+            return pressed.all.clone();
+        }
+        let origin = Origin { database: database.to_string(), retention_policy: retention_policy.to_string() };
+        pressed.origins.get(&origin).cloned()
+    }
+
+    /// A write was refused for want of room.
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Measure what has changed, and act on what was measured before.
+    pub(crate) fn look(&self) {
+        let Some(tasks) = self.tasks.upgrade() else { return };
+        let running = running(&tasks);
+        let mut looks = self.lock();
+        let now = Instant::now();
+        looks.due.retain(|id, _| running.iter().any(|(known, _)| known == id));
+        for (id, task) in &running {
+            if task.footprint.is_stale() && looks.due.get(id).is_none_or(|due| *due <= now) {
+                tasks.measure(id);
+                let pause = Duration::from_nanos(task.footprint.cost()) * SHARE;
+                looks.due.insert(id.clone(), now + pause);
+            }
+        }
+        let holdings: Vec<Holding<'_>> = running.iter().map(|(id, task)| Holding::of(id, task)).collect();
+        let acts = self.judge.judge(&holdings, self.common());
+        self.act(&tasks, &running, acts, &mut looks);
+    }
+
+    /// Bytes of what belongs to no task.
+    fn common(&self) -> u64 {
+        (self.schema.memory() + self.waiting()) as u64
+    }
+
+    /// Bytes of writes that wait for tasks.
+    fn waiting(&self) -> usize {
+        self.queue_permits.saturating_sub(self.queue.available_permits()) * PERMIT
+    }
+
+    fn act(&self, tasks: &Tasks, running: &[(String, Running)], acts: Vec<Act>, looks: &mut Looks) {
+        let (mut pressed, mut wrong) = (Pressed::default(), Vec::new());
+        for act in acts {
+            wrong.push(act.why.clone());
+            let task = act.task.and_then(|id| running.iter().find(|(known, _)| *known == id));
+            match (act.what, task) {
+                (judge::What::PushBack, None) => pressed.all = Some(act.why),
+                (judge::What::PushBack, Some((_, task))) => {
+                    for (database, retention_policy) in &task.info().dbrps {
+                        let (database, retention_policy) = (database.clone(), retention_policy.clone());
+                        pressed.origins.insert(Origin { database, retention_policy }, act.why.clone());
+                    }
+                }
+                (judge::What::Groups(most), Some((id, _))) => tasks.shed(id, Shed::Groups(most)),
+                (judge::What::Points(share), Some((id, _))) => tasks.shed(id, Shed::Points(share)),
+                (judge::What::Stop, Some((id, _))) => tasks.fail(id, act.why),
+                (_, None) => {}
+            }
+        }
+        self.is_pressed.store(pressed.all.is_some() || !pressed.origins.is_empty(), Ordering::Relaxed);
+        *self.pressed.write().unwrap_or_else(PoisonError::into_inner) = pressed;
+        wrong.iter().filter(|why| !looks.told.contains(why)).for_each(|why| tracing::warn!("{why}"));
+        if wrong.is_empty() && !looks.told.is_empty() {
+            tracing::info!("memory is within its limits again");
+        }
+        looks.told = wrong;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Looks> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What holds how much, for users.
+    pub(crate) fn shown(&self) -> shown::Memory {
+        let Some(tasks) = self.tasks.upgrade() else { return shown::Memory::default() };
+        let all: Vec<shown::TaskMemory> = running(&tasks).iter().map(|(id, task)| self.task(id, task)).collect();
+        let limit = |limit: u64| if limit >= u64::MAX / 2 { 0 } else { limit };
+        let [names, shapes, series, groups] = self.schema.sizes().map(|count| count as u64);
+        let own = self.judge.own();
+        shown::Memory {
+            bytes: all.iter().map(|task| task.bytes).sum::<u64>() + self.common(),
+            limit: limit(own.memory),
+            at_limit: own.at_limit.name().to_string(),
+            tables: shown::Tables {
+                bytes: self.schema.memory() as u64,
+                limit: self.schema.limit() as u64,
+                names,
+                shapes,
+                series,
+                groups,
+            },
+            writes: shown::Writes {
+                bytes: self.waiting() as u64,
+                limit: (self.queue_permits * PERMIT) as u64,
+                refused: self.refused.load(Ordering::Relaxed),
+                loopback_dropped: self.loopback_dropped.load(Ordering::Relaxed),
+            },
+            connections: shown::Connections::default(),
+            problems: self.lock().told.clone(),
+            tasks: all,
+        }
+    }
+
+    fn task(&self, id: &str, task: &Running) -> shown::TaskMemory {
+        let limit = self.judge.of(id);
+        let finite = |limit: u64| if limit == u64::MAX { 0 } else { limit };
+        let dropped = task.footprint.dropped();
+        let nodes = task.stats.iter().map(|node| shown::NodeMemory {
+            name: node.name.clone(),
+            bytes: node.memory.load(Ordering::Relaxed),
+            groups: node.cardinality.load(Ordering::Relaxed).max(0).unsigned_abs(),
+        });
+        shown::TaskMemory {
+            id: id.to_string(),
+            bytes: task.memory(),
+            groups: task.groups(),
+            limit: limit.map_or(0, |limit| finite(limit.memory)),
+            group_limit: limit.map_or(0, |limit| finite(limit.groups)),
+            at_limit: limit.map(|limit| limit.at_limit.name().to_string()).unwrap_or_default(),
+            groups_dropped: dropped.groups,
+            points_dropped: dropped.points,
+            nodes: nodes.collect(),
+        }
+    }
+}
+
+/// The tasks that run, without those that have failed.
+fn running(tasks: &Tasks) -> Vec<(String, Running)> {
+    let found = tasks.names().into_iter().filter_map(|id| Some((tasks.get(&id)?, id)));
+    found.filter(|(task, _)| tasks.failure(task).is_none()).map(|(task, id)| (id, task)).collect()
+}
+
+/// Bytes of memory that this machine has, or that the daemon's control group may take.
+fn machine() -> u64 {
+    let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let group = group.iter().filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok()).min();
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let all = system.total_memory();
+    let found = group.map_or(all, |group| group.min(all));
+    // A machine that tells nothing has no limit.
+    if found == 0 { u64::MAX } else { found }
+}
+
+#[cfg(test)]
+mod tests;
