@@ -337,7 +337,9 @@ fn cause(error: &dyn std::error::Error) -> String {
 
 fn refusal(status: StatusCode, body: &str) -> Error {
     let told = serde_json::from_str::<Value>(body).ok();
-    let told = told.as_ref().and_then(|body| body["error"].as_str()).filter(|text| !text.is_empty());
+    // Those about tasks in Flux have a code and a message.
+    let key = if told.as_ref().is_some_and(|body| body["code"].is_string()) { "message" } else { "error" };
+    let told = told.as_ref().and_then(|body| body[key].as_str()).filter(|text| !text.is_empty());
     let message = match told {
         Some(text) => text.trim_end().to_string(),
         None => format!("invalid response: code {}: body: {}", status.as_u16(), body.trim_end()),

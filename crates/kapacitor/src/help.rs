@@ -37,7 +37,8 @@ pub(crate) fn flags(command: &Command) -> String {
         }
         let _ = writeln!(text, "\n    \t{}", arg.get_help().map(ToString::to_string).unwrap_or_default());
         for alias in arg.get_all_aliases().unwrap_or_default() {
-            let _ = writeln!(text, "    \tOlder name: -{alias}");
+            let kind = if alias.len() == 1 { "Short" } else { "Older name" };
+            let _ = writeln!(text, "    \t{kind}: -{alias}");
         }
     }
     text

@@ -255,3 +255,59 @@ fn a_folder_is_imported_and_another_daemon_takes_it_over() {
     }
     assert!(text(&new.run(&from)).contains("task cpu: kept as it is here\n"));
 }
+
+#[test]
+fn settings_are_brought_before_what_needs_them() {
+    let (old, new) = (World::start(), World::start());
+    let set = |path: &str, change: serde_json::Value| {
+        let reply = old.daemon.request("POST", &format!("/kapacitor/v1/config/{path}"), change.to_string());
+        assert_eq!(reply.status, 204, "{path}: {}", reply.body);
+    };
+    set("smtp/", serde_json::json!({"set": {"host": "mail.example", "password": "p"}}));
+    set("slack", serde_json::json!({"add": {"workspace": "w2", "url": "http://localhost:1/x", "enabled": true}}));
+    set("kubernetes", serde_json::json!({"add": {"id": "k", "api-servers": ["http://localhost:1"]}}));
+    let url = old.daemon.url();
+    let brought = new.run(&["migrate", "-from", url.as_str(), "-apply"]);
+    let told = String::from_utf8_lossy(&brought.stdout);
+    assert!(brought.status.success(), "{told}");
+    for line in ["config smtp/: host\n", "config smtp/: password is a secret", "switched off, since it is not valid"] {
+        assert!(told.contains(line), "{line} in {told}");
+    }
+    let shown = |path: &str| new.daemon.get(&format!("/kapacitor/v1/config/{path}")).body;
+    assert!(shown("smtp/").contains("mail.example"));
+    assert!(shown("slack/w2").contains("\"enabled\":false"));
+    assert!(shown("kubernetes/k").contains("http://localhost:1"));
+}
+
+#[test]
+fn tasks_in_flux_are_kept() {
+    let daemon = Setup::new(kapacitord()).config("[fluxtask]\nenabled = true\ntask-run-influxdb = \"none\"\n").start();
+    let world = World { daemon };
+    let script = "option task = {name: \"mine\", every: 1m}\nfrom(bucket: \"a\") |> range(start: -1m)\n";
+    fs::write(world.daemon.folder().join("t.flux"), script).unwrap();
+    let text = |args: &[&str]| {
+        let output = world.run(&[&["flux", "task"], args].concat());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{args:?}: {told}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let made = text(&["create", "-f", "t.flux"]);
+    let id = made.lines().nth(1).unwrap().split('\t').next().unwrap();
+    assert!(made.starts_with("ID\t\t\tName\t") && made.contains("\tmine\t") && made.contains("\tactive\t"), "{made}");
+    assert!(text(&["update", "-id", id, "-status", "inactive"]).contains("\tinactive\t1m\t\n"));
+    let json: Value = serde_json::from_str(&text(&["ls", "-json"])).unwrap();
+    assert_eq!((&json[0]["flux"], &json[0]["status"]), (&script.into(), &"inactive".into()));
+    assert_eq!(text(&["log", "list", "-task-id", id]), "RunID\tTime\tMessage\n");
+    assert!(text(&["run", "list", "-task-id", id]).starts_with("ID\tTaskID\t"));
+    assert!(text(&["delete", "-i", id]).contains("\tmine\t"));
+    assert_eq!(text(&["list"]).lines().count(), 1);
+    for (args, told) in [
+        (&["delete", "-id", id][..], "Error: while finding task: failed to find task: task not found"),
+        (&["update"], "Error: Required flag \"id\" not set"),
+    ] {
+        let output = world.run(&[&["flux", "task"], args].concat());
+        assert_eq!(output.status.code(), Some(3));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(told), "{output:?}");
+    }
+    assert_eq!(world.run(&["flux"]).status.code(), Some(2));
+}

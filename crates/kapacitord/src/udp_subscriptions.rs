@@ -186,13 +186,8 @@ mod tests {
     #[test]
     fn each_place_has_a_port_until_it_is_dropped() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let budget = Arc::new(Semaphore::new(2));
-        let inlet = Arc::new(Inlet {
-            schema: Schema::new(),
-            ingress: Arc::new(Ingress::default()),
-            budget: Arc::clone(&budget),
-            tasks: OnceLock::new(),
-        });
+        let inlet =
+            Arc::new(Inlet { schema: Schema::new(), ingress: Arc::new(Ingress::default()), tasks: OnceLock::new() });
         let config = InfluxDb { udp_bind: "127.0.0.1".into(), udp_read_buffer: 100_000, ..InfluxDb::default() };
         let mut udp = UdpDestination::new(&config, "me", Arc::clone(&inlet), runtime.handle().clone());
         let place = |policy: &str| DatabasePolicy { database: "d".to_string(), policy: policy.to_string() };
@@ -210,8 +205,6 @@ mod tests {
             (points() >= 2).then_some(())
         });
         assert_eq!(*inlet.ingress.all()[0].0, origin);
-        // Nobody takes the points of the test, so each packet's share comes back.
-        testkit::wait::until("the budget", || (budget.available_permits() == 2).then_some(()));
         udp.dropped(&place("a"));
         assert!(!udp.leads_here(&place("a"), &one));
     }

@@ -21,8 +21,9 @@ fn command() -> Command {
              \t$ kapacitor migrate -from http://old:9092\n\
              \t$ kapacitor migrate -from http://old:9092 -apply\n\
              \n\
-             What is there already stays as it is, unless -overwrite is given. Secrets cannot be read from a daemon:\n\
-             those that are set there are named, to be set by hand.",
+             Settings come first and are made as they are there. What else is here already stays as it is, unless\n\
+             -overwrite is given. Secrets cannot be read from a daemon: those that are set there are named, to be set\n\
+             by hand. What is not valid without them comes switched off.",
         )
         .arg(flag("from", "URL", "The other daemon; user and password may stand in it."))
         .arg(switch("from-skipVerify", "Take any certificate of the other daemon."))
@@ -43,14 +44,17 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
         if matches.get_flag("no-config") { Vec::new() } else { cx.wait(transfer::settings(&from, &cx.client))? };
     let (apply, overwrite) = (matches.get_flag("apply"), matches.get_flag("overwrite"));
     cx.print(&format!("Kapacitor {version} at {}\n", without_password(url)))?;
-    let outcomes = if apply { found.apply(cx, overwrite) } else { found.rehearse(cx, overwrite) }?;
-    let (report, mut failed) = transfer::report(&outcomes);
-    cx.print(&report)?;
+    // Tasks and handlers need the clusters and services that settings name.
+    let mut failed = 0;
     for change in &settings {
-        let outcome = if apply { set(cx, change) } else { Ok(()) };
+        let outcome = if apply { set(cx, change) } else { Ok(Set::AsThere) };
         failed += usize::from(outcome.is_err());
-        cx.print(&told(change, outcome.err().as_ref()))?;
+        cx.print(&told(change, &outcome))?;
     }
+    let outcomes = if apply { found.apply(cx, overwrite) } else { found.rehearse(cx, overwrite) }?;
+    let (report, failed_definitions) = transfer::report(&outcomes);
+    failed += failed_definitions;
+    cx.print(&report)?;
     if !apply {
         cx.print("Nothing was changed; -apply does it.\n")?;
     }
@@ -60,18 +64,38 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn set(cx: &Context, change: &Change) -> Result<(), api::client::Error> {
-    if change.update.set.is_empty() && change.update.add.is_empty() {
-        return Ok(());
-    }
-    cx.wait(cx.client.post_only(&format!("{}/{}", api::config::PATH, change.place), &change.update))
+/// How a setting was made.
+enum Set {
+    AsThere,
+    /// It is on there, but not valid without a secret.
+    SwitchedOff,
 }
 
-fn told(change: &Change, failure: Option<&api::client::Error>) -> String {
+fn set(cx: &Context, change: &Change) -> Result<Set, api::client::Error> {
+    if change.update.set.is_empty() && change.update.add.is_empty() {
+        return Ok(Set::AsThere);
+    }
+    let path = format!("{}/{}", api::config::PATH, change.place);
+    let why = match cx.wait(cx.client.post_only(&path, &change.update)) {
+        Ok(()) => return Ok(Set::AsThere),
+        Err(why) => why,
+    };
+    let Some(off) = change.switched_off() else { return Err(why) };
+    match cx.wait(cx.client.post_only(&path, &off)) {
+        Ok(()) => Ok(Set::SwitchedOff),
+        Err(_) => Err(why),
+    }
+}
+
+fn told(change: &Change, outcome: &Result<Set, api::client::Error>) -> String {
     let names: Vec<&str> = change.update.set.keys().chain(change.update.add.keys()).map(String::as_str).collect();
     let mut text = String::new();
     if !names.is_empty() {
-        let outcome = failure.map_or_else(String::new, |why| format!(": FAILED: {why}"));
+        let outcome = match outcome {
+            Ok(Set::AsThere) => String::new(),
+            Ok(Set::SwitchedOff) => ": switched off, since it is not valid without its secrets".to_string(),
+            Err(why) => format!(": FAILED: {why}"),
+        };
         text.push_str(&format!("config {}: {}{outcome}\n", change.place, names.join(", ")));
     }
     for secret in &change.secrets {

@@ -11,6 +11,7 @@ mod define_topic_handler;
 mod delete;
 mod disable;
 mod enable;
+mod flux;
 mod fmt;
 mod help;
 mod import;
@@ -80,6 +81,7 @@ pub(crate) const ALL: &[Verb] = &[
     level::VERB,
     stats::VERB,
     subscriptions::VERB,
+    flux::VERB,
     version::VERB,
     vars::VERB,
     service_tests::VERB,

@@ -16,6 +16,27 @@ pub(crate) struct Change {
     pub(crate) secrets: Vec<String>,
 }
 
+impl Change {
+    /// The same with the element switched off, if it would be on but lacks a secret: without it, it may not be valid.
+    pub(crate) fn switched_off(&self) -> Option<ConfigUpdate> {
+        let off = |options: &Map<String, serde_json::Value>| {
+            let mut options = options.clone();
+            let enabled = options.get_mut("enabled").filter(|enabled| **enabled == true)?;
+            *enabled = false.into();
+            Some(options)
+        };
+        if self.secrets.is_empty() {
+            return None;
+        }
+        let mut update = self.update.clone();
+        match off(&update.set) {
+            Some(set) => update.set = set,
+            None => update.add = off(&update.add)?,
+        }
+        Some(update)
+    }
+}
+
 /// What must be changed here to have the sections as they are there.
 ///
 /// # Errors
@@ -29,16 +50,18 @@ pub(crate) async fn settings(there: &Client, here: &Client) -> anyhow::Result<Ve
 fn changes(there: &Config, here: &Config) -> Vec<Change> {
     let mut changes = Vec::new();
     for (name, section) in &there.sections {
-        let Some(own) = here.sections.get(name) else { continue };
+        // A section without elements is not shown.
+        let own = here.sections.get(name).map_or(&[][..], |own| &own.elements);
         for element in &section.elements {
             let id = id(name, element);
-            let same = own.elements.iter().find(|own| self::id(name, own) == id);
+            let same = own.iter().find(|own| self::id(name, own) == id);
             let secrets = secrets(element, same);
             let mut update = ConfigUpdate::default();
             let place = match same {
                 Some(own) => {
                     update.set = differing(element, own);
-                    if id.is_empty() { name.clone() } else { format!("{name}/{id}") }
+                    // The slash is part of it where the element has no name.
+                    format!("{name}/{id}")
                 }
                 None => {
                     update.add = plain(element).map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -101,9 +124,25 @@ mod tests {
         let found = changes(&there, &here);
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].place.as_str(), found[0].update.add["name"].as_str()), ("influxdb", Some("far")));
-        assert_eq!(found[1].place, "smtp");
+        assert_eq!(found[1].place, "smtp/");
         assert_eq!(serde_json::Value::Object(found[1].update.set.clone()), json!({ "host": "mail" }));
         assert_eq!(found[1].secrets, ["password"]);
         assert!(changes(&here, &here).is_empty());
+        assert!(found.iter().all(|change| change.switched_off().is_none()));
+    }
+
+    #[test]
+    fn what_lacks_a_secret_can_come_switched_off() {
+        let cluster = json!([{ "link": { "href": "/kapacitor/v1/config/influxdb/far" },
+            "options": { "name": "far", "enabled": true, "token": true }, "redacted": ["token"] }]);
+        let there = config(json!({ "enabled": true, "password": true }), cluster);
+        let here = serde_json::from_value(json!({ "sections": {
+            "smtp": { "elements": [{ "link": { "href": "/kapacitor/v1/config/smtp/" },
+                "options": { "enabled": false, "password": false }, "redacted": ["password"] }] },
+        } }))
+        .unwrap();
+        let off: Vec<ConfigUpdate> = changes(&there, &here).iter().filter_map(Change::switched_off).collect();
+        assert_eq!((&off[0].add["enabled"], &off[0].add["name"]), (&json!(false), &json!("far")));
+        assert_eq!(off[1].set["enabled"], json!(false));
     }
 }

@@ -142,6 +142,7 @@ impl Definition for Alert {
             extras: Default::default(),
             resumed: Default::default(),
             asks_again: false,
+            is_failing: false,
         }))
     }
 }

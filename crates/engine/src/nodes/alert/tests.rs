@@ -137,7 +137,11 @@ fn texts_have_defaults() {
 #[test]
 fn a_template_that_fails_costs_its_event_only() {
     let (mut bench, collector) = bench(".crit(lambda: TRUE).message('{{ slice .ID 0 (len (index .Fields \"s\")) }}')");
-    bench.write("m,g=a v=1i 1\nm,g=a s=\"xy\" 2", Precision::Seconds);
+    bench.write("m,g=a v=1i 1", Precision::Seconds);
+    let trouble = bench.task.stats()[2].trouble().unwrap();
+    assert!(trouble.now && trouble.what.starts_with("template: message:1"), "{trouble:?}");
+    bench.write("m,g=a s=\"xy\" 2", Precision::Seconds);
+    assert!(!bench.task.stats()[2].trouble().unwrap().now);
     assert_eq!(shown(&collector.events()), "2:CRITICAL+1");
     assert_eq!(bench.stat("alert2", "errors"), 1);
     assert_eq!(bench.stat("alert2", "emitted"), 1);

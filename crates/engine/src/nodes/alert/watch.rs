@@ -39,6 +39,8 @@ pub(super) struct Watch {
     pub(super) resumed: HashMap<GroupId, Flapping>,
     /// Groups of an earlier life are not sure of what the topics know.
     pub(super) asks_again: bool,
+    /// The texts of the last event could not be written.
+    pub(super) is_failing: bool,
 }
 
 /// What an alert that is not OK holds back.
@@ -147,8 +149,15 @@ impl Watch {
     /// Write the texts of an event and publish it. None if that was not possible: the row is lost, the task goes on.
     fn say(&mut self, occasion: &Occasion<'_>, cx: &mut Cx<'_>) -> Option<Said> {
         match self.try_to_say(occasion, cx) {
-            Ok(said) => Some(said),
+            Ok(said) => {
+                if std::mem::take(&mut self.is_failing) {
+                    cx.trouble(None);
+                }
+                Some(said)
+            }
             Err(error) => {
+                self.is_failing = true;
+                cx.trouble(Some(error.to_string()));
                 cx.row_error(error);
                 None
             }
