@@ -6,6 +6,7 @@ mod daemon;
 mod directions;
 mod fuzz;
 mod hostile_api;
+mod instructions;
 mod many_tasks;
 mod peers;
 mod tidy;
@@ -28,6 +29,7 @@ usage: cargo xtask COMMAND
     hostile-api [SECONDS]
                          requests made up from the API's description against the built daemon
     many-tasks [PROGRAM] times and memory with 5,000 tasks, of the release build or another program
+    instructions         what a point costs, counted by valgrind, against what was recorded (UPDATE=1 records it)
     tidy                 sizes of files, and which crate may use which
     peers                install what the tests need";
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::run(&root(), rest),
         Some("hostile-api") => build_programs().and_then(|()| hostile_api(rest)),
         Some("many-tasks") => many_tasks::measure(&root(), rest.first().map(String::as_str)),
+        Some("instructions") => peers::install(&root()).and_then(|()| instructions::check(&root())),
         Some("tidy") => tidy(),
         Some("peers") => peers::install(&root()),
         _ => {
