@@ -5,6 +5,7 @@
 //! - `define/`: script to checked pipeline, and pipeline back to text.
 //! - `task/`: the loop that takes letters and sweeps the nodes.
 //! - `router.rs`, `workers.rs`, `tasks.rs`: which task gets which rows, and the threads they run on.
+//! - `index/`: which of many tasks that begin alike a row concerns at all.
 //! - `saving.rs`: what nodes remember, written down so that a later process goes on with it.
 //! - `host.rs`: all that a task may ask of the world; `side_source.rs`: what sideload looks into.
 //!
@@ -14,6 +15,7 @@
 mod cx;
 pub mod define;
 mod host;
+mod index;
 mod node;
 pub mod nodes;
 mod per_group;
@@ -28,6 +30,7 @@ mod workers;
 
 pub use cx::{Counters, Cx, NodeStats, StatName, Trouble};
 pub use host::*;
+pub use index::{FromSieve, Sieve};
 pub use node::{
     Answer, BuildError, Definition, Dropped, EdgeKind, Flaw, Node, Place, Plan, Reply, Shed, TaskInfo, UdfNews,
 };

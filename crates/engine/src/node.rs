@@ -3,9 +3,9 @@
 use std::{any::Any, sync::Arc};
 
 use declare::Declaration;
-use model::{BatchHead, Damaged, Edge, Row, Schema, Time, Words};
+use model::{BatchHead, Damaged, Edge, GroupId, Name, Row, Schema, Time, Words};
 
-use crate::{Cx, Host, NodeSaved, NodeSaver, Origin, StatName};
+use crate::{Cx, Host, NodeSaved, NodeSaver, Origin, Sieve, StatName};
 
 /// What travels along an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -182,6 +182,23 @@ pub trait Node: Send {
 
     /// What it does with a row is felt by other nodes of its task at once, so rows go through one at a time.
     fn one_by_one(&self) -> bool {
+        false
+    }
+
+    /// The one measurement of which it takes points.
+    fn measurement(&self) -> Option<Name> {
+        None
+    }
+
+    /// What it does with a point, if little of the point decides that; see [`Sieve`].
+    fn sieve(&self) -> Option<Sieve> {
+        None
+    }
+
+    /// Whether a point that none of its [sieve's](Node::sieve) conditions is true of would change nothing in a group,
+    /// but that the node comes to know the group.
+    fn is_quiet(&self, group: GroupId) -> bool {
+        let _ = group;
         false
     }
 

@@ -2,7 +2,7 @@
 
 use model::{BatchHead, Damaged, Edge, GroupId, Row, Save, Saved, Saver, Schema, Slab, Time, Walk};
 
-use crate::{Cx, Dropped, Node, NodeSaved, NodeSaver, Reply, Shed, StatName};
+use crate::{Cx, Dropped, Node, NodeSaved, NodeSaver, Reply, Shed, Sieve, StatName};
 
 /// A node that handles each group for itself and may emit whatever it likes.
 pub trait PerGroup: Send + 'static {
@@ -85,6 +85,22 @@ pub trait PerGroup: Send + 'static {
     /// No more input will come.
     fn finish(&mut self, groups: &mut Slab<Self::Group>, cx: &mut Cx<'_>) {
         let _ = (groups, cx);
+    }
+
+    /// See [`Node::sieve`].
+    fn sieve(&self) -> Option<Sieve> {
+        None
+    }
+
+    /// See [`Node::is_quiet`].
+    fn is_quiet(&self, group: &Self::Group) -> bool {
+        let _ = group;
+        false
+    }
+
+    /// The same for a group that it does not know.
+    fn begins_quiet(&self) -> bool {
+        false
     }
 
     /// See [`Node::one_by_one`].
@@ -182,6 +198,14 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
 
     fn one_by_one(&self) -> bool {
         self.node.one_by_one()
+    }
+
+    fn sieve(&self) -> Option<Sieve> {
+        self.node.sieve()
+    }
+
+    fn is_quiet(&self, group: GroupId) -> bool {
+        self.groups.get(group).map_or_else(|| self.node.begins_quiet(), |group| self.node.is_quiet(group))
     }
 
     fn stats(&self) -> &'static [StatName] {

@@ -2,7 +2,7 @@
 
 use model::{BatchHead, Damaged, Edge, Row, Save, Slab, Time, Walk};
 
-use crate::{Cx, Node, NodeSaved, NodeSaver, Reply, StatName};
+use crate::{Cx, Node, NodeSaved, NodeSaver, Reply, Sieve, StatName};
 
 /// A node that looks at one row at a time, with a state per group.
 pub trait PerRow: Send + 'static {
@@ -24,6 +24,11 @@ pub trait PerRow: Send + 'static {
 
     fn stats(&self) -> &'static [StatName] {
         &[]
+    }
+
+    /// See [`Node::sieve`].
+    fn sieve(&self) -> Option<Sieve> {
+        None
     }
 
     /// Whether its statistics say how many groups it has met.
@@ -110,6 +115,10 @@ impl<N: PerRow> Node for PerRowNode<N> {
 
     fn stats(&self) -> &'static [StatName] {
         self.node.stats()
+    }
+
+    fn sieve(&self) -> Option<Sieve> {
+        self.node.sieve()
     }
 
     fn cardinality(&self) -> Option<usize> {

@@ -8,13 +8,17 @@ use std::{
     },
 };
 
-use model::Schema;
+use model::{Name, Schema};
 
 use crate::{
     Extent, Footprint, Host, Interest, Letter, NodeStats, Reply, Router, Shed, Snapshot, Task, TaskInfo, Ticket,
     Workers, Write,
-    workers::{Ended, Ending, Held, Parcel, TaskNumber},
+    workers::{Ended, Ending, Held, Parcel, Receiver, TaskNumber},
 };
+
+/// The indexes of each worker, by the measurement they are for and where that comes from: their numbers, and how many
+/// tasks they are for.
+type Indexes = HashMap<(usize, Vec<(String, String)>, Name), (u64, usize)>;
 
 /// Sees every write, as it goes to the tasks.
 pub type Tap = Box<dyn Fn(&Arc<Write>) + Send + Sync>;
@@ -27,7 +31,8 @@ pub struct Tasks {
     running: RwLock<BTreeMap<String, Running>>,
     /// Those that were stopped and have not yet handed on all that they held.
     stopping: RwLock<Vec<Running>>,
-    router: RwLock<Router<(usize, TaskNumber)>>,
+    router: RwLock<Router<(usize, Receiver)>>,
+    indexes: Mutex<Indexes>,
     taps: RwLock<Vec<(u64, Tap)>>,
     /// Why tasks that ended by themselves did so.
     failures: Arc<Mutex<HashMap<TaskNumber, String>>>,
@@ -40,6 +45,8 @@ pub struct Running {
     info: Arc<TaskInfo>,
     number: TaskNumber,
     worker: usize,
+    /// The measurement of the index that sorts out its rows, if one does, and the index's number.
+    index: Option<(Name, u64)>,
     pub stats: Vec<Arc<NodeStats>>,
     pub footprint: Arc<Footprint>,
     /// Edges between nodes by index, for those who draw the task.
@@ -84,6 +91,7 @@ impl Tasks {
             running: RwLock::default(),
             stopping: RwLock::default(),
             router: RwLock::default(),
+            indexes: Mutex::default(),
             taps: RwLock::default(),
             failures,
         })
@@ -101,14 +109,39 @@ impl Tasks {
         self.stop(&info.id);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let worker = self.workers.least_loaded();
+        let index = task.gate().map(|gate| (gate.measurement(), self.join_index(worker, &info, gate.measurement())));
         let (stats, footprint) = (task.stats().to_vec(), Arc::clone(task.footprint()));
-        let running = Running { info: Arc::clone(&info), number, worker, stats, footprint, edges, endpoints };
+        let running = Running { info: Arc::clone(&info), number, worker, index, stats, footprint, edges, endpoints };
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(info.id.to_string(), running);
-        self.workers.add(worker, number, Box::new(task));
+        self.workers.add(worker, number, Box::new(task), index.map(|(_, index)| index));
         if info.stream {
             let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
-            router.add(&self.schema, (worker, number), &info.dbrps, interest);
+            let receiver = index.map_or(Receiver::Task(number), |(_, index)| Receiver::Index(index));
+            router.add(&self.schema, (worker, receiver), &info.dbrps, interest);
         }
+    }
+
+    /// The number of the index that a task is to be in; made if there is none.
+    fn join_index(&self, worker: usize, info: &TaskInfo, measurement: Name) -> u64 {
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = indexes.entry((worker, info.dbrps.clone(), measurement));
+        let (number, tasks) = index.or_insert_with(|| (self.next.fetch_add(1, Ordering::Relaxed), 0));
+        *tasks += 1;
+        *number
+    }
+
+    /// Who gets rows for nobody once this task is gone.
+    fn receiver_without(&self, running: &Running) -> Option<Receiver> {
+        let Some((measurement, number)) = running.index else { return Some(Receiver::Task(running.number)) };
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (running.worker, running.info.dbrps.clone(), measurement);
+        let (_, tasks) = indexes.get_mut(&key)?;
+        *tasks -= 1;
+        if *tasks > 0 {
+            return None;
+        }
+        indexes.remove(&key);
+        Some(Receiver::Index(number))
     }
 
     /// Stop a task and wait until it has handed on all that it held. False if it did not run.
@@ -124,7 +157,9 @@ impl Tasks {
             self.stopping.write().unwrap_or_else(PoisonError::into_inner).push(running.clone());
             running
         };
-        self.router.write().unwrap_or_else(PoisonError::into_inner).remove((running.worker, running.number));
+        if let Some(receiver) = self.receiver_without(&running) {
+            self.router.write().unwrap_or_else(PoisonError::into_inner).remove((running.worker, receiver));
+        }
         let (done, wait) = crossbeam_channel::bounded(1);
         let hand_over = move |snapshot| drop(done.send(snapshot));
         self.workers.remove(running.worker, running.number, ending, Box::new(hand_over));
@@ -176,9 +211,9 @@ impl Tasks {
         if selections.is_empty() {
             return;
         }
-        let mut parcels: Vec<Vec<(TaskNumber, crate::Selection)>> = vec![Vec::new(); self.workers.count()];
-        for ((worker, number), selection) in selections {
-            parcels[worker].push((number, selection));
+        let mut parcels: Vec<Vec<(Receiver, crate::Selection)>> = vec![Vec::new(); self.workers.count()];
+        for ((worker, receiver), selection) in selections {
+            parcels[worker].push((receiver, selection));
         }
         for (worker, tasks) in parcels.into_iter().enumerate() {
             if !tasks.is_empty() {

@@ -1,7 +1,8 @@
 //! The threads that run tasks: each task lives on one of them, and nothing is locked on its way through the pipeline.
 
 use std::{
-    collections::HashMap,
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -10,10 +11,10 @@ use std::{
     thread::JoinHandle,
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{RecvTimeoutError, Sender};
 use model::Time;
 
-use crate::{Extent, Host, Letter, Selection, Snapshot, Task, Write};
+use crate::{Extent, Host, Letter, Selection, Snapshot, Task, Write, index::Index};
 
 /// The number of a task that runs.
 pub(crate) type TaskNumber = u64;
@@ -24,9 +25,18 @@ pub(crate) type LastWord = Box<dyn FnOnce(Option<Snapshot>) + Send>;
 /// Called when a task ends by itself, with the reason.
 pub(crate) type Ended = Arc<dyn Fn(TaskNumber, String) + Send + Sync>;
 
+/// Who gets rows of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Receiver {
+    Task(TaskNumber),
+    /// The tasks of an index, by its number.
+    Index(u64),
+}
+
 pub(crate) enum Parcel {
-    Add(TaskNumber, Box<Task>),
-    Write(Arc<Write>, Vec<(TaskNumber, Selection)>, Held),
+    /// With the index that sorts out its rows, if one does.
+    Add(TaskNumber, Box<Task>, Option<u64>),
+    Write(Arc<Write>, Vec<(Receiver, Selection)>, Held),
     Letter(TaskNumber, Letter),
     /// End and drop the task, then call the function with what was wanted of its state.
     Remove(TaskNumber, Ending, LastWord),
@@ -63,7 +73,7 @@ impl Workers {
             let (host, ended) = (Arc::clone(host), Arc::clone(ended));
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
-                .spawn(move || Worker { tasks: HashMap::new(), leaving: HashMap::new(), host, ended }.run(&receive))?;
+                .spawn(move || Worker::new(host, ended).run(&receive))?;
             workers.inboxes.push(send);
             workers.threads.push(thread);
             workers.load.push(Arc::default());
@@ -80,9 +90,9 @@ impl Workers {
         self.inboxes.len()
     }
 
-    pub(crate) fn add(&self, worker: usize, number: TaskNumber, task: Box<Task>) {
+    pub(crate) fn add(&self, worker: usize, number: TaskNumber, task: Box<Task>, index: Option<u64>) {
         self.load[worker].fetch_add(1, Ordering::Relaxed);
-        self.send(worker, Parcel::Add(number, task));
+        self.send(worker, Parcel::Add(number, task, index));
     }
 
     pub(crate) fn remove(&self, worker: usize, number: TaskNumber, ending: Ending, done: LastWord) {
@@ -111,8 +121,16 @@ impl Drop for Workers {
     }
 }
 
-struct Worker {
+pub(crate) struct Worker {
     tasks: HashMap<TaskNumber, Box<Task>>,
+    indexes: HashMap<u64, Index>,
+    /// The index of each task that is in one.
+    indexed: HashMap<TaskNumber, u64>,
+    /// Tasks that have still to be taken out of an index.
+    gone: Vec<(u64, TaskNumber)>,
+    /// When each task wants to be woken, the earliest first; what is not among the awaited is out of date.
+    wakes: BinaryHeap<Reverse<(Time, TaskNumber)>>,
+    awaited: HashMap<TaskNumber, Time>,
     /// Tasks that come to their end, and whom to tell when they have.
     leaving: HashMap<TaskNumber, (Option<Extent>, LastWord)>,
     host: Arc<dyn Host>,
@@ -120,7 +138,22 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, inbox: &Receiver<Parcel>) {
+    pub(crate) fn new(host: Arc<dyn Host>, ended: Ended) -> Worker {
+        let (tasks, indexes, indexed, leaving) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        Worker {
+            tasks,
+            indexes,
+            indexed,
+            gone: Vec::new(),
+            wakes: BinaryHeap::new(),
+            awaited: HashMap::new(),
+            leaving,
+            host,
+            ended,
+        }
+    }
+
+    fn run(mut self, inbox: &crossbeam_channel::Receiver<Parcel>) {
         loop {
             let parcel = match self.next_wake() {
                 None => match inbox.recv() {
@@ -142,36 +175,70 @@ impl Worker {
             if let Some(parcel) = parcel {
                 self.take(parcel);
             }
+            if inbox.is_empty() {
+                self.count();
+            }
             self.wake();
         }
     }
 
-    fn next_wake(&self) -> Option<Time> {
-        self.tasks.values().filter_map(|task| task.next_wake()).min()
+    /// When a task wants to be woken, and none earlier.
+    fn next_wake(&mut self) -> Option<Time> {
+        while let Some(&Reverse((at, number))) = self.wakes.peek() {
+            if self.awaited.get(&number) == Some(&at) {
+                return Some(at);
+            }
+            self.wakes.pop();
+        }
+        None
     }
 
     fn wake(&mut self) {
         let now = self.host.now();
-        let due: Vec<TaskNumber> =
-            self.tasks.iter().filter(|(_, task)| task.is_due(now)).map(|(number, _)| *number).collect();
-        for number in due {
-            self.step(number, Letter::Wake(now), None);
+        let mut due = Vec::new();
+        while self.next_wake().is_some_and(|at| at <= now) {
+            if let Some(Reverse((_, number))) = self.wakes.pop() {
+                self.awaited.remove(&number);
+                due.push(number);
+            }
+        }
+        due.into_iter().for_each(|number| self.step(number, Letter::Wake(now), None));
+    }
+
+    /// Remember when a task wants to be woken.
+    fn await_wake(&mut self, number: TaskNumber) {
+        match self.tasks.get(&number).and_then(|task| task.next_wake()) {
+            Some(at) if self.awaited.get(&number) != Some(&at) => {
+                self.awaited.insert(number, at);
+                self.wakes.push(Reverse((at, number)));
+            }
+            Some(_) => {}
+            None => drop(self.awaited.remove(&number)),
         }
     }
 
-    fn take(&mut self, parcel: Parcel) {
+    pub(crate) fn take(&mut self, parcel: Parcel) {
         match parcel {
-            Parcel::Add(number, task) => {
-                self.tasks.insert(number, task);
+            Parcel::Add(number, task, index) => {
+                self.add(number, task, index);
                 self.step(number, Letter::Start, None);
             }
-            Parcel::Write(write, tasks, held) => {
-                for (number, selection) in tasks {
-                    self.step(number, Letter::Write(Arc::clone(&write), selection), held.clone());
+            Parcel::Write(write, receivers, held) => {
+                for (receiver, selection) in receivers {
+                    match receiver {
+                        Receiver::Task(number) => {
+                            self.step(number, Letter::Write(Arc::clone(&write), selection), held.clone());
+                        }
+                        Receiver::Index(index) => self.write_by_index(index, &write, &selection, &held),
+                    }
                 }
             }
-            Parcel::Letter(number, letter) => self.step(number, letter, None),
+            Parcel::Letter(number, letter) => {
+                self.count_for(number);
+                self.step(number, letter, None);
+            }
             Parcel::Remove(number, ending, done) => {
+                self.forget(number);
                 let (letter, wanted) = match ending {
                     Ending::Forgotten => (Letter::Finish, None),
                     Ending::Finished(extent) => (Letter::Finish, Some(extent)),
@@ -188,6 +255,52 @@ impl Worker {
         }
     }
 
+    fn add(&mut self, number: TaskNumber, task: Box<Task>, index: Option<u64>) {
+        if let Some((index, gate)) = index.zip(task.gate()) {
+            let of = self.indexes.entry(index);
+            of.or_insert_with(|| Index::new(Arc::clone(task.schema()), Arc::clone(&self.host)));
+            self.indexed.insert(number, index);
+            self.count_for(number);
+            if let Some(index) = self.indexes.get_mut(&index) {
+                index.add(number, &gate);
+            }
+        }
+        self.tasks.insert(number, task);
+    }
+
+    /// Have those tasks of an index take rows in which they do something.
+    fn write_by_index(&mut self, number: u64, write: &Arc<Write>, selection: &Selection, held: &Held) {
+        // Tasks that end meanwhile are taken out of it when it is back.
+        let Some(mut index) = self.indexes.remove(&number) else { return };
+        index.write(write, selection, |task, group| self.tasks.get(&task).is_none_or(|task| task.is_quiet(group)));
+        index.take_shown(|task, rows| {
+            let rows = Selection::Some(rows.into());
+            self.step(task, Letter::Write(Arc::clone(write), rows), held.clone());
+        });
+        index.settle(|task, group| self.tasks.get(&task).is_none_or(|task| task.is_quiet(group)));
+        self.indexes.insert(number, index);
+        self.drop_gone();
+    }
+
+    /// Tell tasks what was counted for them.
+    pub(crate) fn count(&mut self) {
+        let Worker { tasks, indexes, .. } = self;
+        for index in indexes.values_mut() {
+            index.take_counts(|task, over| {
+                if let Some(task) = tasks.get_mut(&task) {
+                    task.pass_over(over);
+                }
+            });
+        }
+    }
+
+    /// The same before a task does something else with its counters.
+    fn count_for(&mut self, number: TaskNumber) {
+        if self.indexed.contains_key(&number) {
+            self.count();
+        }
+    }
+
     /// A task that panics or fails ends; the others go on.
     fn step(&mut self, number: TaskNumber, letter: Letter, held: Held) {
         let Some(task) = self.tasks.get_mut(&number) else { return };
@@ -195,7 +308,7 @@ impl Worker {
         let why = match outcome {
             Ok(()) => match task.failure() {
                 None if task.is_finished() => return self.leave(number),
-                None => return,
+                None => return self.await_wake(number),
                 Some(why) => why.to_string(),
             },
             Err(panic) => {
@@ -212,9 +325,36 @@ impl Worker {
         self.leave(number);
     }
 
+    /// A task needs no rows any more.
+    fn forget(&mut self, number: TaskNumber) {
+        if let Some(of) = self.indexed.remove(&number) {
+            self.gone.push((of, number));
+            self.drop_gone();
+        }
+    }
+
+    /// An index that is sorting out rows is not there to be told.
+    fn drop_gone(&mut self) {
+        if self.gone.is_empty() {
+            return;
+        }
+        self.count();
+        let Worker { gone, indexes, .. } = self;
+        gone.retain(|(of, number)| {
+            let Some(index) = indexes.get_mut(of) else { return true };
+            index.remove(*number);
+            if index.is_empty() {
+                indexes.remove(of);
+            }
+            false
+        });
+    }
+
     /// Drop a task that is at its end, and tell who waits for that. Of one that has failed there is no state.
     fn leave(&mut self, number: TaskNumber) {
         let task = self.tasks.remove(&number);
+        self.forget(number);
+        self.awaited.remove(&number);
         if let Some((wanted, done)) = self.leaving.remove(&number) {
             let snapshot = task.and_then(|mut task| {
                 // As with letters: its fault is nobody else's.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alert::{BoxFuture, Event, Handler, Outcome};
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Method, Response, Url};
+use reqwest::{Client, ClientBuilder, Method, Response, Url};
 use serde_json::Value as Json;
 
 use crate::tls::Tls;
@@ -186,6 +186,15 @@ impl Http {
 pub(crate) fn plain_client(url: &str) -> Result<Client, String> {
     let url = Url::parse(url).map_err(|why| format!("the URL is not valid: {why}"))?;
     new_client(&Tls::default(), Proxies::of(&url))
+}
+
+/// Connections that trust whom handlers trust, or anyone. No certificates are read before a server shows its own.
+///
+/// # Errors
+/// TLS is not possible at all.
+pub fn connections(any_certificate: bool) -> Result<ClientBuilder, String> {
+    let tls = Tls { any_certificate, ..Tls::default() };
+    Ok(Client::builder().use_preconfigured_tls(tls.client()?))
 }
 
 fn new_client(tls: &Tls, proxies: Proxies) -> Result<Client, String> {

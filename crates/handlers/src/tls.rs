@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -38,7 +39,9 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(|why| format!("TLS is not possible: {why}"))?;
         let builder = if self.any_certificate {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Unread { provider, trusts: Trusts::Anyone }))
+        } else if self.ca.is_empty() {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Unread { provider, trusts: Trusts::Known }))
         } else {
             builder.with_root_certificates(self.roots()?)
         };
@@ -98,20 +101,47 @@ fn system() -> &'static (RootCertStore, usize) {
     })
 }
 
-/// Takes whatever certificate a server shows; still, the server must own it.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+/// The known authorities as those who judge a server. Made for the first server that shows a certificate: reading
+/// hundreds of files takes longer than all else that the daemon does at its start.
+fn known_verifier() -> Result<&'static WebPkiServerVerifier, Error> {
+    static KNOWN: OnceLock<Option<Arc<WebPkiServerVerifier>>> = OnceLock::new();
+    let made = KNOWN.get_or_init(|| {
+        let provider = Arc::new(ring::default_provider());
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(known_authorities().clone()), provider);
+        builder.build().ok()
+    });
+    made.as_deref().ok_or_else(|| Error::General("no authorities are known".to_string()))
+}
 
-impl ServerCertVerifier for Anyone {
+#[derive(Debug)]
+enum Trusts {
+    /// Whatever certificate a server shows; still, the server must own it.
+    Anyone,
+    Known,
+}
+
+/// A verifier that has read no certificates yet.
+#[derive(Debug)]
+struct Unread {
+    provider: Arc<CryptoProvider>,
+    trusts: Trusts,
+}
+
+impl ServerCertVerifier for Unread {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
+        match self.trusts {
+            Trusts::Anyone => Ok(ServerCertVerified::assertion()),
+            Trusts::Known => {
+                known_verifier()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            }
+        }
     }
 
     fn verify_tls12_signature(
@@ -120,7 +150,7 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -129,11 +159,11 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

@@ -54,7 +54,7 @@ impl Cluster {
         if endpoints.all_local() {
             builder = builder.no_proxy();
         }
-        let client = tls::apply(builder, &config.tls)?
+        let client = tls::apply(builder, &config.tls, endpoints.any_encrypted())?
             .build()
             .map_err(|error| Error::Config(format!("cannot use the TLS options: {}", reason(&error))))?;
         Ok(Cluster { config, client, endpoints })

@@ -77,6 +77,11 @@ impl Endpoints {
         self.urls[index].origin().ascii_serialization()
     }
 
+    /// Whether TLS is spoken with any server.
+    pub(crate) fn any_encrypted(&self) -> bool {
+        self.urls.iter().any(|url| url.scheme() == "https")
+    }
+
     /// Whether all servers are on this machine.
     pub(crate) fn all_local(&self) -> bool {
         self.urls.iter().all(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")))

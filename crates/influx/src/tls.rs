@@ -6,8 +6,10 @@ use reqwest::{Certificate, ClientBuilder, Identity};
 
 use crate::{Error, Tls};
 
-/// `builder` with the certificates of `tls`; the error names the file.
-pub(crate) fn apply(mut builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, Error> {
+/// `builder` with the certificates of `tls`; the error names the file. The system's authorities are read if servers are
+/// `encrypted`: they are hundreds of files.
+pub(crate) fn apply(mut builder: ClientBuilder, tls: &Tls, encrypted: bool) -> Result<ClientBuilder, Error> {
+    builder = builder.tls_built_in_native_certs(encrypted);
     if let Some(path) = &tls.ca {
         let pem = read(path, "CA")?;
         let authorities = Certificate::from_pem_bundle(&pem)
@@ -67,9 +69,9 @@ mod tests {
             (tls(&None, &here, &away), "cannot read the TLS client key no/such.pem: "),
             (tls(&None, &here, &here), "cannot use the TLS client certificate and key in Cargo.toml and Cargo.toml: "),
         ] {
-            let error = apply(reqwest::Client::builder(), &tls).expect_err(expected).to_string();
+            let error = apply(reqwest::Client::builder(), &tls, true).expect_err(expected).to_string();
             assert!(error.starts_with(expected), "{error}");
         }
-        assert!(apply(reqwest::Client::builder(), &tls(&None, &None, &None)).is_ok());
+        assert!(apply(reqwest::Client::builder(), &tls(&None, &None, &None), false).is_ok());
     }
 }

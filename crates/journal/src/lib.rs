@@ -16,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use reader::Reader;
+pub use segment::Unsynced;
 use segment::{HEADER, Segment, path_of};
 
 /// Where a record begins.
@@ -150,6 +151,21 @@ impl Journal {
         Ok(())
     }
 
+    /// What is committed and not on the disk, for another thread to sync while writing goes on. From now on it counts
+    /// as synced.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn take_unsynced(&mut self) -> Result<Option<Unsynced>, Error> {
+        self.commit()?;
+        if !self.unsynced {
+            return Ok(None);
+        }
+        let unsynced = self.head.unsynced()?;
+        self.unsynced = false;
+        Ok(Some(unsynced))
+    }
+
     /// Whether something was committed since the last sync.
     pub fn is_unsynced(&self) -> bool {
         self.unsynced
@@ -184,7 +200,10 @@ impl Journal {
 
     /// Goes on in a new segment. The old one is on disk before, so that damage by a power cut is in the last one only.
     fn rotate(&mut self) -> Result<(), Error> {
-        self.sync()?;
+        self.commit()?;
+        // Another thread may be about to sync it, and is not waited for.
+        self.head.sync()?;
+        self.unsynced = false;
         let next = Segment::create(&self.folder, self.head.number + 1)?;
         let full = std::mem::replace(&mut self.head, next);
         self.sealed.insert(full.number, full.bytes);

@@ -54,6 +54,28 @@ impl Segment {
     pub(crate) fn sync(&self) -> Result<(), Error> {
         self.file.sync_data().map_err(Error::io(&self.path))
     }
+
+    pub(crate) fn unsynced(&self) -> Result<Unsynced, Error> {
+        let file = self.file.try_clone().map_err(Error::io(&self.path))?;
+        Ok(Unsynced { path: self.path.clone(), file })
+    }
+}
+
+/// A file of which something is not on the disk yet; see [`crate::Journal::take_unsynced`].
+#[derive(Debug)]
+pub struct Unsynced {
+    path: PathBuf,
+    file: File,
+}
+
+impl Unsynced {
+    /// Waits until all that is committed is on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn sync(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(Error::io(&self.path))
+    }
 }
 
 pub(crate) fn path_of(folder: &Path, number: u64) -> PathBuf {

@@ -40,6 +40,23 @@ fn committed_records_come_back_in_order() {
 }
 
 #[test]
+fn another_thread_may_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, ..) = open(folder.path(), 64);
+    assert!(journal.take_unsynced().unwrap().is_none());
+    journal.append(b"one").unwrap();
+    let unsynced = journal.take_unsynced().unwrap().expect("what was appended is committed, and not synced");
+    assert!(!journal.is_unsynced());
+    for number in 0..20 {
+        journal.append(format!("record number {number}").as_bytes()).unwrap();
+        journal.commit().unwrap();
+    }
+    assert!(journal.is_unsynced());
+    // The file is there though the journal goes on in others.
+    std::thread::spawn(move || unsynced.sync().unwrap()).join().unwrap();
+}
+
+#[test]
 fn a_journal_has_one_owner() {
     let folder = tempfile::tempdir().unwrap();
     let (_journal, ..) = open(folder.path(), 1 << 20);

@@ -39,6 +39,9 @@ pub fn write_json_string(text: &str, out: &mut String) {
 
 /// Go's `encoding/json` text of a finite float.
 pub fn write_json_float(value: f64, out: &mut String) {
+    if write_short_decimal(value, out) {
+        return;
+    }
     let size = value.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
         let from = out.len();
@@ -51,6 +54,63 @@ pub fn write_json_float(value: f64, out: &mut String) {
     } else {
         let _ = write!(out, "{value}");
     }
+}
+
+/// Most floats were decimals of few digits once, and these are found faster than by trying for the shortest text. False
+/// if this is none of them.
+fn write_short_decimal(value: f64, out: &mut String) -> bool {
+    // Numbers of up to 15 digits have one decimal of so few digits, so no shorter one is missed.
+    const TENS: [f64; 7] = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
+    let size = value.abs();
+    if !(1e-3..1e9).contains(&size) {
+        return false;
+    }
+    let Some(places) = TENS.iter().position(|ten| {
+        let digits = size * ten;
+        digits == digits.trunc() && digits / ten == size
+    }) else {
+        return false;
+    };
+    if value < 0.0 {
+        out.push('-');
+    }
+    let (mut digits, mut ten) = ((size * TENS[places]) as u64, TENS[places] as u64);
+    // The product with a lesser power may have been rounded.
+    while ten > 1 && digits % 10 == 0 {
+        (digits, ten) = (digits / 10, ten / 10);
+    }
+    write_unsigned(digits / ten, out);
+    if ten > 1 {
+        out.push('.');
+        let (mut rest, mut ten) = (digits % ten, ten / 10);
+        while ten > 0 {
+            out.push(char::from(b'0' + (rest / ten) as u8));
+            (rest, ten) = (rest % ten, ten / 10);
+        }
+    }
+    true
+}
+
+/// An integer in decimal digits.
+pub(crate) fn write_integer(value: i64, out: &mut String) {
+    if value < 0 {
+        out.push('-');
+    }
+    write_unsigned(value.unsigned_abs(), out);
+}
+
+fn write_unsigned(mut value: u64, out: &mut String) {
+    let mut digits = [b'0'; 20];
+    let mut from = digits.len();
+    loop {
+        from -= 1;
+        digits[from] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.push_str(std::str::from_utf8(&digits[from..]).expect("digits are text"));
 }
 
 /// Rows of one series: name, tags, columns and values. Columns are the fields of the first row and those of its tags
@@ -193,6 +253,28 @@ mod tests {
                 r#"["1970-01-01T00:00:01Z",1,"1"],["1970-01-01T00:00:02Z",3,null],["1970-01-01T00:00:03Z",null,"4"]]}"#
             )
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn short_decimals_are_what_the_standard_library_writes(
+            digits in 0u64..1_000_000_000_000_000, places in 0..8i32, noise in 0u64..3, any: f64,
+        ) {
+            let decimal = digits as f64 / 10f64.powi(places);
+            for value in [decimal, -decimal, f64::from_bits(decimal.to_bits() + noise), any] {
+                let mut out = String::new();
+                if write_short_decimal(value, &mut out) {
+                    proptest::prop_assert_eq!(out, value.to_string());
+                }
+            }
+        }
+
+        #[test]
+        fn integers_are_what_the_standard_library_writes(value: i64) {
+            let mut out = String::new();
+            write_integer(value, &mut out);
+            proptest::prop_assert_eq!(out, value.to_string());
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Line protocol written: rows to text.
 
-use crate::{FieldType, Frame, Row, Schema, Tags};
+use crate::{FieldType, Frame, Row, Schema, Tags, json::write_integer};
 
 /// Write a row as one line, with a newline; fields without a value are left out. False if it has no fields to write.
 pub fn write_line(
@@ -12,17 +12,16 @@ pub fn write_line(
     unit: i64,
     out: &mut String,
 ) -> bool {
-    use std::fmt::Write;
     let begin = out.len();
-    escape(name, |c| matches!(c, ',' | ' '), out);
+    escape(name, |c| matches!(c, b',' | b' '), out);
     for (key, value) in tags {
         if value.is_empty() {
             continue;
         }
         out.push(',');
-        escape(schema.text(*key), |c| matches!(c, ',' | '=' | ' '), out);
+        escape(schema.text(*key), |c| matches!(c, b',' | b'=' | b' '), out);
         out.push('=');
-        escape(schema.text(*value), |c| matches!(c, ',' | '=' | ' '), out);
+        escape(schema.text(*value), |c| matches!(c, b',' | b'=' | b' '), out);
     }
     let mut separator = ' ';
     for (index, name, field_type) in schema.shape(row.shape).sorted() {
@@ -32,12 +31,13 @@ pub fn write_line(
         }
         out.push(separator);
         separator = ',';
-        escape(schema.text(name), |c| matches!(c, ',' | '=' | ' '), out);
+        escape(schema.text(name), |c| matches!(c, b',' | b'=' | b' '), out);
         out.push('=');
         match field_type {
             FieldType::Float => crate::write_json_float(f64::from_bits(word), out),
             FieldType::Int | FieldType::Time => {
-                let _ = write!(out, "{}i", word as i64);
+                write_integer(word as i64, out);
+                out.push('i');
             }
             // Kapacitor's writer knows no durations and takes their text.
             FieldType::Duration => {
@@ -48,7 +48,7 @@ pub fn write_line(
             FieldType::Bool => out.push_str(if word != 0 { "true" } else { "false" }),
             FieldType::String | FieldType::Null => {
                 out.push('"');
-                escape(frame.text(word), |c| matches!(c, '"' | '\\'), out);
+                escape(frame.text(word), |c| matches!(c, b'"' | b'\\'), out);
                 out.push('"');
             }
         }
@@ -57,16 +57,20 @@ pub fn write_line(
         out.truncate(begin);
         return false;
     }
-    let _ = writeln!(out, " {}", row.time.div_euclid(unit));
+    out.push(' ');
+    write_integer(row.time.div_euclid(unit), out);
+    out.push('\n');
     true
 }
 
-fn escape(text: &str, special: fn(char) -> bool, out: &mut String) {
-    if !text.contains(special) {
+/// All that is special is ASCII.
+#[inline]
+fn escape(text: &str, special: impl Fn(u8) -> bool, out: &mut String) {
+    if !text.bytes().any(&special) {
         return out.push_str(text);
     }
     for c in text.chars() {
-        if special(c) {
+        if u8::try_from(c).is_ok_and(&special) {
             out.push('\\');
         }
         out.push(c);

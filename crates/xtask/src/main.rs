@@ -7,6 +7,7 @@ mod deny;
 mod directions;
 mod fuzz;
 mod hostile_api;
+mod instructions;
 mod many_tasks;
 mod peers;
 mod soak;
@@ -33,6 +34,7 @@ usage: cargo xtask COMMAND
     deny                 licences, sources and doubles of what we link, against deny.toml
     soak [-minutes N] [-hosts N] [-release]
                          run a daemon under churning series, and say whether its memory stays level
+    instructions         what a point costs, counted by valgrind, against what was recorded (UPDATE=1 records it)
     tidy                 sizes of files, and which crate may use which
     peers                install what the tests need";
 
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Some("many-tasks") => many_tasks::measure(&root(), rest.first().map(String::as_str)),
         Some("deny") => deny::run(&root()),
         Some("soak") => soak::run(&root(), rest),
+        Some("instructions") => peers::install(&root()).and_then(|()| instructions::check(&root())),
         Some("tidy") => tidy(),
         Some("peers") => peers::install(&root()),
         _ => {

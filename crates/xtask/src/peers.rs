@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use crate::run;
 
 /// Programs and the packages they come with.
-const PEERS: [(&str, &str); 9] = [
+const PEERS: [(&str, &str); 10] = [
     ("influxd", "influxdb"),
     ("java", "default-jre-headless"),
     ("mosquitto", "mosquitto"),
@@ -21,6 +21,7 @@ const PEERS: [(&str, &str); 9] = [
     ("pip", "python3-pip"),
     ("python3", "python3"),
     ("snmptrapd", "snmptrapd"),
+    ("valgrind", "valgrind"),
 ];
 /// Of PyPI.
 const MAIL_SERVER: &str = "aiosmtpd==1.4.6";

@@ -1,18 +1,22 @@
 //! The thread that writes the outbox: what came together is written together; files that hold nothing more are removed.
 
 use std::sync::PoisonError;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
-use journal::{Journal, Place};
+use journal::{Journal, Place, Unsynced};
 use tracing::error;
 
 use super::index::Source;
 use super::record::Record;
 use super::{Shared, fetch};
 
-/// Writes until the outbox is dropped.
+/// Writes until the outbox is dropped. Events go out as soon as they are written; a sync between them would hold up
+/// those that come meanwhile, so it is another thread's.
 pub(super) fn run(shared: &Shared, mut journal: Journal) {
     let interval = shared.options.fsync_interval;
+    let syncer = (!interval.is_zero()).then(Syncer::start).and_then(Result::ok);
     let mut synced = Instant::now();
     let mut failing = false;
     loop {
@@ -22,7 +26,10 @@ pub(super) fn run(shared: &Shared, mut journal: Journal) {
         let is_due = stopping || interval.is_zero() || due.is_some_and(|due| due <= Instant::now());
         let outcome = written.and_then(|places| {
             if is_due {
-                journal.sync()?;
+                match &syncer {
+                    Some(syncer) if !stopping => syncer.sync(&mut journal)?,
+                    _ => journal.sync()?,
+                }
                 synced = Instant::now();
             }
             Ok(places)
@@ -45,6 +52,51 @@ pub(super) fn run(shared: &Shared, mut journal: Journal) {
         }
         if stopping {
             return;
+        }
+    }
+}
+
+/// A thread that waits for the disk.
+struct Syncer {
+    files: Option<SyncSender<Unsynced>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Syncer {
+    fn start() -> std::io::Result<Syncer> {
+        let (files, waiting) = sync_channel::<Unsynced>(1);
+        let thread = std::thread::Builder::new().name("outbox-sync".to_string()).spawn(move || {
+            let mut failing = false;
+            for file in waiting {
+                match file.sync() {
+                    Ok(()) => failing = false,
+                    Err(why) if !std::mem::replace(&mut failing, true) => {
+                        error!(%why, "the outbox cannot be synced: after a power cut the last events may be missing");
+                    }
+                    Err(_) => {}
+                }
+            }
+        })?;
+        Ok(Syncer { files: Some(files), thread: Some(thread) })
+    }
+
+    /// Have what is written synced. If the thread is two syncs behind, this waits for the disk like everybody else.
+    fn sync(&self, journal: &mut Journal) -> Result<(), journal::Error> {
+        let Some(unsynced) = journal.take_unsynced()? else { return Ok(()) };
+        match self.files.as_ref().map(|files| files.try_send(unsynced)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(TrySendError::Full(left) | TrySendError::Disconnected(left))) => left.sync(),
+            // Only while it is dropped.
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.files = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
     }
 }

@@ -7,7 +7,7 @@ use lambda::{Evaluator, State};
 use model::{Damaged, Edge, GroupId, Grouping, Name, Row, Save, SeriesId, Time, Walk, truncate};
 
 use crate::{
-    BuildError, Cx, Definition, Dropped, EdgeKind, Node, NodeSaved, NodeSaver, Place, Plan, Shed,
+    BuildError, Cx, Definition, Dropped, EdgeKind, FromSieve, Node, NodeSaved, NodeSaver, Place, Plan, Shed, Sieve,
     nodes::{
         Dimension, compiled, dimensions,
         expiry::{self, Expiry},
@@ -74,6 +74,7 @@ impl Definition for From {
             measurement: plan.schema.name(&self.measurement),
             database: self.database,
             retention_policy: self.retention_policy,
+            predicate_text: self.predicate.map(|lambda| lambda.text.into()),
             predicate,
             state: State::default(),
             grouping: grouped.then(|| grouping_of(plan.schema, &self.group_by, &[], self.by_measurement)),
@@ -104,6 +105,7 @@ struct FromNode {
     database: String,
     retention_policy: String,
     predicate: Option<Evaluator>,
+    predicate_text: Option<Arc<str>>,
     state: State,
     grouping: Option<Arc<Grouping>>,
     truncate: i64,
@@ -182,6 +184,25 @@ impl Node for FromNode {
                 Walk::DeleteGroup(group) => cx.out.delete_group(group),
             }
         }
+    }
+
+    fn measurement(&self) -> Option<Name> {
+        (!self.measurement.is_empty()).then_some(self.measurement)
+    }
+
+    fn sieve(&self) -> Option<Sieve> {
+        let predicate = self.predicate.as_ref().map(|predicate| Arc::clone(predicate.program()));
+        let decides = predicate.as_ref().is_none_or(|program| program.tags_only(|_| true));
+        if !decides || self.expiry.is_some() {
+            return None;
+        }
+        Some(Sieve::From(FromSieve {
+            measurement: self.measurement,
+            database: self.database.clone(),
+            retention_policy: self.retention_policy.clone(),
+            predicate: predicate.zip(self.predicate_text.clone()),
+            grouping: self.grouping.clone(),
+        }))
     }
 
     fn save(&mut self, out: &mut NodeSaver<'_>) {

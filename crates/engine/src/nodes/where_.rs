@@ -6,7 +6,7 @@ use declare::{Declaration, Lambda};
 use lambda::{Evaluator, State};
 use model::Row;
 
-use crate::{BuildError, Cx, Definition, Node, PerRow, Plan, boxed_per_row, nodes::compiled};
+use crate::{BuildError, Cx, Definition, Node, PerRow, Plan, Sieve, boxed_per_row, nodes::compiled};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Where {
@@ -42,6 +42,10 @@ impl PerRow for WhereNode {
 
     fn remembers(&self) -> bool {
         self.predicate.program().stateful()
+    }
+
+    fn sieve(&self) -> Option<Sieve> {
+        self.predicate.program().threshold().map(Sieve::Where)
     }
 
     #[inline]

@@ -2,9 +2,11 @@
 
 mod footprint;
 mod letter;
+mod pace;
 mod snapshot;
 mod sweep;
 mod trace;
+mod unseen;
 mod waiting;
 
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use model::{Edge, Frame, Schema, Time};
 
 pub use footprint::Footprint;
 pub use letter::{Letter, Origin, Write};
+use pace::Pace;
 pub use snapshot::BeginsAnew;
 pub use trace::{Taken, Tracer};
 use waiting::Waiting;
@@ -62,8 +65,12 @@ pub struct Task {
     wakes: Wakes,
     failure: Option<String>,
     origin: Arc<Origin>,
-    /// How many rows go through at once: one at a time where several parents meet, so that they meet in order.
+    /// How many rows go through at once.
     chunk: usize,
+    /// How rows go through where several parents meet, so that they meet in order.
+    pace: Pace,
+    /// The time at which the letter at hand was taken.
+    now: Time,
     spare: Edge,
     tracer: Option<Tracer>,
     /// The last of the nodes that can take no more.
@@ -72,6 +79,8 @@ pub struct Task {
     end: End,
     /// Its end is for a while: nodes keep what they hold.
     suspends: bool,
+    /// The alert that its first nodes are the gate of.
+    gate: Option<usize>,
 }
 
 /// How far a task has come to its end.
@@ -88,8 +97,7 @@ impl Task {
     /// A task of these parts, parents before children.
     pub fn new(info: Arc<TaskInfo>, schema: Arc<Schema>, host: Arc<dyn Host>, parts: Vec<Part>) -> Task {
         let longest = parts.iter().map(|part| part.node.longest_chunk()).min().unwrap_or(CHUNK).clamp(1, CHUNK);
-        let singly = parts.iter().any(|part| part.parents.len() > 1 || part.node.one_by_one());
-        let chunk = if singly { 1 } else { longest };
+        let pace = Pace::of(&parts);
         let mut children = vec![0; parts.len()];
         for &parent in parts.iter().flat_map(|part| &part.parents) {
             children[parent] += 1;
@@ -109,7 +117,8 @@ impl Task {
             })
             .collect();
         let stats = places.iter().map(|place| Arc::clone(&place.stats)).collect();
-        Task {
+        let now = host.now();
+        let mut task = Task {
             info,
             schema,
             host,
@@ -120,18 +129,27 @@ impl Task {
             wakes: Wakes::default(),
             failure: None,
             origin: Arc::default(),
-            chunk,
+            chunk: longest,
+            pace,
+            now,
             spare: Edge::default(),
             tracer: None,
             full: None,
             waiting: Waiting::default(),
             end: End::Not,
             suspends: false,
-        }
+            gate: None,
+        };
+        task.gate = task.find_gate();
+        task
     }
 
     pub fn info(&self) -> &Arc<TaskInfo> {
         &self.info
+    }
+
+    pub(crate) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
     }
 
     /// Counters of its nodes, readable from anywhere.

@@ -49,6 +49,7 @@ impl Task {
     /// Take up what was saved of a task like this one; to be called before [`super::Letter::Start`]. Nodes that cannot
     /// are told, and begin anew.
     pub fn restore(&mut self, saved: &SavedTask) -> Vec<BeginsAnew> {
+        self.now = self.host.now();
         let schema = std::sync::Arc::clone(&self.schema);
         let mut anew = Vec::new();
         let mut known = BTreeMap::new();

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, sync::Arc};
 
 use model::{Row, Time};
 
-use super::{End, Letter, Place, Taken, Task, Write};
+use super::{End, Letter, Place, Taken, Task, Write, pace::selected};
 use crate::{Cx, Node, Selection};
 
 impl Task {
@@ -18,6 +18,7 @@ impl Task {
         if self.failure.is_some() && !matches!(letter, Letter::Show { .. }) {
             return;
         }
+        self.now = self.host.now();
         match letter {
             Letter::Start => self.each_node(|node, cx| node.start(cx)),
             Letter::Write(write, selection) => self.write(&write, &selection),
@@ -75,31 +76,27 @@ impl Task {
     fn write(&mut self, write: &Write, selection: &Selection) {
         self.frame.reset(Arc::clone(&write.words));
         self.origin = Arc::clone(&write.origin);
-        let chunk = self.chunk;
-        match selection {
-            Selection::All => {
-                for rows in write.rows.chunks(chunk) {
-                    self.source_rows(rows.iter());
-                }
-            }
-            Selection::Some(indexes) => {
-                for indexes in indexes.chunks(chunk) {
-                    self.source_rows(indexes.iter().map(|&i| &write.rows[i as usize]));
-                }
-            }
+        let all = match selection {
+            Selection::All => write.rows.len(),
+            Selection::Some(indexes) => indexes.len(),
+        };
+        let mut done = 0;
+        while done < all {
+            let most = self.chunk.min(all - done);
+            let run = self.pace.run(&self.schema, most, selected(write, selection, done));
+            self.source_rows(selected(write, selection, done).take(run), run);
+            done += run;
         }
         // The words of the write are let go with its letter.
         self.frame.reset(Arc::default());
     }
 
     /// Put rows on the source's edge and sweep.
-    fn source_rows<'a>(&mut self, rows: impl ExactSizeIterator<Item = &'a Row>) {
+    fn source_rows<'a>(&mut self, rows: impl Iterator<Item = &'a Row>, count: usize) {
         let Some(source) = self.places.first_mut() else { return };
         source.touched = true;
-        source.counters.collected += rows.len() as u64;
-        for row in rows {
-            source.edge.point(*row);
-        }
+        source.counters.collected += count as u64;
+        rows.for_each(|row| source.edge.point(*row));
         self.sweep(1);
     }
 
@@ -177,7 +174,7 @@ impl Task {
             frame: &mut self.frame,
             out: &mut place.edge,
             origin: &self.origin,
-            now: self.host.now(),
+            now: self.now,
             host: &self.host,
             task: &self.info,
             name: &place.name,

@@ -13,6 +13,10 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    pub(super) fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
     fn has(&self, node: usize) -> bool {
         self.letters.contains_key(&node)
     }

@@ -31,11 +31,8 @@ pub(super) struct Posts {
 impl Posts {
     pub(super) fn new(runtime: tokio::runtime::Handle) -> Posts {
         let client = |careless: bool| {
-            reqwest::Client::builder()
-                .danger_accept_invalid_certs(careless)
-                .connect_timeout(Duration::from_secs(10))
-                .build()
-                .unwrap_or_default()
+            let builder = handlers::connections(careless).unwrap_or_default();
+            builder.connect_timeout(Duration::from_secs(10)).build().unwrap_or_default()
         };
         Posts { runtime, client: client(false), careless: client(true), queues: Mutex::default() }
     }

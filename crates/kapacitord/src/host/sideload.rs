@@ -34,7 +34,8 @@ pub(super) struct Sideloads {
 
 impl Sideloads {
     pub(super) fn new(runtime: tokio::runtime::Handle) -> Sideloads {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
+        let connections = handlers::connections(false).unwrap_or_default();
+        let client = connections.timeout(TIMEOUT).build().unwrap_or_default();
         Sideloads { runtime, client, sources: Mutex::default() }
     }
 

@@ -1,6 +1,6 @@
 //! The list of resources, each with its routes, and what is around them all.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Router,
@@ -43,20 +43,24 @@ fn resources() -> Routes {
 }
 
 /// What the API says of itself: its paths, and its description in OpenAPI.
-fn with_description(resources: Routes) -> (Router<Arc<Api>>, Value) {
+/// Made for whoever asks first: it takes longer than all else at the daemon's start.
+type Document = LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>;
+
+fn with_description(resources: Routes) -> (Router<Arc<Api>>, Arc<Document>) {
     const PATHS: &str = "/kapacitor/v1/:routes";
     const DOCUMENT: &str = "/kapacitor/v1/openapi.json";
     let (router, described) = resources
         .describe(Operation::get(PATHS, "Each path with its methods.").gives::<Map<String, Value>>(200))
         .describe(Operation::get(DOCUMENT, "This description.").gives::<Map<String, Value>>(200))
         .into_parts();
-    let (paths, document) = (methods_by_path(&described), document(&described, VERSION));
-    let shown = document.clone();
+    let paths = methods_by_path(&described);
+    let document: Arc<Document> = Arc::new(LazyLock::new(Box::new(move || document(&described, VERSION))));
+    let shown = Arc::clone(&document);
     // A colon begins a literal part of a path here.
     let router = router
         .without_v07_checks()
         .route(PATHS, get(async move || json(&paths)))
-        .route(DOCUMENT, get(async move || json(&shown)));
+        .route(DOCUMENT, get(async move || json(&**shown)));
     (router, document)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alert::Level;
 use declare::Lambda;
-use lambda::{EvalError, Evaluator, State};
+use lambda::{EvalError, Evaluator, State, Threshold};
 use model::{Damaged, Row, Save, Saved, Saver, Schema};
 
 use crate::{BuildError, Cx, nodes::compiled};
@@ -53,6 +53,11 @@ impl Levels {
             }
         }
         Ok(levels)
+    }
+
+    /// The conditions of the levels, if all of them compare a field with a number.
+    pub(super) fn thresholds(&self) -> Option<Vec<Threshold>> {
+        self.conditions.iter().flatten().map(|condition| condition.evaluator.program().threshold()).collect()
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut Condition> {

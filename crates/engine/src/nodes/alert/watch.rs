@@ -14,7 +14,7 @@ use super::{
     message::{Happening, Messages, Subject, Texts},
     publish::Publisher,
 };
-use crate::{Cx, LogLevel, LogRecord, NodeSaved, NodeSaver, PerGroup, StatName};
+use crate::{Cx, LogLevel, LogRecord, NodeSaved, NodeSaver, PerGroup, Sieve, StatName};
 
 const TRIGGERED: StatName = "alerts_triggered";
 const INHIBITED: StatName = "alerts_inhibited";
@@ -359,6 +359,19 @@ impl PerGroup for Watch {
     fn finish(&mut self, _groups: &mut Slab<History>, _cx: &mut Cx<'_>) {
         self.publisher.close();
         self.extras = Slab::default();
+    }
+
+    fn sieve(&self) -> Option<Sieve> {
+        let is_simple = self.flapping.is_none() && self.inhibits.is_empty();
+        if is_simple { self.levels.thresholds().map(Sieve::Alert) } else { None }
+    }
+
+    fn is_quiet(&self, history: &History) -> bool {
+        history.is_met() && history.level() == Level::Ok
+    }
+
+    fn begins_quiet(&self) -> bool {
+        !self.publisher.has_readers() || !self.publisher.knows_anything()
     }
 
     /// What it inhibits may be an alert of the same task.

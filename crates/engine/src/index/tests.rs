@@ -1,0 +1,232 @@
+//! Tasks whose rows an index sorts out do the same as tasks that are shown all rows.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alert::Kinds;
+use model::{Precision, Schema, Words, parse_lines};
+use proptest::prelude::*;
+
+use crate::{
+    EdgeKind, Host, NodeStats, Origin, Selection, Task, TaskInfo, Write,
+    define::{Built, Request, Surface, build, define},
+    testing::TestHost,
+    workers::{Ending, Parcel, Receiver, TaskNumber, Worker},
+};
+
+const INDEX: u64 = 1_000_000;
+
+/// Tasks on one worker, by way of an index or without.
+struct World {
+    schema: Arc<Schema>,
+    host: Arc<TestHost>,
+    worker: Worker,
+    tasks: BTreeMap<TaskNumber, Vec<Arc<NodeStats>>>,
+    indexed: Vec<TaskNumber>,
+    by_index: bool,
+}
+
+impl World {
+    fn new(by_index: bool) -> World {
+        let host = Arc::new(TestHost::default());
+        let worker = Worker::new(Arc::clone(&host) as Arc<dyn Host>, Arc::new(|number, why| panic!("{number}: {why}")));
+        World { schema: Schema::new(), host, worker, tasks: BTreeMap::new(), indexed: Vec::new(), by_index }
+    }
+
+    fn add(&mut self, number: TaskNumber, script: &str) {
+        let surface = Surface::new(Kinds::default());
+        // A topic of its own: what another task told a topic is known to a group that is met after that.
+        let script = format!("{} |httpPost('http://t{number}')", script.replace('@', &format!("t{number}")));
+        let defined = define(&surface, &script, &Request::default()).expect("the script is right");
+        assert_eq!(defined.kind, EdgeKind::Stream);
+        let dbrps = vec![("d".to_string(), "r".to_string())];
+        let info = Arc::new(TaskInfo { id: format!("t{number}").into(), stream: true, dbrps });
+        let world: Arc<dyn Host> = Arc::clone(&self.host) as Arc<dyn Host>;
+        let Built { task, .. } =
+            build(&surface, &defined.pipeline, &info, &self.schema, &world).expect("it can be built");
+        self.start(number, task);
+    }
+
+    fn start(&mut self, number: TaskNumber, task: Task) {
+        let index = (self.by_index && task.gate().is_some()).then_some(INDEX);
+        if index.is_some() {
+            self.indexed.push(number);
+        }
+        self.tasks.insert(number, task.stats().to_vec());
+        self.worker.take(Parcel::Add(number, Box::new(task), index));
+    }
+
+    fn remove(&mut self, number: TaskNumber) {
+        self.tasks.remove(&number);
+        self.indexed.retain(|known| *known != number);
+        self.worker.take(Parcel::Remove(number, Ending::Forgotten, Box::new(|_| {})));
+    }
+
+    /// A write of the measurement `m`; the number 77.25 stands for what is none.
+    fn write(&mut self, lines: &str) {
+        let (mut rows, mut words) = (Vec::new(), Words::default());
+        parse_lines(&self.schema, lines.as_bytes(), Precision::Seconds, 0, &mut rows, &mut words).expect("good lines");
+        for word in words.words.iter_mut().filter(|word| **word == 77.25f64.to_bits()) {
+            *word = f64::NAN.to_bits();
+        }
+        let origin = Arc::new(Origin { database: "d".to_string(), retention_policy: "r".to_string() });
+        let write = Arc::new(Write { origin, rows, words: Arc::new(words) });
+        let all = |receiver| (receiver, Selection::All);
+        let mut receivers: Vec<_> = self.tasks.keys().filter(|task| !self.indexed.contains(task)).collect();
+        receivers.sort_unstable();
+        let mut receivers: Vec<_> = receivers.into_iter().map(|task| all(Receiver::Task(*task))).collect();
+        if !self.indexed.is_empty() {
+            receivers.push(all(Receiver::Index(INDEX)));
+        }
+        self.worker.take(Parcel::Write(write, receivers, None));
+    }
+
+    /// All that can be seen of each task: what it posted, what it logged, what it counted.
+    fn seen(&mut self) -> BTreeMap<String, Vec<String>> {
+        self.worker.count();
+        let mut seen: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let host = self.host.seen();
+        for post in &host.posts {
+            seen.entry(post.url.clone()).or_default().push(post.body.clone());
+        }
+        for log in &host.logs {
+            let task = log.split(' ').nth(1).unwrap_or_default().to_string();
+            seen.entry(task).or_default().push(log.clone());
+        }
+        for (number, stats) in &self.tasks {
+            for node in stats {
+                let key = format!("{number} {}", node.name);
+                seen.insert(key, vec![format!("{:?} {:?} {}", node.shown(), node.collected, node.emitted())]);
+            }
+        }
+        seen
+    }
+}
+
+const COMPARISONS: [&str; 5] = [">", ">=", "<", "<=", "=="];
+const NUMBERS: [&str; 9] = ["-1.5", "0.0", "-0.0", "1.0", "2.5", "0", "1", "2", "-1"];
+
+fn limit() -> impl Strategy<Value = String> {
+    // Most are of one kind, so that many share an index.
+    let some = |texts: &'static [&'static str]| prop::sample::select(texts);
+    let any = (some(&["a", "b", "gone"]), some(&COMPARISONS), some(&NUMBERS), any::<bool>())
+        .prop_map(|(f, c, n, swap)| if swap { format!("{n} {c} \"{f}\"") } else { format!("\"{f}\" {c} {n}") });
+    let usual = some(&NUMBERS[..5]).prop_map(|number| format!("\"a\" > {number}"));
+    prop_oneof![2 => usual, 1 => any]
+}
+
+fn script() -> impl Strategy<Value = String> {
+    let froms = vec![
+        "",
+        ".groupBy('host')",
+        ".groupBy('host')",
+        ".groupBy(*)",
+        ".database('d').groupBy('host')",
+        ".database('other').groupBy('host')",
+        ".where(lambda: \"host\" == 'h1').groupBy('host')",
+        ".where(lambda: \"host\" != 'h1' AND \"dc\" =~ /^d/).groupBy('host')",
+        ".where(lambda: \"a\" > 1.0).groupBy('host')",
+    ];
+    let rules = vec!["", ".stateChangesOnly()", ".noRecoveries()", ".stateChangesOnly(3s)", ".flapping(0.2, 0.5)"];
+    let level = || prop::option::of(limit());
+    let levels = (level(), level(), limit(), prop::option::weighted(0.3, limit()));
+    (prop::sample::select(froms), prop::option::weighted(0.7, limit()), levels, prop::sample::select(rules)).prop_map(
+        |(from, limit, (info, warn, crit, reset), rules)| {
+            let mut script = format!("stream |from().measurement('m'){from}");
+            if let Some(limit) = limit {
+                script += &format!(" |where(lambda: {limit})");
+            }
+            script += " |alert().topic('@')";
+            for (name, condition) in [("info", info), ("warn", warn), ("crit", Some(crit)), ("critReset", reset)] {
+                if let Some(condition) = condition {
+                    script += &format!(".{name}(lambda: {condition})");
+                }
+            }
+            script + rules
+        },
+    )
+}
+
+/// Lines of few series, with all kinds of values, and now and then a tag where a field is expected.
+fn lines() -> impl Strategy<Value = String> {
+    const VALUES: [&str; 14] =
+        ["-2.0", "-0.0", "0.0", "0.5", "1.0", "2.5", "3.0", "77.25", "0i", "1i", "2i", "-1i", "t", "\"x\""];
+    let value = || {
+        prop::option::weighted(
+            0.8,
+            prop_oneof![4 => prop::sample::select(&VALUES[..7]), 1 => prop::sample::select(&VALUES[..])],
+        )
+    };
+    let tags = prop::sample::select(vec!["", ",dc=d1", ",dc=d2", ",dc=d1", ",a=tag"]);
+    let line = (0..4u8, tags, value(), value(), prop::bool::weighted(0.05));
+    prop::collection::vec(line, 1..30).prop_map(|lines| {
+        let mut text = String::new();
+        for (time, (host, tags, a, b, clash)) in lines.into_iter().enumerate() {
+            text += &format!("m,host=h{host}{tags} c=1");
+            for (name, value) in [("a", a), ("b", b), ("dc", clash.then_some("\"y\""))] {
+                if let Some(value) = value {
+                    text += &format!(",{name}={value}");
+                }
+            }
+            text += &format!(" {time}\n");
+        }
+        text
+    })
+}
+
+#[derive(Debug, Clone)]
+enum Deed {
+    Write(String),
+    Add(String),
+    /// The task that was added first.
+    Remove,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![6 => lines().prop_map(Deed::Write), 1 => script().prop_map(Deed::Add), 1 => Just(Deed::Remove)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn tasks_do_the_same_by_an_index(
+        scripts in prop::collection::vec(script(), 1..8), deeds in prop::collection::vec(deed(), 1..10),
+    ) {
+        let (mut plain, mut by_index) = (World::new(false), World::new(true));
+        let begin = scripts.into_iter().map(Deed::Add);
+        for (number, deed) in begin.chain(deeds).enumerate() {
+            for world in [&mut plain, &mut by_index] {
+                match &deed {
+                    Deed::Write(lines) => world.write(lines),
+                    Deed::Add(script) => world.add(number as TaskNumber, script),
+                    Deed::Remove => {
+                        if let Some((&first, _)) = world.tasks.first_key_value() {
+                            world.remove(first);
+                        }
+                    }
+                }
+            }
+            prop_assert_eq!(by_index.seen(), plain.seen());
+        }
+    }
+}
+
+#[test]
+fn rows_that_do_nothing_are_not_shown() {
+    let mut world = World::new(true);
+    for number in 0..100 {
+        let from = "stream |from().measurement('m').groupBy('host')";
+        world.add(number, &format!("{from} |where(lambda: \"a\" > {number}) |alert().crit(lambda: \"a\" > 1000)"));
+    }
+    assert_eq!(world.indexed.len(), 100);
+    world.write("m,host=x a=50.5 1");
+    world.write("m,host=x a=20.5 2\nm,host=x a=1001 3\nm,host=x a=50.5 4\nm,host=x a=30.5 5");
+    world.worker.count();
+    let collected =
+        |number: u64, node: usize| world.tasks[&number][node].collected.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!((collected(0, 0), collected(0, 2), collected(0, 3)), (5, 5, 5));
+    assert_eq!((collected(40, 0), collected(40, 2), collected(40, 3)), (5, 5, 3));
+    assert_eq!((collected(99, 0), collected(99, 2), collected(99, 3)), (5, 5, 1));
+    let posts = world.host.seen().posts.len();
+    // CRITICAL for all; and those whose limit is passed next are OK again.
+    assert_eq!(posts, 100 + 51);
+}

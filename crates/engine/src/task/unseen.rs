@@ -1,0 +1,67 @@
+//! Rows that a task need not be shown: how that is known, and what is counted of them all the same.
+
+use model::GroupId;
+
+use super::Task;
+use crate::{
+    Sieve,
+    index::{Gate, PassedOver},
+};
+
+impl Task {
+    /// How the task begins, if most rows leave nothing behind in it but counts: see [`crate::index`].
+    pub(crate) fn gate(&self) -> Option<Gate> {
+        let alert = self.gate?;
+        let Some(Sieve::From(from)) = self.places[1].node.sieve() else { return None };
+        let limit = match self.places[2].node.sieve()? {
+            Sieve::Where(limit) => Some(limit),
+            _ => None,
+        };
+        let Sieve::Alert(conditions) = self.places[alert].node.sieve()? else { return None };
+        Gate::new(from, limit, conditions, &self.schema)
+    }
+
+    /// The alert behind `from` and perhaps `where`, if that is how the task begins.
+    pub(super) fn find_gate(&self) -> Option<usize> {
+        let Some(Sieve::From(_)) = self.places[self.only_child(0)?].node.sieve() else { return None };
+        let second = self.only_child(1)?;
+        match self.places[second].node.sieve()? {
+            Sieve::Alert(_) => Some(second),
+            Sieve::Where(_) => {
+                let third = self.only_child(second)?;
+                matches!(self.places[third].node.sieve()?, Sieve::Alert(_)).then_some(third)
+            }
+            Sieve::From(_) => None,
+        }
+    }
+
+    /// The one node that reads a node, if that is the one behind it.
+    fn only_child(&self, parent: usize) -> Option<usize> {
+        let mut children = self.places.iter().enumerate().filter(|(_, place)| place.parents.contains(&parent));
+        let (child, _) = children.next()?;
+        (child == parent + 1 && children.next().is_none()).then_some(child)
+    }
+
+    /// Whether rows of a group of which the conditions of the alert behind the gate are not true would change nothing in
+    /// it, but that it comes to know the group.
+    pub(crate) fn is_quiet(&self, group: GroupId) -> bool {
+        self.waiting.is_empty() && self.gate.is_some_and(|alert| self.places[alert].node.is_quiet(group))
+    }
+
+    /// Count rows that it was not shown, as if it had been.
+    pub(crate) fn pass_over(&mut self, over: PassedOver) {
+        let Some(alert) = self.gate else { return };
+        for (index, place) in self.places.iter_mut().enumerate().take(alert + 1) {
+            let (collected, emitted) = match index {
+                0 => (over.rows, over.rows),
+                1 => (over.rows, over.from),
+                _ if index == alert => (over.alert, 0),
+                _ => (over.from, over.alert),
+            };
+            place.counters.collected += collected;
+            place.counters.emitted += emitted;
+            place.touched = true;
+            place.stats.publish(&place.counters, place.node.cardinality(), place.node.passing_stats());
+        }
+    }
+}
