@@ -268,6 +268,10 @@ impl Config {
         for slot in self.clone().slots() {
             slot.check().map_err(|why| ConfigError::Invalid { section: slot.name, why })?;
         }
+        if self.memory.renew_at > 0 && !self.checkpoint.enabled {
+            let why = "renew-at takes [checkpoint] enabled = true: else tasks would begin anew, too".to_string();
+            return Err(ConfigError::Invalid { section: "memory", why });
+        }
         Ok(())
     }
 

@@ -230,9 +230,18 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         .map(|name| name.trim().to_string())
         .filter(|name| !name.is_empty())
         .collect();
-    let runtime = runtime()?;
-    let outcome = runtime.block_on(serve(&config, level, &disabled));
-    runtime.shutdown_timeout(Duration::from_secs(2));
+    let mut listener = None;
+    let outcome = loop {
+        let runtime = runtime()?;
+        let outcome = runtime.block_on(serve(&config, level.clone(), &disabled, &mut listener));
+        // With it all ends that still holds something of this life.
+        runtime.shutdown_timeout(Duration::from_secs(2));
+        match outcome {
+            Ok(End::Renewed) => tracing::info!("beginning anew with empty tables of series"),
+            Ok(End::Stopped) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
     // On the standard error stream it is told anyway.
     if let Err(error) = &outcome
         && !matches!(config.logging.file.as_str(), "STDERR" | "")
@@ -254,18 +263,31 @@ fn write_pid(path: &Path) -> std::io::Result<()> {
     std::fs::write(path, std::process::id().to_string())
 }
 
-async fn serve(config: &Config, level: logging::LevelHandle, disabled: &[String]) -> anyhow::Result<()> {
+/// Why a life of the daemon has ended.
+enum End {
+    Stopped,
+    /// Another follows in this process.
+    Renewed,
+}
+
+async fn serve(
+    config: &Config,
+    level: logging::LevelHandle,
+    disabled: &[String],
+    listener: &mut Option<std::net::TcpListener>,
+) -> anyhow::Result<End> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let server = server::Server::start(config, level, disabled).await?;
-    loop {
+    let server = server::Server::start(config, level, disabled, listener).await?;
+    let end = loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break End::Stopped,
+            _ = interrupt.recv() => break End::Stopped,
             _ = hang_up.recv() => server.read_again(),
+            () = server.renewal() => break End::Renewed,
         }
-    }
+    };
     tracing::info!("stopping");
     tokio::select! {
         () = server.stop() => {}
@@ -273,5 +295,5 @@ async fn serve(config: &Config, level: logging::LevelHandle, disabled: &[String]
         _ = interrupt.recv() => tracing::warn!("second signal: stopping at once"),
         () = tokio::time::sleep(Duration::from_secs(30)) => tracing::warn!("not stopped within 30 s: stopping at once"),
     }
-    Ok(())
+    Ok(end)
 }

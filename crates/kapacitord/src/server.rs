@@ -57,19 +57,26 @@ pub struct Server {
     logs: LogStreams,
     subscribers: Arc<Subscribers>,
     services: Vec<JoinHandle<()>>,
+    budgets: Arc<Budgets>,
     /// Ends with the daemon.
-    _budgets: Watch,
+    _watch: Watch,
 }
 
 impl Server {
-    /// Open the store, start the tasks, answer HTTP. Handlers of the `disabled` kinds are refused.
+    /// Open the store, start the tasks, answer HTTP. Handlers of the `disabled` kinds are refused. The listener is `kept`
+    /// for the next start, so that clients wait meanwhile.
     ///
     /// # Errors
     /// What hinders it, in one line.
-    pub async fn start(config: &Config, level: LevelHandle, disabled: &[String]) -> anyhow::Result<Server> {
+    pub async fn start(
+        config: &Config,
+        level: LevelHandle,
+        disabled: &[String],
+        kept: &mut Option<std::net::TcpListener>,
+    ) -> anyhow::Result<Server> {
         let runtime = tokio::runtime::Handle::current();
         let file = config.resolved()?;
-        let listener = listen(&file).await?;
+        let listener = listen(&file, kept).await?;
         let address = listener.local_addr()?;
         let store = open_store(Path::new(&file.storage.boltdb)).await?;
         let live = Arc::new(LiveConfig::open(config.clone(), &store)?);
@@ -255,7 +262,8 @@ impl Server {
         tracing::info!(address = %address, "listening on HTTP");
         let watch = budgets.watch().context("cannot start a thread")?;
         Ok(Server {
-            _budgets: watch,
+            budgets,
+            _watch: watch,
             address,
             definitions,
             topics,
@@ -293,6 +301,11 @@ impl Server {
         }
     }
 
+    /// Comes back when the daemon should begin anew within its process: see `renew-at` in `[memory]`.
+    pub async fn renewal(&self) {
+        self.budgets.renewal().await;
+    }
+
     /// Answer no more, let the tasks hand on what they hold, and put everything on disk.
     pub async fn stop(self) {
         self.logs.close();
@@ -320,7 +333,15 @@ impl Server {
     }
 }
 
-async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+async fn listen(config: &Config, kept: &mut Option<std::net::TcpListener>) -> anyhow::Result<TcpListener> {
+    if kept.is_none() {
+        *kept = Some(bind(config).await?.into_std()?);
+    }
+    let listener = kept.as_ref().context("a listener was made")?.try_clone()?;
+    Ok(TcpListener::from_std(listener)?)
+}
+
+async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     let address = &config.http.bind_address;
     let bind = if address.starts_with(':') { format!("0.0.0.0{address}") } else { address.clone() };
     TcpListener::bind(&bind).await.map_err(|error| match error.kind() {

@@ -8,7 +8,7 @@ mod judge;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
@@ -19,7 +19,7 @@ use api::memory as shown;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use engine::{Origin, Running, Shed, Tasks};
 use model::Schema;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Memory, TaskLimit};
 use judge::{Act, Holding, Judge, Limit};
@@ -27,6 +27,8 @@ use judge::{Act, Holding, Judge, Limit};
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Measuring a task takes at most this part of its time.
 const SHARE: u32 = 50;
+/// After this time the tables hold the series that live.
+const SETTLING: Duration = Duration::from_secs(60);
 /// KiB for each permit of the queue of writes.
 pub(crate) const PERMIT: usize = 1 << 10;
 /// Bytes of bodies of requests other than writes, together; none of them is larger.
@@ -51,6 +53,29 @@ pub struct Budgets {
     refused: AtomicU64,
     loopback_dropped: AtomicU64,
     looks: Mutex<Looks>,
+    renewal: Renewal,
+}
+
+/// When the tables of series are begun anew.
+struct Renewal {
+    /// Bytes; never if there are none.
+    at: Option<usize>,
+    begun: Instant,
+    /// What they took a while after the start: series that live.
+    settled: OnceLock<usize>,
+    due: Notify,
+}
+
+impl Renewal {
+    /// Whether most of the tables is of no use any more, so far as that can be seen from their size alone.
+    fn is_due(&self, bytes: usize, now: Instant) -> bool {
+        let Some(at) = self.at else { return false };
+        if now.saturating_duration_since(self.begun) < SETTLING {
+            return false;
+        }
+        let settled = *self.settled.get_or_init(|| bytes);
+        bytes > at.max(settled.saturating_mul(4))
+    }
 }
 
 #[derive(Default)]
@@ -110,7 +135,18 @@ impl Budgets {
             refused: AtomicU64::new(0),
             loopback_dropped: AtomicU64::new(0),
             looks: Mutex::default(),
+            renewal: Renewal {
+                at: usize::try_from(memory.renew_at).ok().filter(|at| *at > 0),
+                begun: Instant::now(),
+                settled: OnceLock::new(),
+                due: Notify::new(),
+            },
         }
+    }
+
+    /// Comes back when the tables of series are to be begun anew.
+    pub(crate) async fn renewal(&self) {
+        self.renewal.due.notified().await;
     }
 
     /// Whether some limit is kept by letting go of groups: tasks must know then which were seen longest ago.
@@ -191,6 +227,9 @@ impl Budgets {
                 let pause = Duration::from_nanos(task.footprint.cost()) * SHARE;
                 looks.due.insert(id.clone(), now + pause);
             }
+        }
+        if self.renewal.is_due(self.schema.memory(), now) {
+            self.renewal.due.notify_one();
         }
         let holdings: Vec<Holding<'_>> = running.iter().map(|(id, task)| Holding::of(id, task)).collect();
         let acts = self.judge.judge(&holdings, self.common());

@@ -1,5 +1,13 @@
 //! Who is told to do what, at which limit.
 
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+use super::Renewal;
 use super::judge::{Act, Holding, Judge, Limit, What};
 use crate::config::{AtLimit, TaskLimit};
 
@@ -56,4 +64,18 @@ fn a_single_group_lets_go_of_points_and_the_end_is_a_stop() {
     // Once it is well again it has all its tries.
     assert!(judge.judge(&[held("a", 99, 1)], 0).is_empty());
     assert_eq!(what(&judge.judge(&[held("a", 200, 1)], 0)), [(Some("a"), What::Points(20))]);
+}
+
+#[test]
+fn tables_are_begun_anew_when_most_of_them_is_of_no_use() {
+    let begun = Instant::now();
+    let renewal = |at| Renewal { at, begun, settled: OnceLock::new(), due: Notify::new() };
+    let after = |seconds| begun + Duration::from_secs(seconds);
+    assert!(!renewal(None).is_due(usize::MAX, after(1000)));
+    let small = renewal(Some(1000));
+    assert!(!small.is_due(5000, after(59)), "series that live are still coming in");
+    assert!(!small.is_due(100, after(60)) && !small.is_due(1000, after(70)) && small.is_due(1001, after(80)));
+    // Where so many live, as much again may be forgotten three times.
+    let large = renewal(Some(1000));
+    assert!(!large.is_due(900, after(61)) && !large.is_due(3600, after(70)) && large.is_due(3601, after(80)));
 }

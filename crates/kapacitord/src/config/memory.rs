@@ -40,13 +40,15 @@ pub(crate) struct Memory {
     at_limit: String,
     /// Bytes; 0 for half of `limit`.
     pub(crate) series_limit: i64,
+    /// Bytes; 0 for never.
+    pub(crate) renew_at: i64,
     /// Bytes.
     pub(crate) write_queue: i64,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Memory { limit: 0, at_limit: "push-back".into(), series_limit: 0, write_queue: 256 << 20 }
+        Memory { limit: 0, at_limit: "push-back".into(), series_limit: 0, renew_at: 0, write_queue: 256 << 20 }
     }
 }
 
@@ -80,6 +82,13 @@ impl Section for Memory {
             |d| &mut d.series_limit,
         )
         .ours()
+        .property(
+            "renew-at",
+            "Bytes of these tables from which on the daemon begins them anew, to forget series that are gone: it starts \
+             again within its process, and tasks go on where they were. 0 for never; it takes [checkpoint] enabled.",
+            |d| &mut d.renew_at,
+        )
+        .ours()
         .property("write-queue", "Bytes of writes that may wait for tasks; further ones wait, then get 503.", |d| {
             &mut d.write_queue
         })
@@ -90,6 +99,9 @@ impl Section for Memory {
         const LEAST: i64 = 1 << 20;
         if self.write_queue < LEAST {
             return Err(format!("write-queue must be {LEAST} bytes at least"));
+        }
+        if self.renew_at < 0 {
+            return Err("renew-at must not be negative; 0 is never".to_string());
         }
         if self.write_queue > 1 << 40 {
             return Err("write-queue must be 1 TiB at most".to_string());
