@@ -11,7 +11,8 @@ use std::{
 use model::Schema;
 
 use crate::{
-    Extent, Host, Interest, Letter, NodeStats, Reply, Router, Snapshot, Task, TaskInfo, Ticket, Workers, Write,
+    Extent, Host, Interest, Letter, NodeStats, Reply, Router, Selection, Snapshot, SnapshotAnswer, Task, TaskInfo,
+    Ticket, Workers, Write,
     workers::{Ended, Ending, Held, Parcel, TaskNumber},
 };
 
@@ -26,7 +27,11 @@ pub struct Tasks {
     running: RwLock<BTreeMap<String, Running>>,
     /// Those that were stopped and have not yet handed on all that they held.
     stopping: RwLock<Vec<Running>>,
+    /// Held for writing while a task comes, goes or is asked for its state, so that each write of the log is before or
+    /// after that.
     router: RwLock<Router<(usize, TaskNumber)>>,
+    /// The number of the last write of the log that was handed to all tasks.
+    delivered: AtomicU64,
     taps: RwLock<Vec<(u64, Tap)>>,
     /// Why tasks that ended by themselves did so.
     failures: Arc<Mutex<HashMap<TaskNumber, String>>>,
@@ -64,19 +69,20 @@ impl Tasks {
             running: RwLock::default(),
             stopping: RwLock::default(),
             router: RwLock::default(),
+            delivered: AtomicU64::new(0),
             taps: RwLock::default(),
             failures,
         })
     }
 
-    /// Start a task; one of the same name is stopped first.
+    /// Start a task; one of the same name is stopped first. The number of the last write of the log that it does not get.
     pub fn start(
         &self,
-        task: Task,
+        mut task: Task,
         interest: &Interest,
         edges: Vec<(usize, usize)>,
         endpoints: BTreeMap<String, String>,
-    ) {
+    ) -> u64 {
         let info = Arc::clone(task.info());
         self.stop(&info.id);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -84,11 +90,13 @@ impl Tasks {
         let running =
             Running { info: Arc::clone(&info), number, worker, stats: task.stats().to_vec(), edges, endpoints };
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(info.id.to_string(), running);
+        let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
+        let covered = task.cover(self.delivered.load(Ordering::Acquire));
         self.workers.add(worker, number, Box::new(task));
         if info.stream {
-            let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
             router.add(&self.schema, (worker, number), &info.dbrps, interest);
         }
+        covered
     }
 
     /// Stop a task and wait until it has handed on all that it held. False if it did not run.
@@ -96,17 +104,24 @@ impl Tasks {
         self.end(id, Ending::Forgotten).is_some()
     }
 
-    /// Stop a task and wait for its end. What was wanted of its state, unless it has failed; `None` if it did not run.
-    pub fn end(&self, id: &str, ending: Ending) -> Option<Option<Snapshot>> {
+    /// Stop a task and wait for its end. What was wanted of its state, unless it has failed, with the number of the last
+    /// write of the log that is part of it; `None` if it did not run.
+    pub fn end(&self, id: &str, ending: Ending) -> Option<Option<(Snapshot, u64)>> {
         let running = {
             let mut all = self.running.write().unwrap_or_else(PoisonError::into_inner);
             let running = all.remove(id)?;
             self.stopping.write().unwrap_or_else(PoisonError::into_inner).push(running.clone());
             running
         };
-        self.router.write().unwrap_or_else(PoisonError::into_inner).remove((running.worker, running.number));
+        let delivered = {
+            let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
+            router.remove((running.worker, running.number));
+            self.delivered.load(Ordering::Acquire)
+        };
         let (done, wait) = crossbeam_channel::bounded(1);
-        let hand_over = move |snapshot| drop(done.send(snapshot));
+        let hand_over = move |last: Option<(Snapshot, u64)>| {
+            drop(done.send(last.map(|(snapshot, covered)| (snapshot, covered.max(delivered)))));
+        };
         self.workers.remove(running.worker, running.number, ending, Box::new(hand_over));
         let snapshot = wait.recv().unwrap_or_default();
         let mut stopping = self.stopping.write().unwrap_or_else(PoisonError::into_inner);
@@ -118,8 +133,10 @@ impl Tasks {
 
     /// What a task's nodes remember, between two letters: the answer goes to the function, which is dropped if the task
     /// has ended. False if it does not run.
-    pub fn snapshot(&self, id: &str, extent: Extent, answer: Box<dyn FnOnce(Option<Snapshot>) + Send>) -> bool {
-        self.letter(id, Letter::Snapshot { extent, answer })
+    pub fn snapshot(&self, id: &str, extent: Extent, answer: SnapshotAnswer) -> bool {
+        let _between_writes = self.router.write().unwrap_or_else(PoisonError::into_inner);
+        let delivered = self.delivered.load(Ordering::Acquire);
+        self.letter(id, Letter::Snapshot { extent, delivered, answer })
     }
 
     pub fn get(&self, id: &str) -> Option<Running> {
@@ -152,11 +169,26 @@ impl Tasks {
         for (_, tap) in &*self.taps.read().unwrap_or_else(PoisonError::into_inner) {
             tap(write);
         }
-        let selections = self.router.read().unwrap_or_else(PoisonError::into_inner).select(&self.schema, write);
+        let router = self.router.read().unwrap_or_else(PoisonError::into_inner);
+        let selections = router.select(&self.schema, write);
+        // One of the log is handed to all or to none, as seen by who asks for their states.
+        let _router = (write.number != 0).then_some(router);
+        self.send(write, selections, &held);
+        if write.number != 0 {
+            self.set_delivered(write.number);
+        }
+    }
+
+    /// All writes of the log up to this number have been handed out, or are not to be.
+    pub fn set_delivered(&self, number: u64) {
+        self.delivered.fetch_max(number, Ordering::AcqRel);
+    }
+
+    fn send(&self, write: &Arc<Write>, selections: Vec<((usize, TaskNumber), Selection)>, held: &Held) {
         if selections.is_empty() {
             return;
         }
-        let mut parcels: Vec<Vec<(TaskNumber, crate::Selection)>> = vec![Vec::new(); self.workers.count()];
+        let mut parcels: Vec<Vec<(TaskNumber, Selection)>> = vec![Vec::new(); self.workers.count()];
         for ((worker, number), selection) in selections {
             parcels[worker].push((number, selection));
         }

@@ -18,8 +18,8 @@ use crate::{Extent, Host, Letter, Selection, Snapshot, Task, Write};
 /// The number of a task that runs.
 pub(crate) type TaskNumber = u64;
 
-/// Told what a task that was ended remembers, if that was asked for.
-pub(crate) type LastWord = Box<dyn FnOnce(Option<Snapshot>) + Send>;
+/// Told what a task that was ended remembers, if that was asked for, and the number of the last write that is part of it.
+pub(crate) type LastWord = Box<dyn FnOnce(Option<(Snapshot, u64)>) + Send>;
 
 /// Called when a task ends by itself, with the reason.
 pub(crate) type Ended = Arc<dyn Fn(TaskNumber, String) + Send + Sync>;
@@ -216,7 +216,7 @@ impl Worker {
     fn leave(&mut self, number: TaskNumber) {
         let task = self.tasks.remove(&number);
         if let Some((wanted, done)) = self.leaving.remove(&number) {
-            done(task.and_then(|mut task| task.snapshot(wanted?)));
+            done(task.and_then(|mut task| Some((task.snapshot(wanted?)?, task.covered()))));
         }
     }
 }

@@ -8,6 +8,7 @@ mod discovery;
 mod http_post;
 mod incidents;
 mod influxdb;
+mod ingest;
 mod inputs;
 mod keys;
 mod orchestration;
@@ -27,6 +28,7 @@ use thiserror::Error;
 
 pub(crate) use http_post::HttpPost;
 pub(crate) use influxdb::{InfluxDb, QUERIES_AT_ONCE, WRITE_BUFFER};
+pub(crate) use ingest::Ingest;
 pub(crate) use references::references;
 pub(crate) use server::{Deadman, Http, Logging, Reporting, Stats, Top};
 pub(crate) use smtp::Smtp;
@@ -44,6 +46,7 @@ pub(crate) struct Config {
     pub(crate) storage: Storage,
     pub(crate) task: Task,
     pub(crate) checkpoint: Checkpoint,
+    pub(crate) ingest: Ingest,
     pub(crate) load: Load,
     pub(crate) influxdb: Vec<InfluxDb>,
     pub(crate) logging: Logging,
@@ -85,6 +88,7 @@ const ORDER: &[&str] = &[
     "storage",
     "task",
     "checkpoint",
+    "ingest",
     "fluxtask",
     "load",
     "influxdb",
@@ -170,6 +174,7 @@ impl Default for Config {
             storage: Storage::default(),
             task: Task::default(),
             checkpoint: Checkpoint::default(),
+            ingest: Ingest::default(),
             load: Load::default(),
             influxdb: vec![InfluxDb::default()],
             logging: Logging::default(),
@@ -260,6 +265,10 @@ impl Config {
         for slot in self.clone().slots() {
             slot.check().map_err(|why| ConfigError::Invalid { section: slot.name, why })?;
         }
+        if self.ingest.durable && !self.checkpoint.enabled {
+            let why = "durable needs checkpoints: set enabled = true in [checkpoint]".to_string();
+            return Err(ConfigError::Invalid { section: "ingest", why });
+        }
         Ok(())
     }
 
@@ -312,6 +321,7 @@ impl Config {
             Slot::one(&mut self.storage),
             Slot::one(&mut self.task),
             Slot::one(&mut self.checkpoint),
+            Slot::one(&mut self.ingest),
             Slot::one(&mut self.load),
             Slot::array(&mut self.influxdb),
             Slot::one(&mut self.logging),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use model::{Edge, Frame, Schema, Time};
 
-pub use letter::{Letter, Origin, Write};
+pub use letter::{Letter, Origin, SnapshotAnswer, Write};
 pub use snapshot::BeginsAnew;
 pub use trace::{Taken, Tracer};
 use waiting::Waiting;
@@ -69,6 +69,8 @@ pub struct Task {
     end: End,
     /// Its end is for a while: nodes keep what they hold.
     suspends: bool,
+    /// The number of the last write of the log that its state has.
+    covered: u64,
 }
 
 /// How far a task has come to its end.
@@ -123,6 +125,7 @@ impl Task {
             waiting: Waiting::default(),
             end: End::Not,
             suspends: false,
+            covered: 0,
         }
     }
 

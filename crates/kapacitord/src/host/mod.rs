@@ -252,7 +252,7 @@ impl Host for DaemonHost {
 
     fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words) {
         if let Some(tasks) = self.tasks.get().and_then(Weak::upgrade) {
-            let write = Write { origin: Arc::new(origin), rows, words: Arc::new(words) };
+            let write = Write { origin: Arc::new(origin), rows, words: Arc::new(words), number: 0 };
             tasks.write(&Arc::new(write), None);
         }
     }

@@ -61,6 +61,8 @@ pub struct Api {
     /// Bytes of writes that may wait for tasks, a permit for each KiB.
     pub budget: Arc<tokio::sync::Semaphore>,
     pub ingress: Arc<Ingress>,
+    /// Where writes go before they are acknowledged, if they are to outlive a kill.
+    pub log: Option<Arc<crate::ingest::IngestLog>>,
     pub log_level: crate::logging::LevelHandle,
     pub config: Arc<crate::live_config::LiveConfig>,
     pub alert_host: Arc<handlers::AlertHost>,

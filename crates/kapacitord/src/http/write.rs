@@ -5,7 +5,7 @@ use std::{io::Read, sync::Arc};
 use axum::{
     body::Bytes,
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use engine::{Origin, Write};
@@ -17,6 +17,7 @@ use super::{
     answer::{Params, nothing, text_as_json},
     description::{Operation, Parameter, Routes},
 };
+use crate::ingest::{Entry, NotLogged, Share};
 
 /// A body that is larger when unpacked is refused.
 const MOST: u64 = 1 << 30;
@@ -55,24 +56,20 @@ pub(super) async fn write(
     body: Bytes,
 ) -> Response {
     let params = Params::of(query.as_deref());
-    let unpacking;
-    let body = if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
+    let (body, _turn) = if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
         match Unpacked::of(body).await {
-            Ok(unpacked) => {
-                unpacking = unpacked;
-                &unpacking.body[..]
-            }
+            Ok(Unpacked { body, turn }) => (Bytes::from(body), turn),
             Err((status, why)) => return refused(status, &why),
         }
     } else {
-        &body[..]
+        (body, None)
     };
     let held = Arc::clone(&api.budget).acquire_many_owned(permits(body.len())).await;
     let Ok(held) = held else { return refused(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping") };
     let (mut rows, mut words) = (Vec::with_capacity(body.len() / 100), Words::default());
     let now = crate::definitions::now();
     let precision = Precision::parse(params.get("precision"));
-    if let Err(error) = parse_lines(&api.schema, body, precision, now, &mut rows, &mut words) {
+    if let Err(error) = parse_lines(&api.schema, &body, precision, now, &mut rows, &mut words) {
         let place = if error.line > 1 || body.iter().filter(|&&b| b == b'\n').count() > 1 {
             format!(" (line {} of the write; nothing of it was taken)", error.line)
         } else {
@@ -90,9 +87,27 @@ pub(super) async fn write(
     let origin = Origin { database: params.get("db").to_string(), retention_policy: retention_policy.to_string() };
     let received = api.ingress.of(origin);
     received.count(&api.schema, &rows);
-    let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words) };
-    api.running.write(&Arc::new(write), Some(Arc::new(held)));
-    nothing()
+    let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words), number: 0 };
+    let share: Share = Some(Arc::new(held));
+    let Some(log) = &api.log else {
+        api.running.write(&Arc::new(write), share);
+        return nothing();
+    };
+    match log.submit(Entry { lines: body, precision, now, write, share }).await {
+        Ok(Ok(())) => nothing(),
+        Ok(Err(why)) => not_logged(&why),
+        Err(_) => not_logged(&NotLogged::Stopping),
+    }
+}
+
+fn not_logged(why: &NotLogged) -> Response {
+    if *why == NotLogged::TooLarge {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, &why.to_string());
+    }
+    let mut response = refused(StatusCode::SERVICE_UNAVAILABLE, &why.to_string());
+    // By then checkpoints may have made room.
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }
 
 /// One for each KiB, at least one, and never more than a third of the budget.
@@ -104,18 +119,18 @@ fn permits(len: usize) -> u32 {
 struct Unpacked {
     body: Vec<u8>,
     /// Given back when the body is done with.
-    _turn: Option<SemaphorePermit<'static>>,
+    turn: Option<SemaphorePermit<'static>>,
 }
 
 impl Unpacked {
     async fn of(packed: Bytes) -> Result<Unpacked, (StatusCode, String)> {
         if packed.len() <= LARGE {
-            return Ok(Unpacked { body: gunzip(&packed)?, _turn: None });
+            return Ok(Unpacked { body: gunzip(&packed)?, turn: None });
         }
         let turn = TURNS.acquire().await.ok();
         let body = tokio::task::spawn_blocking(move || gunzip(&packed)).await;
         let failed = |error| (StatusCode::INTERNAL_SERVER_ERROR, format!("the body was not unpacked: {error}"));
-        Ok(Unpacked { body: body.map_err(failed)??, _turn: turn })
+        Ok(Unpacked { body: body.map_err(failed)??, turn })
     }
 }
 

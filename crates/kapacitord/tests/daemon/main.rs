@@ -8,6 +8,7 @@ mod commands;
 mod delivery;
 mod influx;
 mod influx_faults;
+mod kills;
 mod legacy;
 mod load;
 mod replays;
