@@ -72,7 +72,13 @@ pub(crate) struct Http {
     pub(crate) https_private_key: String,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) shared_secret: String,
+    pub(crate) unix_socket_enabled: Option<bool>,
+    /// A path; unset for [`UNIX_SOCKET`].
+    pub(crate) bind_socket: Option<String>,
 }
+
+/// Where the HTTP server listens beside its port, if it is to and the config does not say where.
+pub(crate) const UNIX_SOCKET: &str = "/var/run/kapacitor.sock";
 
 impl Default for Http {
     fn default() -> Self {
@@ -87,6 +93,8 @@ impl Default for Http {
             https_private_key: String::new(),
             shutdown_timeout: Duration::from_secs(10),
             shared_secret: String::new(),
+            unix_socket_enabled: None,
+            bind_socket: None,
         }
     }
 }
@@ -113,6 +121,14 @@ impl Section for Http {
             })
             .property("shared-secret", "The secret with which tokens (JWT) are signed.", |d| &mut d.shared_secret)
             .secret()
+            .property("unix-socket-enabled", "Whether to listen on a Unix socket, too.", |d| &mut d.unix_socket_enabled)
+            .ours()
+            .property(
+                "bind-socket",
+                "The socket's path; unset for /var/run/kapacitor.sock. The daemon's user and group may use it.",
+                |d| &mut d.bind_socket,
+            )
+            .ours()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -121,6 +137,12 @@ impl Section for Http {
 }
 
 impl Http {
+    /// The path of the Unix socket, if there is to be one.
+    pub(crate) fn unix_socket(&self) -> Option<&str> {
+        let path = self.bind_socket.as_deref().filter(|path| !path.is_empty()).unwrap_or(UNIX_SOCKET);
+        self.unix_socket_enabled.unwrap_or_default().then_some(path)
+    }
+
     /// The port to listen on; 0 for any that is free.
     pub(crate) fn port(&self) -> Result<u16, String> {
         let address = &self.bind_address;

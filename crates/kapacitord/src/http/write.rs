@@ -111,7 +111,7 @@ fn not_logged(why: &NotLogged) -> Response {
 }
 
 /// One for each KiB, at least one, and never more than a third of the budget.
-fn permits(len: usize) -> u32 {
+pub(crate) fn permits(len: usize) -> u32 {
     ((len >> 10) + 1).min(super::super::server::BUDGET / 3) as u32
 }
 
