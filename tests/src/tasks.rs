@@ -173,8 +173,12 @@ impl Tasks {
         let (origin, mut done) = (Arc::new(origin), 0);
         while rows.len() - done > self.cutter.left() {
             let until = done + self.cutter.left();
-            let write =
-                Write { origin: Arc::clone(&origin), rows: rows[done..until].to_vec(), words: Arc::new(words.clone()) };
+            let write = Write {
+                origin: Arc::clone(&origin),
+                rows: rows[done..until].to_vec(),
+                words: Arc::new(words.clone()),
+                number: 0,
+            };
             self.deliver(write);
             self.settle();
             if self.count(until - done) {
@@ -186,7 +190,7 @@ impl Tasks {
         }
         let left = rows.split_off(done);
         let count = left.len();
-        self.deliver(Write { origin, rows: left, words: Arc::new(words) });
+        self.deliver(Write { origin, rows: left, words: Arc::new(words), number: 0 });
         self.settle();
         self.count(count);
         Ok(())
@@ -251,7 +255,7 @@ impl Tasks {
             }
             let next = self.world.seen().loopbacks.pop_front();
             let Some((origin, rows, words)) = next else { break };
-            self.deliver(Write { origin: Arc::new(origin), rows, words: Arc::new(words) });
+            self.deliver(Write { origin: Arc::new(origin), rows, words: Arc::new(words), number: 0 });
         }
         self.end_failed();
     }

@@ -1,7 +1,7 @@
 //! Where alert nodes publish and handlers subscribe.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -36,6 +36,9 @@ pub struct Topics {
     inhibitors: Inhibitors,
     silences: Silences,
     next_handler: AtomicU64,
+    /// Data of before a kill come again: events of these names are in the outbox already.
+    replayed: RwLock<Option<HashSet<String>>>,
+    is_replaying: AtomicBool,
 }
 
 type Entry = Arc<Mutex<Topic>>;
@@ -134,6 +137,8 @@ impl Topics {
             inhibitors: Inhibitors::default(),
             silences: Silences::default(),
             next_handler: AtomicU64::new(1),
+            replayed: RwLock::default(),
+            is_replaying: AtomicBool::new(false),
         }
     }
 
@@ -155,12 +160,38 @@ impl Topics {
         &self.inhibitors
     }
 
+    /// Data of before a kill come again, until [`Topics::end_replay`]: of the events that they raise those of these names
+    /// were taken before, and are not taken twice.
+    pub fn begin_replay(&self, known: HashSet<String>) {
+        *self.replayed.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        self.is_replaying.store(true, Ordering::Release);
+    }
+
+    /// All data of before the kill have come.
+    pub fn end_replay(&self) {
+        self.is_replaying.store(false, Ordering::Release);
+        *self.replayed.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether data of before a kill come again: what is known of events may be of later data.
+    pub fn is_replaying(&self) -> bool {
+        self.is_replaying.load(Ordering::Acquire)
+    }
+
+    fn was_taken(&self, event: &Event) -> bool {
+        let replayed = self.replayed.read().unwrap_or_else(PoisonError::into_inner);
+        replayed.as_ref().is_some_and(|known| known.contains(&event.uid()))
+    }
+
     /// Publishes an event: fills in its previous level, remembers its state, and hands it to the topic's handlers.
     /// Never waits for a handler.
     ///
     /// # Errors
     /// If a handler's queue is full. The state is kept and the other handlers have got the event all the same.
     pub fn collect(&self, mut event: Event) -> Result<(), TopicError> {
+        if self.is_replaying() && !event.no_external && self.was_taken(&event) {
+            return Ok(());
+        }
         let topic = event.topic.clone();
         let (event, ways) = self.with_open(&topic, |topic| {
             topic.collected += 1;

@@ -160,6 +160,10 @@ pub struct TaskOptions {
     pub status: Option<Status>,
     #[serde(skip_serializing_if = "Vars::is_empty", deserialize_with = "crate::nullable")]
     pub vars: Vars,
+    /// With the status `disabled`: it will be enabled again at once, so what its nodes remember is kept. Else they begin
+    /// anew when it is enabled again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_state: bool,
 }
 
 /// A task file: what `define -file` and the load directory take. Unknown fields are passed over.

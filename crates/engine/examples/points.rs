@@ -29,7 +29,7 @@ fn main() {
     for tick in 0..count.parse::<usize>().unwrap() / LINES {
         let (mut rows, mut words) = (Vec::with_capacity(LINES), Words::default());
         parse_lines(&schema, lines(tick).as_bytes(), Precision::Seconds, 0, &mut rows, &mut words).unwrap();
-        tasks.write(&Arc::new(Write { origin: Arc::clone(&origin), rows, words: Arc::new(words) }), None);
+        tasks.write(&Arc::new(Write { origin: Arc::clone(&origin), rows, words: Arc::new(words), number: 0 }), None);
     }
     // Waits until all is done.
     tasks.stop_all();

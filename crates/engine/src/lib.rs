@@ -39,6 +39,6 @@ pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};
 pub use saving::{Change, Extent, LAST, NodeSaved, NodeSaver, SavedTask, Snapshot};
 pub use side_source::{SideSource, SideTables};
-pub use task::{BeginsAnew, Footprint, Letter, Origin, Taken, Task, Tracer, Write};
+pub use task::{BeginsAnew, Footprint, Letter, Origin, SnapshotAnswer, Taken, Task, Tracer, Write};
 pub use tasks::{Running, Tap, Tasks};
 pub use workers::{Ending, Workers};

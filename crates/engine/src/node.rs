@@ -212,6 +212,9 @@ pub trait Node: Send {
         None
     }
 
+    /// What HTTP clients see of it is forgotten: the task was restored in another process, where that begins anew.
+    fn show_anew(&mut self) {}
+
     /// What an HTTP client sees of it now (httpOut), as JSON.
     fn show(&mut self, schema: &Schema) -> Option<String> {
         let _ = schema;

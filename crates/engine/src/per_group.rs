@@ -122,6 +122,12 @@ pub trait PerGroup: Send + 'static {
         None
     }
 
+    /// What HTTP clients see of it is forgotten.
+    fn show_anew(&mut self, groups: &mut Slab<Self::Group>) {
+        let _ = groups;
+    }
+
+    /// What an HTTP client sees of it now, as JSON.
     fn show(&mut self, groups: &mut Slab<Self::Group>, schema: &Schema) -> Option<String> {
         let _ = (groups, schema);
         None
@@ -222,6 +228,10 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
 
     fn endpoint(&self) -> Option<&str> {
         self.node.endpoint()
+    }
+
+    fn show_anew(&mut self) {
+        self.node.show_anew(&mut self.groups);
     }
 
     fn show(&mut self, schema: &Schema) -> Option<String> {

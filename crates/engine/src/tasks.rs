@@ -11,8 +11,8 @@ use std::{
 use model::{Name, Schema};
 
 use crate::{
-    Extent, Footprint, Host, Interest, Letter, NodeStats, Reply, Router, Shed, Snapshot, Task, TaskInfo, Ticket,
-    Workers, Write,
+    Extent, Footprint, Host, Interest, Letter, NodeStats, Reply, Router, Selection, Shed, Snapshot, SnapshotAnswer,
+    Task, TaskInfo, Ticket, Workers, Write,
     workers::{Ended, Ending, Held, Parcel, Receiver, TaskNumber},
 };
 
@@ -31,8 +31,12 @@ pub struct Tasks {
     running: RwLock<BTreeMap<String, Running>>,
     /// Those that were stopped and have not yet handed on all that they held.
     stopping: RwLock<Vec<Running>>,
+    /// Held for writing while a task comes, goes or is asked for its state, so that each write of the log is before or
+    /// after that.
     router: RwLock<Router<(usize, Receiver)>>,
     indexes: Mutex<Indexes>,
+    /// The number of the last write of the log that was handed to all tasks.
+    delivered: AtomicU64,
     taps: RwLock<Vec<(u64, Tap)>>,
     /// Why tasks that ended by themselves did so.
     failures: Arc<Mutex<HashMap<TaskNumber, String>>>,
@@ -92,19 +96,20 @@ impl Tasks {
             stopping: RwLock::default(),
             router: RwLock::default(),
             indexes: Mutex::default(),
+            delivered: AtomicU64::new(0),
             taps: RwLock::default(),
             failures,
         })
     }
 
-    /// Start a task; one of the same name is stopped first.
+    /// Start a task; one of the same name is stopped first. The number of the last write of the log that it does not get.
     pub fn start(
         &self,
-        task: Task,
+        mut task: Task,
         interest: &Interest,
         edges: Vec<(usize, usize)>,
         endpoints: BTreeMap<String, String>,
-    ) {
+    ) -> u64 {
         let info = Arc::clone(task.info());
         self.stop(&info.id);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -113,12 +118,14 @@ impl Tasks {
         let (stats, footprint) = (task.stats().to_vec(), Arc::clone(task.footprint()));
         let running = Running { info: Arc::clone(&info), number, worker, index, stats, footprint, edges, endpoints };
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(info.id.to_string(), running);
+        let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
+        let covered = task.cover(self.delivered.load(Ordering::Acquire));
         self.workers.add(worker, number, Box::new(task), index.map(|(_, index)| index));
         if info.stream {
-            let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
             let receiver = index.map_or(Receiver::Task(number), |(_, index)| Receiver::Index(index));
             router.add(&self.schema, (worker, receiver), &info.dbrps, interest);
         }
+        covered
     }
 
     /// The number of the index that a task is to be in; made if there is none.
@@ -149,19 +156,26 @@ impl Tasks {
         self.end(id, Ending::Forgotten).is_some()
     }
 
-    /// Stop a task and wait for its end. What was wanted of its state, unless it has failed; `None` if it did not run.
-    pub fn end(&self, id: &str, ending: Ending) -> Option<Option<Snapshot>> {
+    /// Stop a task and wait for its end. What was wanted of its state, unless it has failed, with the number of the last
+    /// write of the log that is part of it; `None` if it did not run.
+    pub fn end(&self, id: &str, ending: Ending) -> Option<Option<(Snapshot, u64)>> {
         let running = {
             let mut all = self.running.write().unwrap_or_else(PoisonError::into_inner);
             let running = all.remove(id)?;
             self.stopping.write().unwrap_or_else(PoisonError::into_inner).push(running.clone());
             running
         };
-        if let Some(receiver) = self.receiver_without(&running) {
-            self.router.write().unwrap_or_else(PoisonError::into_inner).remove((running.worker, receiver));
-        }
+        let delivered = {
+            let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(receiver) = self.receiver_without(&running) {
+                router.remove((running.worker, receiver));
+            }
+            self.delivered.load(Ordering::Acquire)
+        };
         let (done, wait) = crossbeam_channel::bounded(1);
-        let hand_over = move |snapshot| drop(done.send(snapshot));
+        let hand_over = move |last: Option<(Snapshot, u64)>| {
+            drop(done.send(last.map(|(snapshot, covered)| (snapshot, covered.max(delivered)))));
+        };
         self.workers.remove(running.worker, running.number, ending, Box::new(hand_over));
         let snapshot = wait.recv().unwrap_or_default();
         let mut stopping = self.stopping.write().unwrap_or_else(PoisonError::into_inner);
@@ -173,8 +187,10 @@ impl Tasks {
 
     /// What a task's nodes remember, between two letters: the answer goes to the function, which is dropped if the task
     /// has ended. False if it does not run.
-    pub fn snapshot(&self, id: &str, extent: Extent, answer: Box<dyn FnOnce(Option<Snapshot>) + Send>) -> bool {
-        self.letter(id, Letter::Snapshot { extent, answer })
+    pub fn snapshot(&self, id: &str, extent: Extent, answer: SnapshotAnswer) -> bool {
+        let _between_writes = self.router.write().unwrap_or_else(PoisonError::into_inner);
+        let delivered = self.delivered.load(Ordering::Acquire);
+        self.letter(id, Letter::Snapshot { extent, delivered, answer })
     }
 
     pub fn get(&self, id: &str) -> Option<Running> {
@@ -207,11 +223,26 @@ impl Tasks {
         for (_, tap) in &*self.taps.read().unwrap_or_else(PoisonError::into_inner) {
             tap(write);
         }
-        let selections = self.router.read().unwrap_or_else(PoisonError::into_inner).select(&self.schema, write);
+        let router = self.router.read().unwrap_or_else(PoisonError::into_inner);
+        let selections = router.select(&self.schema, write);
+        // One of the log is handed to all or to none, as seen by who asks for their states.
+        let _router = (write.number != 0).then_some(router);
+        self.send(write, selections, &held);
+        if write.number != 0 {
+            self.set_delivered(write.number);
+        }
+    }
+
+    /// All writes of the log up to this number have been handed out, or are not to be.
+    pub fn set_delivered(&self, number: u64) {
+        self.delivered.fetch_max(number, Ordering::AcqRel);
+    }
+
+    fn send(&self, write: &Arc<Write>, selections: Vec<((usize, Receiver), Selection)>, held: &Held) {
         if selections.is_empty() {
             return;
         }
-        let mut parcels: Vec<Vec<(Receiver, crate::Selection)>> = vec![Vec::new(); self.workers.count()];
+        let mut parcels: Vec<Vec<(Receiver, Selection)>> = vec![Vec::new(); self.workers.count()];
         for ((worker, receiver), selection) in selections {
             parcels[worker].push((receiver, selection));
         }

@@ -266,11 +266,16 @@ impl Bench {
 
     /// Write line protocol to database `d`, retention policy `r`.
     pub fn write(&mut self, lines: &str, precision: Precision) {
+        self.write_numbered(lines, precision, 0);
+    }
+
+    /// As [`Bench::write`], with a number of the log of writes.
+    pub fn write_numbered(&mut self, lines: &str, precision: Precision, number: u64) {
         let (mut rows, mut words) = (Vec::new(), Words::default());
         parse_lines(&self.schema, lines.as_bytes(), precision, self.host.now(), &mut rows, &mut words)
             .expect("a test's lines are valid");
         let origin = Arc::new(Origin { database: "d".to_string(), retention_policy: "r".to_string() });
-        let write = Arc::new(Write { origin, rows, words: Arc::new(words) });
+        let write = Arc::new(Write { origin, rows, words: Arc::new(words), number });
         self.task.step(Letter::Write(write, Selection::All));
         self.settle();
     }

@@ -19,8 +19,8 @@ use crate::{Extent, Host, Letter, Selection, Snapshot, Task, Write, index::Index
 /// The number of a task that runs.
 pub(crate) type TaskNumber = u64;
 
-/// Told what a task that was ended remembers, if that was asked for.
-pub(crate) type LastWord = Box<dyn FnOnce(Option<Snapshot>) + Send>;
+/// Told what a task that was ended remembers, if that was asked for, and the number of the last write that is part of it.
+pub(crate) type LastWord = Box<dyn FnOnce(Option<(Snapshot, u64)>) + Send>;
 
 /// Called when a task ends by itself, with the reason.
 pub(crate) type Ended = Arc<dyn Fn(TaskNumber, String) + Send + Sync>;
@@ -356,11 +356,12 @@ impl Worker {
         self.forget(number);
         self.awaited.remove(&number);
         if let Some((wanted, done)) = self.leaving.remove(&number) {
-            let snapshot = task.and_then(|mut task| {
+            let last = task.and_then(|mut task| {
                 // As with letters: its fault is nobody else's.
-                catch_unwind(AssertUnwindSafe(|| task.snapshot(wanted?))).unwrap_or_default()
+                let snapshot = catch_unwind(AssertUnwindSafe(|| task.snapshot(wanted?))).unwrap_or_default();
+                Some((snapshot?, task.covered()))
             });
-            done(snapshot);
+            done(last);
         }
     }
 }

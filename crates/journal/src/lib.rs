@@ -188,6 +188,15 @@ impl Journal {
         Ok(())
     }
 
+    /// Goes on in a new segment, so that this one can be dropped, too; does nothing if it holds no record.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn seal(&mut self) -> Result<(), Error> {
+        self.commit()?;
+        if self.head.bytes > HEADER.len() as u64 { self.rotate() } else { Ok(()) }
+    }
+
     /// How much the segments take on the disk.
     pub fn bytes(&self) -> u64 {
         self.sealed.values().sum::<u64>() + self.head.bytes

@@ -3,30 +3,54 @@
 //! One thread asks one task after the other for what has changed. The task writes that down between two letters; putting
 //! it into words and onto the disk is the thread's work. So at most one task's changes are in memory, and a slow disk
 //! makes checkpoints rarer, not tasks slower.
+//!
+//! With a log of writes a checkpoint says up to which of them it has all, and what followed from them (events, states of
+//! topics) is on disk before it.
 
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
+use alert::Outbox;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use engine::{BeginsAnew, Ending, Extent, LAST, SavedTask, Snapshot, Task, Tasks};
+use engine::{BeginsAnew, Ending, Extent, LAST, Snapshot, Task, Tasks};
 use model::Schema;
-use store::checkpoints::Checkpoints as Files;
+use store::checkpoints::{Checkpoints as Files, Pairs};
+
+use crate::{ingest::IngestLog, topic_store::WriteBehind};
 
 /// A task's checkpoints take at most this part of the time: one that is slow to write is written less often.
 const SHARE: u32 = 25;
 /// How long a task may take until it answers; it is busy then, and asked again the next time.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The key of the place in the log of writes: the log's id, and the number of the last write that is covered.
+const COVERED: &[u8] = &[1];
 
 /// See the module.
 pub struct Checkpoints {
     shared: Arc<Shared>,
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    running: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
+}
+
+/// What has to agree with checkpoints if there is a log of writes.
+pub struct Durable {
+    pub log: Arc<IngestLog>,
+    pub outbox: Option<Arc<Outbox>>,
+    pub states: Option<Arc<WriteBehind>>,
+}
+
+/// Figures since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CheckpointCounts {
+    pub written: u64,
+    pub failed: u64,
 }
 
 struct Shared {
@@ -34,8 +58,11 @@ struct Shared {
     tasks: Arc<Tasks>,
     schema: Arc<Schema>,
     interval: Duration,
+    durable: Option<Durable>,
     /// Held while a task is asked and its answer written, so that what is asked first is written first.
     kept: Mutex<HashMap<String, Kept>>,
+    written: AtomicU64,
+    failed: AtomicU64,
 }
 
 /// A task whose checkpoints were begun in this process.
@@ -45,82 +72,129 @@ struct Kept {
     due: Instant,
     /// Why the last one failed, so that it is told once.
     error: String,
+    /// What is on disk has all writes of the log up to this number.
+    covered: u64,
+    /// It has all events of the outbox up to this number.
+    events: u64,
 }
 
 impl Checkpoints {
-    /// Checkpoints in this folder, every `interval`.
+    /// Checkpoints in this folder; see [`Checkpoints::begin`].
     ///
     /// # Errors
-    /// The folder cannot be made, or the system has no thread left.
-    pub fn start(
+    /// The folder cannot be made.
+    pub fn open(
         folder: &Path,
         interval: Duration,
         tasks: Arc<Tasks>,
         schema: Arc<Schema>,
-    ) -> anyhow::Result<Checkpoints> {
-        let files = Files::open(folder)?;
-        let shared = Arc::new(Shared { files, tasks, schema, interval, kept: Mutex::default() });
-        let (stop, stopping) = bounded(0);
-        let all = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("checkpoints".to_string()).spawn(move || all.run(&stopping))?;
-        Ok(Checkpoints { shared, stop: Some(stop), thread: Some(thread) })
+        durable: Option<Durable>,
+    ) -> Result<Checkpoints, store::Error> {
+        let shared = Shared {
+            files: Files::open(folder)?,
+            tasks,
+            schema,
+            interval,
+            durable,
+            kept: Mutex::default(),
+            written: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        };
+        Ok(Checkpoints { shared: Arc::new(shared), running: Mutex::default() })
     }
 
-    /// Let a task that is about to start go on where it was.
+    /// Write them every so often from now on: once all tasks that run at the start do so, since what none of those needs
+    /// any more of the log of writes goes.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn begin(&self) -> std::io::Result<()> {
+        let (stop, stopping) = bounded(0);
+        let shared = Arc::clone(&self.shared);
+        let thread =
+            std::thread::Builder::new().name("checkpoints".to_string()).spawn(move || shared.run(&stopping))?;
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some((stop, thread));
+        Ok(())
+    }
+
+    /// Let a task that is about to start go on where it was. [`Checkpoints::started`] must follow.
     pub fn resume(&self, task: &mut Task) {
         let id = Arc::clone(&task.info().id);
         let mut kept = self.shared.lock();
-        let now = Instant::now();
-        kept.insert(id.to_string(), Kept { wants_whole: true, due: now, error: String::new() });
-        let saved: SavedTask = match self.shared.files.load(&id) {
-            Ok(pairs) => pairs.into_iter().collect(),
-            Err(error) => {
-                tracing::error!(task = &*id, "the task begins anew, its checkpoint cannot be used: {error}");
-                return;
+        let mut pairs = self.shared.files.load(&id).unwrap_or_else(|error| {
+            tracing::error!(task = &*id, "the task begins anew, its checkpoint cannot be used: {error}");
+            Pairs::new()
+        });
+        let mut covered = 0;
+        if let Some(Durable { log, .. }) = &self.shared.durable {
+            // Of a task that was never checkpointed nothing is in the log that it would have to get again.
+            let known = covered_by(&pairs, log.id());
+            covered = known.unwrap_or_else(|| log.last());
+            log.seen(covered);
+            if known.is_some() {
+                // All that came later comes again, so there are no traces of it that would have to be heeded.
+                pairs.insert(LAST.to_vec(), vec![1]);
             }
-        };
-        if saved.is_empty() {
+        }
+        task.set_covered(covered);
+        let fresh = Kept { wants_whole: true, due: Instant::now(), error: String::new(), covered, events: 0 };
+        kept.insert(id.to_string(), fresh);
+        if pairs.is_empty() {
             return;
         }
-        for BeginsAnew { node, why, damaged } in task.restore(&saved) {
+        for BeginsAnew { node, why, damaged } in task.restore(&pairs.into_iter().collect()) {
             match damaged {
                 true => tracing::error!(task = &*id, node, "the node begins anew: {why}"),
                 false => tracing::info!(task = &*id, node, "the node begins anew: {why}"),
             }
         }
+        task.show_anew();
         // From now on there may be traces of later data elsewhere.
         if let Err(error) = self.shared.files.append(&id, &[(LAST.to_vec(), None)]) {
-            tracing::error!(task = &*id, "its checkpoint cannot be written: {error}");
+            self.shared.tell(&id, &error);
         }
     }
 
-    /// Stop a task, and keep what it remembers. A task that has failed is to begin anew: what it remembered may be why.
-    pub fn stop(&self, id: &str, suspended: bool) -> bool {
+    /// A task has started, and gets all writes of the log after this one.
+    pub fn started(&self, id: &str, covered: u64) {
+        let mut kept = self.shared.lock();
+        let (Some(durable), Some(task)) = (&self.shared.durable, kept.get_mut(id)) else { return };
+        let place = [(COVERED.to_vec(), Some(place(durable.log.id(), covered)))];
+        let files = &self.shared.files;
+        let written = if files.has(id) { files.append(id, &place).map(drop) } else { files.replace(id, &place) };
+        match written {
+            Ok(()) => task.covered = covered,
+            Err(error) => self.shared.tell(id, &error),
+        }
+    }
+
+    /// Stop a task for a while, and keep what it remembers and holds. A task that has failed is to begin anew: what it
+    /// remembered may be why.
+    pub fn suspend(&self, id: &str) {
         let mut kept = self.shared.lock();
         let wants_whole = kept.remove(id).is_none_or(|kept| kept.wants_whole);
         let extent = if wants_whole { Extent::LastWhole } else { Extent::LastChanges };
-        let ending = if suspended { Ending::Suspended(extent) } else { Ending::Finished(extent) };
-        let written = match self.shared.tasks.end(id, ending) {
-            None => return false,
+        let written = match self.shared.tasks.end(id, Ending::Suspended(extent)) {
+            None => return,
             Some(None) => self.shared.files.delete(id),
-            Some(Some(snapshot)) => self.shared.write(id, &snapshot).map(|_| ()),
+            Some(Some((snapshot, covered))) => self.shared.write(id, &snapshot, covered).map(|_| ()),
         };
         if let Err(error) = written {
-            tracing::error!(task = id, "its checkpoint cannot be written: {error}");
+            self.shared.tell(id, &error);
         }
-        true
     }
 
     /// Stop all tasks; they go on when the daemon starts again.
     pub fn suspend_all(&self) {
         for id in self.shared.tasks.names() {
-            self.stop(&id, true);
+            self.suspend(&id);
         }
     }
 
     /// A task that does not run is gone.
     pub fn forget(&self, id: &str) {
-        let _kept = self.shared.lock();
+        let mut kept = self.shared.lock();
+        kept.remove(id);
         if let Err(error) = self.shared.files.delete(id) {
             tracing::error!(task = id, "its checkpoint cannot be removed: {error}");
         }
@@ -133,12 +207,23 @@ impl Checkpoints {
             tracing::error!(task = old, "its checkpoint cannot be renamed: {error}");
         }
     }
+
+    /// The number up to which all tasks have all writes of the log.
+    pub fn covered(&self) -> u64 {
+        self.shared.lock().values().map(|kept| kept.covered).min().unwrap_or(u64::MAX)
+    }
+
+    pub fn counts(&self) -> CheckpointCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CheckpointCounts { written: read(&self.shared.written), failed: read(&self.shared.failed) }
+    }
 }
 
 impl Drop for Checkpoints {
     fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((stop, thread)) = running {
+            drop(stop);
             let _ = thread.join();
         }
     }
@@ -149,12 +234,28 @@ impl Shared {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn tell(&self, task: &str, error: &store::Error) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(task, "its checkpoint cannot be written: {error}");
+    }
+
     fn run(&self, stopping: &Receiver<()>) {
         while stopping.recv_timeout(self.interval) == Err(RecvTimeoutError::Timeout) {
             for id in self.tasks.names() {
                 // Between two tasks whoever starts or stops one has a turn.
                 self.checkpoint(&id, &mut self.lock());
             }
+            self.release();
+        }
+    }
+
+    /// Let the log of writes and the outbox drop what all checkpoints have.
+    fn release(&self) {
+        let Some(Durable { log, outbox, .. }) = &self.durable else { return };
+        let kept = self.lock();
+        log.covered(kept.values().map(|kept| kept.covered).min().unwrap_or_else(|| log.last()));
+        if let Some(outbox) = outbox {
+            outbox.covered(kept.values().map(|kept| kept.events).min().unwrap_or_else(|| outbox.last()));
         }
     }
 
@@ -162,23 +263,35 @@ impl Shared {
         let begun = Instant::now();
         let Some(task) = kept.get_mut(id).filter(|task| task.due <= begun) else { return };
         let extent = if task.wants_whole { Extent::Whole } else { Extent::Changes };
+        let events =
+            self.durable.as_ref().and_then(|durable| durable.outbox.as_ref()).map_or(0, |outbox| outbox.last());
         let (answer, asked) = bounded(1);
-        let answer = Box::new(move |snapshot| drop(answer.send((Instant::now(), snapshot))));
+        let answer = Box::new(move |snapshot, covered| drop(answer.send((Instant::now(), snapshot, covered))));
         if !self.tasks.snapshot(id, extent, answer) {
             return;
         }
         let answered = match asked.recv_timeout(PATIENCE) {
-            Ok((answered, Some(snapshot))) => {
-                let written = self.write(id, &snapshot);
-                let error = written.as_ref().err().map(ToString::to_string).unwrap_or_default();
-                if error != task.error && !error.is_empty() {
-                    tracing::error!(task = id, "its checkpoint cannot be written, and is tried again: {error}");
+            Ok((answered, snapshot, covered)) => {
+                let written = snapshot.map_or(Ok(false), |snapshot| self.write(id, &snapshot, covered));
+                if written.is_ok() {
+                    (task.covered, task.events) = (covered, events);
                 }
+                let error = written.as_ref().err().map(ToString::to_string).unwrap_or_default();
+                if let Err(why) = &written
+                    && error != task.error
+                {
+                    tracing::error!(task = id, "its checkpoint cannot be written, and is tried again: {why}");
+                }
+                self.failed.fetch_add(u64::from(written.is_err()), Ordering::Relaxed);
                 task.error = error;
                 task.wants_whole = written.unwrap_or(true);
                 answered
             }
-            Ok((_, None)) | Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => {
+                // It has failed, and will begin anew: nothing has to be kept for it.
+                kept.remove(id);
+                return;
+            }
             Err(RecvTimeoutError::Timeout) => {
                 // What it will say is lost, and with it what has changed.
                 task.wants_whole = true;
@@ -190,11 +303,37 @@ impl Shared {
     }
 
     /// Whether the next one should be whole.
-    fn write(&self, id: &str, snapshot: &Snapshot) -> Result<bool, store::Error> {
-        let changes = snapshot.changes(&self.schema);
-        if snapshot.is_whole() {
-            return self.files.replace(id, &changes).map(|()| false);
-        }
-        self.files.append(id, &changes)
+    fn write(&self, id: &str, snapshot: &Snapshot, covered: u64) -> Result<bool, store::Error> {
+        let mut changes = snapshot.changes(&self.schema);
+        changes.push((COVERED.to_vec(), self.durable.as_ref().map(|durable| place(durable.log.id(), covered))));
+        self.settle();
+        let outcome = match snapshot.is_whole() {
+            true => self.files.replace(id, &changes).map(|()| false),
+            false => self.files.append(id, &changes),
+        };
+        self.written.fetch_add(u64::from(outcome.is_ok()), Ordering::Relaxed);
+        outcome
     }
+
+    /// What followed from writes that will not come again must be on disk.
+    fn settle(&self) {
+        let Some(Durable { outbox, states, .. }) = &self.durable else { return };
+        if let Some(outbox) = outbox {
+            outbox.wait_until_written(outbox.last());
+        }
+        if let Some(states) = states {
+            states.settle();
+        }
+    }
+}
+
+fn place(log: u64, number: u64) -> Vec<u8> {
+    [log.to_le_bytes(), number.to_le_bytes()].concat()
+}
+
+/// The number of the last write of this log that a checkpoint has; `None` if it knows nothing of it.
+fn covered_by(pairs: &Pairs, log: u64) -> Option<u64> {
+    let (of, number) = pairs.get(COVERED)?.split_first_chunk::<8>()?;
+    let number = number.try_into().map(u64::from_le_bytes).ok()?;
+    (u64::from_le_bytes(*of) == log).then_some(number)
 }

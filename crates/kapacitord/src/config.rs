@@ -8,6 +8,7 @@ mod discovery;
 mod http_post;
 mod incidents;
 mod influxdb;
+mod ingest;
 mod inputs;
 mod keys;
 mod memory;
@@ -28,6 +29,7 @@ use thiserror::Error;
 
 pub(crate) use http_post::HttpPost;
 pub(crate) use influxdb::{InfluxDb, QUERIES_AT_ONCE, WRITE_BUFFER};
+pub(crate) use ingest::Ingest;
 pub(crate) use memory::{AtLimit, Memory, TaskLimit};
 pub(crate) use references::references;
 pub(crate) use server::{Deadman, Http, Logging, Reporting, Stats, Top};
@@ -48,6 +50,7 @@ pub(crate) struct Config {
     pub(crate) checkpoint: Checkpoint,
     pub(crate) memory: Memory,
     pub(crate) task_limits: Vec<TaskLimit>,
+    pub(crate) ingest: Ingest,
     pub(crate) load: Load,
     pub(crate) influxdb: Vec<InfluxDb>,
     pub(crate) logging: Logging,
@@ -91,6 +94,7 @@ const ORDER: &[&str] = &[
     "checkpoint",
     "memory",
     "task-limit",
+    "ingest",
     "fluxtask",
     "load",
     "influxdb",
@@ -178,6 +182,7 @@ impl Default for Config {
             checkpoint: Checkpoint::default(),
             memory: Memory::default(),
             task_limits: Vec::new(),
+            ingest: Ingest::default(),
             load: Load::default(),
             influxdb: vec![InfluxDb::default()],
             logging: Logging::default(),
@@ -272,6 +277,10 @@ impl Config {
             let why = "renew-at takes [checkpoint] enabled = true: else tasks would begin anew, too".to_string();
             return Err(ConfigError::Invalid { section: "memory", why });
         }
+        if self.ingest.durable && !self.checkpoint.enabled {
+            let why = "durable needs checkpoints: set enabled = true in [checkpoint]".to_string();
+            return Err(ConfigError::Invalid { section: "ingest", why });
+        }
         Ok(())
     }
 
@@ -326,6 +335,7 @@ impl Config {
             Slot::one(&mut self.checkpoint),
             Slot::one(&mut self.memory),
             Slot::array(&mut self.task_limits),
+            Slot::one(&mut self.ingest),
             Slot::one(&mut self.load),
             Slot::array(&mut self.influxdb),
             Slot::one(&mut self.logging),

@@ -189,7 +189,8 @@ impl Loader {
             let new = TaskOptions { status: Some(Status::Enabled), ..options.clone() };
             return self.definitions.create_task(&new).map(drop);
         };
-        let switch = |status| TaskOptions { status: Some(status), ..TaskOptions::default() };
+        // Nodes whose definition has not changed go on where they are.
+        let switch = |status| TaskOptions { status: Some(status), keep_state: true, ..TaskOptions::default() };
         if !is_like(&stored, options) {
             self.update(&stored, options)?;
         } else if stored.status == Enabled && self.definitions.is_running(id) {

@@ -13,6 +13,7 @@ mod demo;
 mod flux_options;
 mod host;
 mod http;
+mod ingest;
 mod live_config;
 mod load;
 mod log_streams;

@@ -1,14 +1,14 @@
 //! The daemon's services, started from top to bottom and stopped from bottom to top.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
-use alert::{Delivery, NoStore, Outbox, QueueOptions, TopicStore, Topics};
+use alert::{Delivery, NoStore, Outbox, OutboxOptions, QueueOptions, TopicStore, Topics};
 use anyhow::{Context, anyhow};
 use engine::{
     Host, HttpEndpoint, ServerInfo, Tasks,
@@ -23,12 +23,13 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use crate::{
     alert_topics::AlertTopics,
     budgets::{Budgets, Watch},
-    checkpoints::Checkpoints,
+    checkpoints::{Checkpoints, Durable},
     clusters::{self, Subscribers, Subscribing},
     config::{Config, references},
     definitions::Definitions,
     host::{Clusters, DaemonHost, Udfs},
     http::{self, Api, Ingress},
+    ingest::{Found, IngestLog, LogOptions},
     live_config::{LiveConfig, more_secrets},
     load::Loader,
     log_streams::LogStreams,
@@ -50,6 +51,7 @@ pub struct Server {
     /// States of alerts on their way to the store.
     states: Option<Arc<WriteBehind>>,
     loader: Option<Arc<Loader>>,
+    log: Option<Arc<IngestLog>>,
     certificates: Option<Arc<http::Certificates>>,
     store: Store,
     stop: watch::Sender<bool>,
@@ -86,7 +88,8 @@ impl Server {
         let hostname = config.top.hostname.clone();
         let schema = Schema::new();
 
-        let outbox = open_outbox(config, &store).await?;
+        let log = open_log(config).await?;
+        let (outbox, known) = open_outbox(config, &store, log.is_some()).await?;
         let start_writing = || WriteBehind::start(store.topics(), outbox.clone()).context("cannot start a thread");
         let states = config.alert.persist_topics.then(start_writing).transpose()?.map(Arc::new);
         let kept: Arc<dyn TopicStore> = states.clone().map_or_else(|| Arc::new(NoStore) as _, |states| states as _);
@@ -94,7 +97,7 @@ impl Server {
         let queues = QueueOptions { retry: config.alert.retry(), ..QueueOptions::default() };
         let delivery = Delivery::Workers(runtime.clone(), queues.with_topic_buffer_length(waiting));
         let mut topics = Topics::new(delivery, kept);
-        if let Some(outbox) = outbox {
+        if let Some(outbox) = outbox.clone() {
             topics = topics.with_outbox(outbox, config.alert.outbox_except.clone());
         }
         let topics = Arc::new(topics);
@@ -122,8 +125,7 @@ impl Server {
         let auth = http::Auth::of(config, &store).map_err(|error| anyhow!(error.text))?;
         let mut services = Vec::new();
         let ingress = Arc::new(Ingress::default());
-        let inlet =
-            Arc::new(Inlet { schema: Arc::clone(&schema), ingress: Arc::clone(&ingress), tasks: OnceLock::new() });
+        let inlet = Arc::new(Inlet::new(Arc::clone(&schema), Arc::clone(&ingress)));
         let subscribers = Arc::new(Subscribers::new(Subscribing {
             identity: identity.clone(),
             host: hostname.clone(),
@@ -171,7 +173,10 @@ impl Server {
         host.attach_budgets(&budgets);
         // Nobody has set it before.
         let _ = inlet.tasks.set((Arc::downgrade(&running), Arc::clone(&budgets)));
-        let checkpoints = checkpoints(config, &running, &schema)?;
+        let log = log.map(|found| found.start(Arc::clone(&running))).transpose().context("cannot start a thread")?;
+        let (log, tail) = log.map(|(log, tail)| (Arc::new(log), tail)).unzip();
+        let durable = log.clone().map(|log| Durable { log, outbox, states: states.clone() });
+        let checkpoints = checkpoints(config, &running, &schema, durable)?;
         let definitions = Arc::new(Definitions::new(
             store.clone(),
             surface,
@@ -186,6 +191,9 @@ impl Server {
             // Before the first event comes.
             Arc::new(tokio::task::spawn_blocking(move || SilenceKeeper::open(topics, store)).await??)
         };
+        if log.is_some() {
+            topics.begin_replay(known);
+        }
         let opening = Arc::clone(&alert_topics);
         tokio::task::spawn_blocking(move || opening.start_all()).await??;
         let starting = Arc::clone(&definitions);
@@ -199,6 +207,22 @@ impl Server {
             tokio::task::spawn_blocking(move || loader.load()).await?;
         }
 
+        if let (Some(log), Some(tail)) = (log.clone(), tail) {
+            let (definitions, running, schema) = (Arc::clone(&definitions), Arc::clone(&running), Arc::clone(&schema));
+            tokio::task::spawn_blocking(move || {
+                let from = definitions.checkpoints().map_or(u64::MAX, Checkpoints::covered);
+                let count = tail.replay(from, &log, &schema, &running);
+                tracing::info!(writes = count, "the log of writes is at its end");
+            })
+            .await?;
+            topics.end_replay();
+        }
+        if let Some(checkpoints) = definitions.checkpoints() {
+            checkpoints.begin().context("cannot start a thread")?;
+        }
+        let log = settle_log(config, log)?;
+        // Nobody has set it before.
+        let _ = log.as_ref().map(|log| inlet.log.set(Arc::clone(log)));
         // What was held back and is so no more is told once the handlers are there.
         services.push(runtime.spawn(Arc::clone(&silences).keep(stopping.clone())));
         let recordings = {
@@ -225,6 +249,7 @@ impl Server {
                 config.http.header_timeout,
             )),
             ingress,
+            log: log.clone(),
             log_level: level.clone(),
             log_requests: config.http.log_enabled,
             flux_tasks: config.data("fluxtask").iter().any(|values| values.bool("enabled")),
@@ -269,6 +294,7 @@ impl Server {
             topics,
             states,
             loader,
+            log,
             certificates,
             store,
             stop,
@@ -314,8 +340,14 @@ impl Server {
         for service in self.services {
             let _ = tokio::time::timeout(Duration::from_secs(10), service).await;
         }
-        let definitions = self.definitions;
-        let _ = tokio::task::spawn_blocking(move || definitions.stop_all()).await;
+        let (definitions, log) = (self.definitions, self.log);
+        let _ = tokio::task::spawn_blocking(move || {
+            if let Some(log) = log {
+                log.close();
+            }
+            definitions.stop_all();
+        })
+        .await;
         self.host.clusters().drain(Duration::from_secs(5)).await;
         self.topics.shutdown(Duration::from_secs(10)).await;
         let (states, store, topics) = (self.states, self.store, self.topics);
@@ -365,7 +397,12 @@ fn deadman(config: &Config) -> DeadmanDefaults {
 }
 
 /// Where what running tasks remember is kept, if it is to be.
-fn checkpoints(config: &Config, running: &Arc<Tasks>, schema: &Arc<Schema>) -> anyhow::Result<Option<Checkpoints>> {
+fn checkpoints(
+    config: &Config,
+    running: &Arc<Tasks>,
+    schema: &Arc<Schema>,
+    durable: Option<Durable>,
+) -> anyhow::Result<Option<Checkpoints>> {
     let section = &config.checkpoint;
     if !section.enabled {
         return Ok(None);
@@ -374,8 +411,9 @@ fn checkpoints(config: &Config, running: &Arc<Tasks>, schema: &Arc<Schema>) -> a
         "" => format!("{}.checkpoints", config.storage.boltdb.trim_end_matches('/')),
         dir => dir.to_string(),
     };
-    let started = Checkpoints::start(Path::new(&folder), section.interval, Arc::clone(running), Arc::clone(schema));
-    started.map(Some).with_context(|| format!("cannot keep checkpoints in {folder} (dir in [checkpoint])"))
+    let (running, schema) = (Arc::clone(running), Arc::clone(schema));
+    let opened = Checkpoints::open(Path::new(&folder), section.interval, running, schema, durable);
+    opened.map(Some).with_context(|| format!("cannot keep checkpoints in {folder} (dir in [checkpoint])"))
 }
 
 async fn open_store(path: &Path) -> anyhow::Result<Store> {
@@ -386,11 +424,44 @@ async fn open_store(path: &Path) -> anyhow::Result<Store> {
     Ok(tokio::task::spawn_blocking(move || Store::open(folder)).await??)
 }
 
-/// The outbox of the config, with the states brought into the store that only the outbox has.
-async fn open_outbox(config: &Config, store: &Store) -> anyhow::Result<Option<Arc<Outbox>>> {
-    let Some(options) = config.alert.outbox_options(&config.storage.boltdb) else { return Ok(None) };
+/// The log of writes, if there is to be one, or if one was left that may have writes which no task has.
+async fn open_log(config: &Config) -> anyhow::Result<Option<Found>> {
+    let section = &config.ingest;
+    let folder = section.folder(&config.storage.boltdb);
+    if !(section.durable || config.checkpoint.enabled && folder.is_dir()) {
+        return Ok(None);
+    }
+    let options = LogOptions {
+        folder: folder.clone(),
+        fsync_interval: section.fsync_interval,
+        limit: u64::try_from(section.limit).unwrap_or_default(),
+        longest_age: section.longest_age,
+    };
+    let opened = tokio::task::spawn_blocking(move || Found::open(options)).await?;
+    opened.map(Some).with_context(|| format!("cannot open the log of writes {} (dir in [ingest])", folder.display()))
+}
+
+/// The log that new writes go to. One that was left, and is not to be written any more, goes.
+fn settle_log(config: &Config, log: Option<Arc<IngestLog>>) -> anyhow::Result<Option<Arc<IngestLog>>> {
+    let Some(left) = log.as_ref().filter(|_| !config.ingest.durable) else { return Ok(log) };
+    left.close();
+    let folder = config.ingest.folder(&config.storage.boltdb);
+    std::fs::remove_dir_all(&folder)
+        .with_context(|| format!("cannot remove the log of writes {}, which is off now", folder.display()))?;
+    Ok(None)
+}
+
+/// The outbox of the config, with the states brought into the store that only the outbox has. It `remembers` events,
+/// whose names come with it, if data may come again.
+async fn open_outbox(
+    config: &Config,
+    store: &Store,
+    remembers: bool,
+) -> anyhow::Result<(Option<Arc<Outbox>>, HashSet<String>)> {
+    let Some(options) = config.alert.outbox_options(&config.storage.boltdb) else { return Ok(Default::default()) };
+    let options = OutboxOptions { remembers, ..options };
     let (topics, keeps_states) = (store.topics(), config.alert.persist_topics);
-    let opening = move || -> anyhow::Result<Arc<Outbox>> {
+    let opening = move || -> anyhow::Result<(Arc<Outbox>, HashSet<String>)> {
         let settled = keeps_states.then(|| topics.last()).transpose()?;
         let folder = options.folder.display().to_string();
         let opened = Outbox::open(options, settled)
@@ -399,9 +470,10 @@ async fn open_outbox(config: &Config, store: &Store) -> anyhow::Result<Option<Ar
         if keeps_states {
             recover(&topics, &opened.outbox, opened.states)?;
         }
-        Ok(opened.outbox)
+        Ok((opened.outbox, opened.known))
     };
-    Ok(Some(tokio::task::spawn_blocking(opening).await??))
+    let (outbox, known) = tokio::task::spawn_blocking(opening).await??;
+    Ok((Some(outbox), known))
 }
 
 /// All sections as alert handlers read them: their values by key, and which of these nobody may be shown. `shown` is the

@@ -16,6 +16,9 @@ struct Pending {
     /// What the writer is busy with.
     writing: Changes,
     stopping: bool,
+    /// How many times what was gathered has been taken to be written, and how many times that is over.
+    begun: u64,
+    over: u64,
 }
 
 #[derive(Default)]
@@ -51,6 +54,14 @@ impl WriteBehind {
             .name("topic-states".to_string())
             .spawn(move || write_all(&topics_of_writer, &shared_of_writer, outbox.as_deref()))?;
         Ok(WriteBehind { topics, shared, writer: Some(writer) })
+    }
+
+    /// Wait until the states that are known by now are on disk, or were given up.
+    pub fn settle(&self) {
+        let pending = self.shared.lock();
+        let wanted = pending.begun + u64::from(!pending.next.is_empty());
+        let waits = |pending: &mut Pending| pending.over < wanted && !pending.stopping;
+        let _done = self.shared.written.wait_while(pending, waits).unwrap_or_else(PoisonError::into_inner);
     }
 
     /// Wait until all states are on disk, but not longer than a limit.
@@ -108,6 +119,7 @@ fn write_all(topics: &stored::Topics, shared: &Shared, outbox: Option<&Outbox>) 
             // States come before their events get numbers, so those of all events up to this number are here.
             let last = outbox.map(Outbox::last);
             pending.writing = std::mem::take(&mut pending.next);
+            pending.begun += 1;
             (pending.writing.clone(), last)
         };
         let kept = outbox.zip(last);
@@ -118,7 +130,11 @@ fn write_all(topics: &stored::Topics, shared: &Shared, outbox: Option<&Outbox>) 
             Ok(()) => kept.into_iter().for_each(|(outbox, last)| outbox.settled(last)),
             Err(error) => tracing::error!("cannot keep the states of alerts: {error}"),
         }
-        shared.lock().writing = Changes::default();
+        {
+            let mut pending = shared.lock();
+            pending.writing = Changes::default();
+            pending.over += 1;
+        }
         shared.written.notify_all();
     }
 }

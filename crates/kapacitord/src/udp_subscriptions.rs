@@ -16,7 +16,12 @@ use model::{Precision, Schema, Words, parse_lines};
 use socket2::SockRef;
 use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 
-use crate::{budgets::Budgets, config::InfluxDb, http::Ingress};
+use crate::{
+    budgets::Budgets,
+    config::InfluxDb,
+    http::Ingress,
+    ingest::{Entry, IngestLog, Share},
+};
 
 /// Larger packets there are not.
 const PACKET: usize = 64 << 10;
@@ -28,6 +33,27 @@ pub struct Inlet {
     pub schema: Arc<Schema>,
     pub ingress: Arc<Ingress>,
     pub tasks: OnceLock<(Weak<Tasks>, Arc<Budgets>)>,
+    /// The log of writes, if there is one.
+    pub log: OnceLock<Arc<IngestLog>>,
+}
+
+impl Inlet {
+    pub fn new(schema: Arc<Schema>, ingress: Arc<Ingress>) -> Inlet {
+        Inlet { schema, ingress, tasks: OnceLock::new(), log: OnceLock::new() }
+    }
+
+    async fn hand_on(&self, packet: Vec<u8>, now: i64, write: Write, share: Share) {
+        if let Some(log) = self.log.get() {
+            let precision = Precision::Nanoseconds;
+            let written = log.submit(Entry { lines: packet.into(), precision, now, write, share }).await;
+            if !matches!(written, Ok(Ok(()))) {
+                // Who sends by UDP is told of nothing; the log tells of itself.
+                tracing::debug!("a packet is not in the log of writes");
+            }
+        } else if let Some(tasks) = self.tasks.get().and_then(|(tasks, _)| tasks.upgrade()) {
+            tasks.write(&Arc::new(write), share);
+        }
+    }
 }
 
 /// See the module.
@@ -157,10 +183,8 @@ async fn take(mut receive: mpsc::Receiver<Vec<u8>>, origin: Origin, inlet: Arc<I
         match parse_lines(&inlet.schema, &packet, Precision::Nanoseconds, now, &mut rows, &mut words) {
             Ok(()) => {
                 received.count(&inlet.schema, &rows);
-                let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words) };
-                if let Some(tasks) = inlet.tasks.get().and_then(|(tasks, _)| tasks.upgrade()) {
-                    tasks.write(&Arc::new(write), room.map(|room| Arc::new(room) as _));
-                }
+                let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words), number: 0 };
+                inlet.hand_on(packet, now, write, room.map(|room| Arc::new(room) as _)).await;
             }
             Err(_) => bad += 1,
         }
@@ -186,8 +210,7 @@ mod tests {
     #[test]
     fn each_place_has_a_port_until_it_is_dropped() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let inlet =
-            Arc::new(Inlet { schema: Schema::new(), ingress: Arc::new(Ingress::default()), tasks: OnceLock::new() });
+        let inlet = Arc::new(Inlet::new(Schema::new(), Arc::new(Ingress::default())));
         let config = InfluxDb { udp_bind: "127.0.0.1".into(), udp_read_buffer: 100_000, ..InfluxDb::default() };
         let mut udp = UdpDestination::new(&config, "me", Arc::clone(&inlet), runtime.handle().clone());
         let place = |policy: &str| DatabasePolicy { database: "d".to_string(), policy: policy.to_string() };

@@ -48,6 +48,11 @@ impl Checkpoints {
         self.folder.join(format!("{task}.state"))
     }
 
+    /// Whether there is anything of a task.
+    pub fn has(&self, task: &str) -> bool {
+        self.path(task).exists()
+    }
+
     /// What was written last for a task; nothing if nothing was.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "handlers",
             "influx",
             "influxql",
+            "journal",
             "lambda",
             "model",
             "replay",

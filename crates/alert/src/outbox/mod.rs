@@ -11,7 +11,7 @@ mod record;
 mod tests;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -39,6 +39,8 @@ pub struct OutboxOptions {
     pub most_bytes: u64,
     /// A file of the journal that is larger gets no more events.
     pub segment_bytes: u64,
+    /// Data may come again after a kill: events are known by name until [`Outbox::covered`] says that theirs will not.
+    pub remembers: bool,
 }
 
 impl OutboxOptions {
@@ -49,6 +51,7 @@ impl OutboxOptions {
             fsync_interval: Duration::from_millis(200),
             most_bytes: 256 << 20,
             segment_bytes: 8 << 20,
+            remembers: false,
         }
     }
 }
@@ -115,6 +118,8 @@ pub struct OutboxOpened {
     pub states: Vec<(Arc<str>, EventState)>,
     /// What was damaged, for the log.
     pub damage: Vec<String>,
+    /// The names of events that are in the journal, sent or not, if it remembers them.
+    pub known: HashSet<String>,
 }
 
 /// See the module. Dropping it writes what is left.
@@ -142,6 +147,8 @@ struct State {
     last: u64,
     /// The states of all events up to this number are in the store of states.
     settled: u64,
+    /// The data of events up to this number will not come again.
+    covered: u64,
     stopping: bool,
     reader: Reader,
     leases: HashMap<(Arc<str>, Arc<str>), Arc<Lease>>,
@@ -163,10 +170,11 @@ impl Outbox {
     /// # Errors
     /// What hinders it.
     pub fn open(options: OutboxOptions, settled: Option<u64>) -> Result<OutboxOpened, journal::Error> {
-        let mut recovery = Recovery { settled, ..Recovery::default() };
+        let known = options.remembers.then(HashSet::new);
+        let mut recovery = Recovery { settled, known, ..Recovery::default() };
         let (journal, cuts) =
             Journal::open(&options.folder, options.segment_bytes, |place, bytes| recovery.take(place, bytes))?;
-        let Recovery { index, last, mut states, mut damage, .. } = recovery;
+        let Recovery { index, last, mut states, mut damage, known, .. } = recovery;
         damage.extend(cuts.iter().map(ToString::to_string));
         states.sort_by_key(|(number, ..)| *number);
         let last = last.max(settled.unwrap_or(0));
@@ -175,6 +183,7 @@ impl Outbox {
             queue: Vec::new(),
             last,
             settled: settled.unwrap_or(u64::MAX),
+            covered: if options.remembers { 0 } else { u64::MAX },
             stopping: false,
             reader: journal.reader(),
             leases: HashMap::new(),
@@ -195,7 +204,9 @@ impl Outbox {
             .spawn(move || writer::run(&writing, journal))
             .map_err(|source| journal::Error::Io { path, source })?;
         let states = states.into_iter().map(|(_, topic, state)| (topic, state)).collect();
-        Ok(OutboxOpened { outbox: Arc::new(Outbox { shared, writer: Mutex::new(Some(writer)) }), states, damage })
+        let known = known.unwrap_or_default();
+        let outbox = Arc::new(Outbox { shared, writer: Mutex::new(Some(writer)) });
+        Ok(OutboxOpened { outbox, states, damage, known })
     }
 
     /// Keeps an event for these handlers; its number, or 0 if there is no room for it. Never waits.
@@ -352,6 +363,12 @@ impl Outbox {
         }
     }
 
+    /// The data that raised all events up to this number will not come again, whatever happens.
+    pub fn covered(&self, number: u64) {
+        let mut state = self.shared.lock();
+        state.covered = state.covered.max(number);
+    }
+
     /// Tells the number of the last event that is written.
     pub(crate) fn committed(&self) -> watch::Receiver<u64> {
         self.shared.committed.subscribe()
@@ -464,6 +481,8 @@ struct Recovery {
     last: u64,
     states: Vec<(u64, Arc<str>, EventState)>,
     damage: Vec<String>,
+    /// The names of all events, if they are to be remembered.
+    known: Option<HashSet<String>>,
 }
 
 impl Recovery {
@@ -472,6 +491,9 @@ impl Recovery {
             Ok(Record::Event { number, raised, to, event }) => {
                 if self.settled.is_some_and(|settled| number > settled) {
                     self.states.push((number, event.topic.clone(), event.state.clone()));
+                }
+                if let Some(known) = &mut self.known {
+                    known.insert(event.uid());
                 }
                 let entry = Entry { source: Source::Journal(place), ..Entry::new(&event, raised, to) };
                 self.index.insert(number, entry);

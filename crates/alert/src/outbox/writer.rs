@@ -160,6 +160,11 @@ fn compact(shared: &Shared, journal: &mut Journal) -> Result<(), journal::Error>
             if share.is_some_and(|share| share.last > state.settled) {
                 return Ok(());
             }
+            // Names of events are remembered as long as there is room: without them an event may be told twice.
+            let has_room = journal.bytes() <= 2 * shared.options.most_bytes;
+            if has_room && share.is_some_and(|share| share.last > state.covered) {
+                return Ok(());
+            }
             let live: Vec<u64> = share.map(|share| share.entries.iter().copied().collect()).unwrap_or_default();
             (live, state.index.bytes)
         };

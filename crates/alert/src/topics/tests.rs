@@ -158,3 +158,20 @@ fn what_is_forgotten_keeps_its_handlers() {
     assert_eq!(collector.events().last().map(|event| event.previous), Some(Level::Ok));
     assert_eq!(collector.events().len(), 2);
 }
+
+#[test]
+fn events_that_were_taken_before_a_kill_are_not_taken_twice() {
+    let topics = inline();
+    let collector = Collector::default();
+    topics.register("t", collector.subscription("c"));
+    let (known, new) = (event("t", "a", Level::Info), event("t", "b", Level::Info));
+    topics.begin_replay([known.uid()].into());
+    assert!(topics.is_replaying());
+    for event in [known.clone(), new.clone()] {
+        topics.collect(event).unwrap();
+    }
+    assert_eq!(collector.events().iter().map(|event| event.state.id.to_string()).collect::<Vec<_>>(), ["b"]);
+    topics.end_replay();
+    topics.collect(known).unwrap();
+    assert_eq!((collector.events().len(), topics.is_replaying()), (2, false));
+}

@@ -103,6 +103,11 @@ impl PerGroup for HttpOutNode {
         Some(&self.endpoint)
     }
 
+    fn show_anew(&mut self, groups: &mut Slab<Latest>) {
+        self.opened = 0;
+        *groups = Slab::default();
+    }
+
     fn show(&mut self, groups: &mut Slab<Latest>, schema: &Schema) -> Option<String> {
         if self.opened == 0 {
             return Some("{\"series\":null}".to_string());

@@ -19,7 +19,12 @@ pub struct Write {
     pub origin: Arc<Origin>,
     pub rows: Vec<Row>,
     pub words: Arc<Words>,
+    /// Its number in the log of writes, from which it can be had again; 0 if it is not there.
+    pub number: u64,
 }
+
+/// Gets what a task remembers, nothing if nothing has changed; and the number of the last write that is part of it.
+pub type SnapshotAnswer = Box<dyn FnOnce(Option<Snapshot>, u64) + Send>;
 
 /// One thing for a task to do.
 pub enum Letter {
@@ -39,8 +44,8 @@ pub enum Letter {
     Shed(Shed),
     /// Stop, for this reason.
     Fail(String),
-    /// What the nodes remember goes to the function; nothing if nothing has changed.
-    Snapshot { extent: Extent, answer: Box<dyn FnOnce(Option<Snapshot>) + Send> },
+    /// What the nodes remember goes to the function. All writes up to the number `delivered` were sent to the task before.
+    Snapshot { extent: Extent, delivered: u64, answer: SnapshotAnswer },
     /// No more input for a while; what is held will be saved.
     Suspend,
     /// No more input: hand on what is held.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use model::{Edge, Frame, Schema, Time};
 
 pub use footprint::Footprint;
-pub use letter::{Letter, Origin, Write};
+pub use letter::{Letter, Origin, SnapshotAnswer, Write};
 use pace::Pace;
 pub use snapshot::BeginsAnew;
 pub use trace::{Taken, Tracer};
@@ -81,6 +81,8 @@ pub struct Task {
     suspends: bool,
     /// The alert that its first nodes are the gate of.
     gate: Option<usize>,
+    /// The number of the last write of the log that its state has.
+    covered: u64,
 }
 
 /// How far a task has come to its end.
@@ -139,6 +141,7 @@ impl Task {
             end: End::Not,
             suspends: false,
             gate: None,
+            covered: 0,
         };
         task.gate = task.find_gate();
         task

@@ -79,6 +79,16 @@ impl Task {
         anew
     }
 
+    /// What is shown of the task begins anew, as it does in Kapacitor: counters, and what HTTP clients see of nodes.
+    pub fn show_anew(&mut self) {
+        for place in &mut self.places {
+            let counters = &mut place.counters;
+            (counters.collected, counters.emitted, counters.errors) = (0, 0, 0);
+            counters.extra.clear();
+            place.node.show_anew();
+        }
+    }
+
     /// Bytes that the state of a node takes; 0 for one that is not there.
     pub fn memory_of(&self, name: &str) -> usize {
         self.places.iter().find(|place| place.name == name).map_or(0, |place| place.node.memory())
@@ -126,6 +136,8 @@ impl Task {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use alert::Kinds;
     use model::Precision;
 
@@ -163,6 +175,32 @@ mod tests {
         assert_eq!(lives(&old, &longer, |_| {}), (1, Vec::new()));
         let (posts, anew) = lives(&old, &old.replace("periodCount(3)", "periodCount(4)"), |_| {});
         assert_eq!((posts, anew), (0, vec![("window2".to_string(), false)]));
+    }
+
+    #[test]
+    fn writes_that_the_state_has_are_passed_over() {
+        let mut bench = Bench::new(&script("", "")).unwrap();
+        bench.task.set_covered(4);
+        for (number, value) in [(3, 10), (4, 20), (5, 1), (5, 40), (7, 2), (8, 3)] {
+            bench.write_numbered(&format!("m v={value} {number}"), Precision::Seconds, number);
+        }
+        assert_eq!((bench.task.covered(), bench.host.seen().posts.len()), (8, 1));
+        assert_eq!(bench.task.cover(12), 12);
+        // What is in no log has no number, and is always taken.
+        bench.write("m v=1 9\nm v=1 10\nm v=1 11", Precision::Seconds);
+        assert_eq!((bench.task.covered(), bench.host.seen().posts.len()), (12, 2));
+    }
+
+    #[test]
+    fn what_is_shown_begins_anew() {
+        let script = "stream |from().measurement('m') |cumulativeSum('v') |httpOut('x')";
+        let mut bench = Bench::new(script).unwrap();
+        bench.write("m v=1 1\nm v=2 2", Precision::Seconds);
+        let (mut bench, _) = Bench::resumed(script, Kinds::default(), &bench.saved()).unwrap();
+        bench.task.show_anew();
+        bench.write("m v=3 3", Precision::Seconds);
+        let shown = bench.task.stats().iter().map(|stats| stats.collected.load(Ordering::Relaxed)).collect::<Vec<_>>();
+        assert_eq!(shown, [1, 1, 1, 1]);
     }
 
     #[test]

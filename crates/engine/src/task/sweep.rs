@@ -29,7 +29,10 @@ impl Task {
                 let place = self.places.iter_mut().find(|place| place.name == node);
                 answer(place.and_then(|place| place.node.show(&schema)));
             }
-            Letter::Snapshot { extent, answer } => return answer(self.snapshot(extent)),
+            Letter::Snapshot { extent, delivered, answer } => {
+                let snapshot = self.snapshot(extent);
+                return answer(snapshot, self.cover(delivered));
+            }
             Letter::Measure => return self.measure(),
             Letter::Shed(how) => self.shed(how),
             Letter::Fail(why) => self.failure = Some(why),
@@ -74,6 +77,12 @@ impl Task {
     }
 
     fn write(&mut self, write: &Write, selection: &Selection) {
+        if write.number != 0 {
+            if write.number <= self.covered {
+                return;
+            }
+            self.covered = write.number;
+        }
         self.frame.reset(Arc::clone(&write.words));
         self.origin = Arc::clone(&write.origin);
         let all = match selection {

@@ -75,6 +75,25 @@ impl Task {
         blocked.then_some(node)
     }
 
+    /// The number of the last write that its state has, if all up to `delivered` were sent to it.
+    pub(crate) fn cover(&mut self, delivered: u64) -> u64 {
+        // Those that were sent and have no effect are as good as taken; those that wait are not.
+        if !self.waiting.has(0) {
+            self.covered = self.covered.max(delivered);
+        }
+        self.covered
+    }
+
+    /// Writes up to this number are part of the state that it was restored with, so they are passed over.
+    pub fn set_covered(&mut self, number: u64) {
+        self.covered = number;
+    }
+
+    /// See [`Task::set_covered`].
+    pub fn covered(&self) -> u64 {
+        self.covered
+    }
+
     /// Some node can take no more: data wait.
     pub fn is_full(&self) -> bool {
         self.full.is_some()

@@ -72,7 +72,7 @@ fn run(cx: &Context, raw: &ArgMatches) -> anyhow::Result<()> {
     let was_enabled = before.is_some_and(|task: Task| task.status == Status::Enabled);
     if was_enabled && !definition.matches.get_flag("no-reload") {
         for status in [Status::Disabled, Status::Enabled] {
-            let options = TaskOptions { status: Some(status), ..TaskOptions::default() };
+            let options = TaskOptions { status: Some(status), keep_state: true, ..TaskOptions::default() };
             cx.wait(cx.client.update_task(&path, &options))?;
         }
     }
@@ -137,6 +137,7 @@ fn options(definition: &Definition) -> anyhow::Result<TaskOptions> {
         script,
         status: None,
         vars,
+        keep_state: false,
     })
 }
 

@@ -23,5 +23,5 @@ fn command() -> Command {
 }
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
-    enable::switch(cx, &enable::patterns(matches, &command())?, Status::Disabled)
+    enable::switch(cx, &enable::patterns(matches, &command())?, Status::Disabled, false)
 }

@@ -25,7 +25,7 @@ fn command() -> Command {
 }
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
-    switch(cx, &patterns(matches, &command())?, Status::Enabled)
+    switch(cx, &patterns(matches, &command())?, Status::Enabled, false)
 }
 
 /// The IDs and patterns that were given, one at least.
@@ -37,13 +37,13 @@ pub(super) fn patterns(matches: &ArgMatches, command: &Command) -> anyhow::Resul
     Ok(patterns)
 }
 
-/// Switches the tasks that match.
-pub(super) fn switch(cx: &Context, patterns: &[String], status: Status) -> anyhow::Result<()> {
+/// Switches the tasks that match. `keep_state`: off and on at once, so what their nodes remember is kept.
+pub(super) fn switch(cx: &Context, patterns: &[String], status: Status, keep_state: bool) -> anyhow::Result<()> {
     let doing = if status == Status::Enabled { "enabling" } else { "disabling" };
     for pattern in patterns {
         let tasks: Vec<Task> = cx.wait(cx.client.list_all(pattern, &["link"])).context("listing tasks")?;
         for task in tasks {
-            let options = TaskOptions { status: Some(status), ..TaskOptions::default() };
+            let options = TaskOptions { status: Some(status), keep_state, ..TaskOptions::default() };
             cx.wait(cx.client.update_task(&task.link.href, &options))
                 .with_context(|| format!("{doing} task {}", task.id))?;
         }

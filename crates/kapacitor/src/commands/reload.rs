@@ -24,6 +24,7 @@ fn command() -> Command {
 
 fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let patterns = enable::patterns(matches, &command())?;
-    enable::switch(cx, &patterns, Status::Disabled)?;
-    enable::switch(cx, &patterns, Status::Enabled)
+    // Nodes whose definition has not changed go on where they were.
+    enable::switch(cx, &patterns, Status::Disabled, true)?;
+    enable::switch(cx, &patterns, Status::Enabled, true)
 }

@@ -144,7 +144,8 @@ fn put_task(cx: &Context, task: &TaskOptions, is_there: bool) -> Result<(), Erro
         return cx.wait(cx.client.create_task(task)).map(drop);
     }
     let path = format!("{}/{}", task::PATH, task.id);
-    let stopped = TaskOptions { id: String::new(), status: Some(Status::Disabled), ..task.clone() };
+    let keep_state = task.status == Some(Status::Enabled);
+    let stopped = TaskOptions { id: String::new(), status: Some(Status::Disabled), keep_state, ..task.clone() };
     cx.wait(cx.client.update_task(&path, &stopped))?;
     let switched = TaskOptions { status: task.status, ..TaskOptions::default() };
     cx.wait(cx.client.update_task(&path, &switched)).map(drop)

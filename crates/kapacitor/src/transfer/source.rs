@@ -32,6 +32,7 @@ pub(crate) async fn daemon(from: &Client) -> anyhow::Result<Definitions> {
             script,
             status: Some(task.status),
             vars: task.vars,
+            keep_state: false,
         });
     }
     let topics: Vec<Topic> = from.list_at(api::topic::PATH, "topics", &[("min-level", "OK"), ("pattern", "")]).await?;

@@ -78,7 +78,7 @@ pub(crate) struct Checkpoint {
 
 impl Default for Checkpoint {
     fn default() -> Self {
-        Checkpoint { enabled: false, interval: Duration::from_secs(5), dir: String::new() }
+        Checkpoint { enabled: true, interval: Duration::from_secs(5), dir: String::new() }
     }
 }
 
@@ -87,7 +87,8 @@ impl Section for Checkpoint {
 
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about(
-            "What running tasks remember (windows, joins, counts, levels of alerts), kept over restarts and reloads.",
+            "What running tasks remember (windows, joins, counts, levels of alerts), kept over restarts and reloads. \
+             A task that is disabled begins anew when it is enabled again.",
         )
         .property("enabled", "Whether to keep it; else every task begins anew each time it starts.", |d| &mut d.enabled)
         .ours()

@@ -83,6 +83,11 @@ impl Definitions {
         Definitions { store, surface, schema, host, running, checkpoints, changes: std::sync::Mutex::new(()) }
     }
 
+    /// What keeps the state of running tasks, if it is kept.
+    pub fn checkpoints(&self) -> Option<&Checkpoints> {
+        self.checkpoints.as_ref()
+    }
+
     pub fn store(&self) -> &Store {
         &self.store
     }
@@ -109,12 +114,17 @@ impl Definitions {
         }
     }
 
-    /// Stop a task. What it still remembers is kept for when it starts again.
-    fn stop(&self, id: &str) {
+    /// Stop a task. Either it will start again at once, and go on where it is; or it hands on what it holds and is
+    /// forgotten: it would miss what comes while it does not run, so its windows would be wrong.
+    fn stop(&self, id: &str, goes_on: bool) {
         match &self.checkpoints {
-            Some(checkpoints) => checkpoints.stop(id, false),
-            None => self.running.stop(id),
-        };
+            Some(checkpoints) if goes_on => checkpoints.suspend(id),
+            Some(checkpoints) => {
+                self.running.stop(id);
+                checkpoints.forget(id);
+            }
+            None => drop(self.running.stop(id)),
+        }
     }
 
     /// Whether a task was started and not stopped.
@@ -224,7 +234,7 @@ impl Definitions {
         self.store.tasks().replace(id, &task)?;
         let renamed = original.id != task.id;
         if renamed && original.status == Status::Enabled {
-            self.stop(&original.id);
+            self.stop(&original.id, task.status == Status::Enabled || options.keep_state);
         }
         if let (true, Some(checkpoints)) = (renamed, &self.checkpoints) {
             checkpoints.rename(&original.id, &task.id);
@@ -238,9 +248,7 @@ impl Definitions {
         if switched {
             match task.status {
                 Status::Enabled => self.start(&task)?,
-                Status::Disabled => {
-                    self.stop(&task.id);
-                }
+                Status::Disabled => self.stop(&task.id, options.keep_state),
             }
         }
         Ok((task.clone(), defined.map(|defined| warnings(&task, &defined)).unwrap_or_default()))
@@ -249,10 +257,7 @@ impl Definitions {
     /// Delete a task, running or not; one that is not there is gone already.
     pub fn delete_task(&self, id: &str) -> Result<(), Refused> {
         let _change = self.change();
-        self.running.stop(id);
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.forget(id);
-        }
+        self.stop(id, false);
         self.store.tasks().delete(id)?;
         self.host.topics().forget_all(&format!("main:{id}:"));
         Ok(())
@@ -285,10 +290,13 @@ impl Definitions {
         let (mut built, _) = self.build(task, &self.host)?;
         if let Some(checkpoints) = &self.checkpoints {
             // It may run already, and be started again.
-            checkpoints.stop(&task.id, false);
+            checkpoints.suspend(&task.id);
             checkpoints.resume(&mut built.task);
         }
-        self.running.start(built.task, &built.interest, built.edges, built.endpoints);
+        let covered = self.running.start(built.task, &built.interest, built.edges, built.endpoints);
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.started(&task.id, covered);
+        }
         Ok(())
     }
 

@@ -265,7 +265,7 @@ impl Host for DaemonHost {
             return;
         }
         if let Some(tasks) = self.tasks.get().and_then(Weak::upgrade) {
-            let write = Write { origin: Arc::new(origin), rows, words: Arc::new(words) };
+            let write = Write { origin: Arc::new(origin), rows, words: Arc::new(words), number: 0 };
             tasks.write(&Arc::new(write), room.flatten().map(|room| Arc::new(room) as _));
         }
     }

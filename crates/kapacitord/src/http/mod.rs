@@ -69,6 +69,8 @@ pub struct Api {
     pub body_limits: BodyLimits,
     pub connections: Arc<Connections>,
     pub ingress: Arc<Ingress>,
+    /// Where writes go before they are acknowledged, if they are to outlive a kill.
+    pub log: Option<Arc<crate::ingest::IngestLog>>,
     pub log_level: crate::logging::LevelHandle,
     pub config: Arc<crate::live_config::LiveConfig>,
     pub alert_host: Arc<handlers::AlertHost>,

@@ -16,7 +16,7 @@ use super::{
     answer::{Answered, aside, text_as_json},
     description::{Operation, Routes},
 };
-use crate::definitions::Refused;
+use crate::{checkpoints::Checkpoints, definitions::Refused, ingest::LogCounts};
 
 pub(super) fn routes() -> Routes {
     Routes::of("system").add(
@@ -48,6 +48,7 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
             let counts: Vec<(&str, Value)> = counts.into_iter().map(|(name, count)| (name, json!(count))).collect();
             stats.add("influxdb", &[("cluster", &cluster)], &counts);
         }
+        stats.durability(&api);
         stats.add("load", &[], &[("errors", json!(api.loader.as_ref().map_or(0, |loader| loader.failed())))]);
         Ok(DebugVars {
             cluster_id: api.identity.cluster_id.to_string(),
@@ -93,6 +94,28 @@ impl Stats {
             values: values.iter().map(|(key, value)| (key.to_string(), value.clone())).collect(),
         };
         self.all.insert(uuid::Uuid::new_v4().to_string(), stat);
+    }
+
+    /// Checkpoints that failed, and the log of writes if there is one: programs that read this expect what Kapacitor has.
+    fn durability(&mut self, api: &Api) {
+        let checkpoints = api.definitions.checkpoints().map(Checkpoints::counts);
+        if let Some(counts) = checkpoints.filter(|counts| counts.failed > 0 || api.log.is_some()) {
+            self.add("checkpoints", &[], &[("written", json!(counts.written)), ("failed", json!(counts.failed))]);
+        }
+        if let Some(counts) = api.log.as_ref().map(|log| log.counts()) {
+            let LogCounts { last, writes, commits, bytes, refused, failed, replayed, dropped } = counts;
+            let values = [
+                ("last", last),
+                ("writes", writes),
+                ("commits", commits),
+                ("bytes", bytes),
+                ("refused_full", refused),
+                ("refused_failed", failed),
+                ("replayed", replayed),
+                ("files_dropped", dropped),
+            ];
+            self.add("ingest_log", &[], &values.map(|(key, count)| (key, json!(count))));
+        }
     }
 
     fn ingress(&mut self, api: &Api) {

@@ -19,6 +19,7 @@ use super::{
     bodies::{Kept, NoBody, Room, later},
     description::{Operation, Parameter, Routes},
 };
+use crate::ingest::{Entry, NotLogged, Share};
 
 /// Packed bodies of more bytes may become very large, so only a few are unpacked at a time.
 const LARGE: usize = 64 << 10;
@@ -67,12 +68,11 @@ pub(super) async fn write(
     let Some(mut room) = kept.take() else {
         return refused(StatusCode::INTERNAL_SERVER_ERROR, "the write has lost its room");
     };
-    let unpacking;
-    let body = if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
+    let (body, _turn) = if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
         match Unpacked::of(body, api.body_limits.size, room).await {
-            Ok((unpacked, grown)) => {
-                (unpacking, room) = (unpacked, grown);
-                &unpacking.body[..]
+            Ok((Unpacked { body, turn }, grown)) => {
+                room = grown;
+                (Bytes::from(body), turn)
             }
             Err(why) => {
                 let (status, text) = why.told();
@@ -81,12 +81,12 @@ pub(super) async fn write(
             }
         }
     } else {
-        &body[..]
+        (body, None)
     };
     let (mut rows, mut words) = (Vec::with_capacity(body.len() / 100), Words::default());
     let now = crate::definitions::now();
     let precision = Precision::parse(params.get("precision"));
-    if let Err(error) = parse_lines(&api.schema, body, precision, now, &mut rows, &mut words) {
+    if let Err(error) = parse_lines(&api.schema, &body, precision, now, &mut rows, &mut words) {
         let place = if error.line > 1 || body.iter().filter(|&&b| b == b'\n').count() > 1 {
             format!(" (line {} of the write; nothing of it was taken)", error.line)
         } else {
@@ -104,28 +104,44 @@ pub(super) async fn write(
     let origin = Origin { database: params.get("db").to_string(), retention_policy: retention_policy.to_string() };
     let received = api.ingress.of(origin);
     received.count(&api.schema, &rows);
-    let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words) };
-    api.running.write(&Arc::new(write), Some(Arc::new(room)));
-    nothing()
+    let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words), number: 0 };
+    let share: Share = Some(Arc::new(room));
+    let Some(log) = &api.log else {
+        api.running.write(&Arc::new(write), share);
+        return nothing();
+    };
+    match log.submit(Entry { lines: body, precision, now, write, share }).await {
+        Ok(Ok(())) => nothing(),
+        Ok(Err(why)) => not_logged(&why),
+        Err(_) => not_logged(&NotLogged::Stopping),
+    }
+}
+
+fn not_logged(why: &NotLogged) -> Response {
+    if *why == NotLogged::TooLarge {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, &why.to_string());
+    }
+    // By then checkpoints may have made room.
+    later(refused(StatusCode::SERVICE_UNAVAILABLE, &why.to_string()))
 }
 
 /// A body that came packed, and its turn.
 struct Unpacked {
     body: Vec<u8>,
     /// Given back when the body is done with.
-    _turn: Option<SemaphorePermit<'static>>,
+    turn: Option<SemaphorePermit<'static>>,
 }
 
 impl Unpacked {
     async fn of(packed: Bytes, most: usize, mut room: Room) -> Result<(Unpacked, Room), NoBody> {
         if packed.len() <= LARGE {
-            return Ok((Unpacked { body: gunzip(&packed, most, &mut room)?, _turn: None }, room));
+            return Ok((Unpacked { body: gunzip(&packed, most, &mut room)?, turn: None }, room));
         }
         let turn = TURNS.acquire().await.ok();
         let unpacking = tokio::task::spawn_blocking(move || gunzip(&packed, most, &mut room).map(|body| (body, room)));
         let failed = |error| NoBody::Broken(format!("the body was not unpacked: {error}"));
         let (body, room) = unpacking.await.map_err(failed)??;
-        Ok((Unpacked { body, _turn: turn }, room))
+        Ok((Unpacked { body, turn }, room))
     }
 }
 

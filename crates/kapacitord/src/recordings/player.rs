@@ -92,7 +92,7 @@ impl Host for ReplayHost {
     }
 
     fn loopback(&self, origin: Origin, rows: Vec<Row>, words: Words) {
-        let write = Write { origin: Arc::new(origin), rows, words: Arc::new(words) };
+        let write = Write { origin: Arc::new(origin), rows, words: Arc::new(words), number: 0 };
         // A replay that ended takes nothing.
         let _ = self.letters.send(Letter::Write(Arc::new(write), Selection::All));
     }

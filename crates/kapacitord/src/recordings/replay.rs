@@ -147,7 +147,8 @@ impl Recordings {
                 while let Some(points) = reader.read(&self.schema).map_err(|error| error.to_string())? {
                     work.go_on()?;
                     let origin = Origin { database: points.database, retention_policy: points.retention_policy };
-                    let write = Write { origin: Arc::new(origin), rows: points.rows, words: Arc::new(points.words) };
+                    let write =
+                        Write { origin: Arc::new(origin), rows: points.rows, words: Arc::new(points.words), number: 0 };
                     clock.write(player, write, &mut first)?;
                 }
                 Ok(())
@@ -156,7 +157,11 @@ impl Recordings {
                 let (query, (database, retention_policy)) = asked(query, cluster)?;
                 let (words, batches) = self.host.ask(&query).map_err(query_failed)?;
                 let origin = Arc::new(Origin { database, retention_policy });
-                clock.write(player, Write { origin, rows: in_order(batches), words: Arc::new(words) }, &mut first)
+                clock.write(
+                    player,
+                    Write { origin, rows: in_order(batches), words: Arc::new(words), number: 0 },
+                    &mut first,
+                )
             }
             Opened::Batch { .. } => Err("wrong task type".to_string()),
         }
@@ -297,7 +302,7 @@ impl Clock {
         if !self.real {
             for rows in write.rows.chunks(AT_ONCE) {
                 let (origin, words) = (Arc::clone(&write.origin), Arc::clone(&write.words));
-                player.write(&Arc::new(Write { origin, rows: rows.to_vec(), words }));
+                player.write(&Arc::new(Write { origin, rows: rows.to_vec(), words, number: 0 }));
                 player.failure()?;
             }
             return Ok(());
@@ -306,7 +311,12 @@ impl Clock {
         for row in &write.rows {
             player.wait_until(row.time.saturating_add(moved));
             let rows = vec![Row { group: GroupId::NIL, ..*row }];
-            player.write(&Arc::new(Write { origin: Arc::clone(&write.origin), rows, words: Arc::clone(&write.words) }));
+            player.write(&Arc::new(Write {
+                origin: Arc::clone(&write.origin),
+                rows,
+                words: Arc::clone(&write.words),
+                number: 0,
+            }));
             player.failure()?;
         }
         Ok(())

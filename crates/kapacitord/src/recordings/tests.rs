@@ -70,7 +70,7 @@ impl World {
         let (mut rows, mut words) = (Vec::new(), Words::default());
         parse_lines(&self.schema, lines.as_bytes(), Precision::Nanoseconds, 0, &mut rows, &mut words).unwrap();
         let origin = Arc::new(Origin { database: "d".to_string(), retention_policy: "r".to_string() });
-        self.running.write(&Arc::new(Write { origin, rows, words: Arc::new(words) }), None);
+        self.running.write(&Arc::new(Write { origin, rows, words: Arc::new(words), number: 0 }), None);
     }
 
     fn recording(&self, id: &str) -> Recording {

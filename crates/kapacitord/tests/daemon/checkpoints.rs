@@ -18,7 +18,7 @@ m|join(other).as('m', 'o').streamName('both')|httpOut('joined')
 
 /// A daemon that takes checkpoints all the time.
 fn daemon() -> Daemon {
-    setup().config("[checkpoint]\nenabled = true\ninterval = \"100ms\"\n").start()
+    setup().config("[checkpoint]\ninterval = \"100ms\"\n").start()
 }
 
 fn row(name: &str, columns: &[&str], values: &Value) -> Value {
@@ -81,13 +81,22 @@ fn a_reload_and_a_new_script_keep_the_nodes_that_stay() {
     counted(&daemon, 2);
     let path = format!("{TASKS}/t");
     let script = SCRIPT.replace("\"v\" > 1", "\"v\" > 0");
-    for change in [json!({"script": script}), json!({"status": "disabled"}), json!({"status": "enabled"})] {
+    let off = json!({"status": "disabled", "keep-state": true});
+    for change in [json!({"script": script}), off, json!({"status": "enabled"})] {
         let reply = daemon.request("PATCH", &path, change.to_string());
         assert_eq!(reply.status, 200, "{change}: {}", reply.body);
     }
     daemon.write("m,h=a v=4 61000000000\n");
     shows(&daemon, "t/sum", &row("m", &["sum"], &json!(["1970-01-01T00:01:01Z", 9])));
     shows(&daemon, "t/held", &row("m", &["state_duration", "v"], &json!(["1970-01-01T00:01:01Z", 0, 4])));
+    // A task that is disabled otherwise begins anew.
+    for change in [json!({"status": "disabled"}), json!({"status": "enabled"})] {
+        assert_eq!(daemon.request("PATCH", &path, change.to_string()).status, 200);
+    }
+    daemon.write("m,h=a v=4 62000000000\n");
+    shows(&daemon, "t/held", &row("m", &["state_duration", "v"], &json!(["1970-01-01T00:01:02Z", 0, 4])));
+    daemon.write("m,h=a v=4 63000000000\nm,h=a v=4 64000000000\n");
+    counted(&daemon, 3);
     // Another id takes all along, and a task that is deleted leaves nothing.
     assert_eq!(daemon.request("PATCH", &path, json!({"id": "u"}).to_string()).status, 200);
     counted_as(&daemon, "u");
@@ -122,4 +131,39 @@ fn a_damaged_checkpoint_is_told_and_the_task_runs() {
     let log = daemon.log();
     assert!(log.contains("the task begins anew") && log.contains("t.damaged"), "{log}");
     assert!(folder.join("t.damaged").exists());
+}
+
+#[test]
+fn a_disk_that_takes_no_checkpoints_is_told_and_all_goes_on() {
+    let config = "[checkpoint]\ninterval = \"100ms\"\n[ingest]\ndurable = true\nlimit = 4194304\n";
+    let daemon = setup().config(config).start();
+    run_task(&daemon, "t", "stream|from().measurement('m')|httpOut('last')");
+    let folder = daemon.folder().join("store.checkpoints");
+    let aside = daemon.folder().join("aside");
+    fs::rename(&folder, &aside).unwrap();
+    fs::write(&folder, "").unwrap();
+    let mut chance = 7_u64;
+    let mut body = || -> String {
+        let mut line = |_| {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            format!("m v={chance} {}\n", chance >> 1)
+        };
+        (0..4000).map(&mut line).collect()
+    };
+    let target = "/kapacitor/v1/write?db=telegraf&rp=autogen";
+    let refused = wait::until("a full log", || {
+        let reply = daemon.request("POST", target, body());
+        (reply.status != 204).then_some(reply)
+    });
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")), "{refused:?}");
+    assert!(refused.body.contains("the log of writes is full"), "{refused:?}");
+    daemon.logged("its checkpoint cannot be written, and is tried again");
+    daemon.logged("writes are refused");
+    let vars = daemon.get("/kapacitor/v1/debug/vars").body;
+    assert!(vars.contains("refused_full"), "{vars}");
+    assert_eq!(task(&daemon, "t")["executing"], true);
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&aside, &folder).unwrap();
+    wait::until("room in the log", || (daemon.request("POST", target, "m v=1 1\n").status == 204).then_some(()));
+    daemon.logged("writes are taken again");
 }

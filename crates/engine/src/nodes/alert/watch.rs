@@ -78,8 +78,10 @@ fn log(state: &EventState, data: &EventData, cx: &Cx<'_>) {
 impl Watch {
     /// A group's first row: what its topic knows of it is taken up.
     #[cold]
-    fn meet(&mut self, history: &mut History, subject: &Subject<'_>, cx: &mut Cx<'_>) {
-        let known = self.known(history, subject, cx);
+    fn meet(&mut self, history: &mut History, subject: &Subject<'_>, time: Time, cx: &mut Cx<'_>) {
+        // While data come again, what is known of this time or a later one comes of them.
+        let replaying = cx.host.topics().is_replaying();
+        let known = self.known(history, subject, cx).filter(|(_, known)| !replaying || *known < time);
         if self.publisher.has_readers() {
             history.meet(known);
         } else {
@@ -258,7 +260,7 @@ impl PerGroup for Watch {
     fn point(&mut self, history: &mut History, row: Row, cx: &mut Cx<'_>) {
         if !history.is_met() {
             let series = cx.schema.series(row.series);
-            self.meet(history, &Subject { name: series.name(), group: row.group, tags: series.tags() }, cx);
+            self.meet(history, &Subject { name: series.name(), group: row.group, tags: series.tags() }, row.time, cx);
         }
         let level = self.levels.of(&row, history.level(), cx);
         let Verdict::Event { duration } = self.step(history, row.group, level, row.time, false) else { return };
@@ -277,7 +279,7 @@ impl PerGroup for Watch {
     fn batch(&mut self, history: &mut History, head: BatchHead, rows: &[Row], cx: &mut Cx<'_>) {
         let subject = Subject { name: head.name, group: head.group, tags: cx.schema.group(head.group).tags() };
         if !history.is_met() {
-            self.meet(history, &subject, cx);
+            self.meet(history, &subject, rows.first().map_or(head.tmax, |row| row.time), cx);
         }
         let Some((level, row)) = self.of_batch(rows, history.level(), cx) else { return };
         let time = if self.all || level == Level::Ok { head.tmax } else { row.time };
