@@ -91,9 +91,8 @@ impl Auth {
                 None => users.get(&name).ok(),
             };
             let user = found.ok_or_else(|| unauthorized("authorization failed"))?;
-            may(&user, &method, &path).map_err(|needed| Refused {
-                status: 403,
-                text: format!("user {name} does not have {needed:?} privilege for API endpoint {path:?}"),
+            may(&user, &method, &path).map_err(|needed| {
+                Refused::new(403, format!("user {name} does not have {needed:?} privilege for API endpoint {path:?}"))
             })?;
             Ok(Some(name))
         })
@@ -111,7 +110,7 @@ impl Auth {
         }
         match path {
             "/write" | "/kapacitor/v1/write" | "/ping" | "/kapacitor/v1/ping" => Ok(()),
-            _ => Err(Refused { status: 403, text: format!("subscriptions may write only, not ask for {path:?}") }),
+            _ => Err(Refused::new(403, format!("subscriptions may write only, not ask for {path:?}"))),
         }
     }
 
@@ -158,7 +157,7 @@ impl Auth {
 }
 
 fn unauthorized(why: impl Into<String>) -> Refused {
-    Refused { status: 401, text: why.into() }
+    Refused::new(401, why)
 }
 
 fn credentials(uri: &Uri, headers: &HeaderMap) -> Result<Credentials, Refused> {

@@ -28,5 +28,5 @@ pub(super) async fn bounded(request: Request, next: Next) -> Response {
 
 fn too_large() -> Response {
     let text = format!("the request's body is too large: more than {} MiB", LARGEST >> 20);
-    Refused { status: 413, text }.into_response()
+    Refused::new(413, text).into_response()
 }
