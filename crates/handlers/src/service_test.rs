@@ -35,6 +35,9 @@ struct Test {
     plan: fn(&Given) -> (Json, Event),
 }
 
+/// Why most tests fail.
+const NOT_ENABLED: &str = "service is not enabled";
+
 /// Services that Kapacitor does not have: they are listed once the config has one, so that clients that know
 /// Kapacitor's list find that.
 const BEYOND: [&str; 3] = ["alertmanager", "ntfy", "webhook"];
@@ -89,6 +92,10 @@ async fn send(kind: &Arc<Kind>, options: Json, event: Event) -> Result<(), Strin
     let mut handler = opened?;
     match handler.handle(&event).await {
         Outcome::Done => Ok(()),
+        // Programs know these words; who tests a service knows where it is enabled.
+        Outcome::Retry { why, .. } | Outcome::GiveUp(why) if why.starts_with(NOT_ENABLED) => {
+            Err(NOT_ENABLED.to_string())
+        }
         Outcome::Retry { why, .. } | Outcome::GiveUp(why) => Err(why),
     }
 }
@@ -202,7 +209,7 @@ mod tests {
         assert_eq!(run("slack", json!({"message": "m", "level": "WARNING", "other": 1})), Ok(Ok(())));
         let got = sink.requests()[0].json();
         assert_eq!((&got["channel"], &got["attachments"][0]["color"]), (&json!("#all"), &json!("warning")));
-        assert!(matches!(run("talk", json!({})), Ok(Err(why)) if why.starts_with("service is not enabled")));
+        assert!(matches!(run("talk", json!({})), Ok(Err(why)) if why == "service is not enabled"));
         assert!(matches!(run("slack", json!({"level": "NOPE"})), Err(TestError::Level(_))));
         assert!(matches!(run("slack", json!({"channel": 1})), Err(TestError::Option { .. })));
         assert_eq!(run("exec", json!({})), Err(TestError::Unknown("exec".into())));
