@@ -142,9 +142,9 @@ impl Tasks {
         let built = build(&self.surface, &defined.pipeline, &info, &self.schema, &host);
         let Built { mut task, interest, edges, endpoints } = match built {
             Ok(built) => built,
-            Err(error) => {
-                stored.error = error.to_string();
-                return Err((500, error.to_string()));
+            Err(why) => {
+                stored.error = why.message;
+                return Err((500, stored.error.clone()));
             }
         };
         if let Some(watcher) = &self.watcher {

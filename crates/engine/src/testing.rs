@@ -247,7 +247,7 @@ impl Bench {
         });
         let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
         let Built { task, .. } =
-            build(surface, &defined.pipeline, &info, &schema, &world).map_err(|error| error.to_string())?;
+            build(surface, &defined.pipeline, &info, &schema, &world).map_err(|why| why.message)?;
         let mut bench = Bench { schema, host, task };
         let anew = bench.task.restore(saved);
         bench.task.step(Letter::Start);

@@ -137,7 +137,7 @@ fn a_missing_field_and_another_type_are_errors() {
     assert_eq!(play.write("m w=1 1; m v=\"a\" 1; m v=1 1; m v=2i 1; m v=3 1; m v=0 2"), json!([[[1, 2]]]));
     assert_eq!(play.errors("mean2"), 3);
     let mut play = Play::new("stream|from().measurement('m')|cumulativeSum('v')|@OUT");
-    assert_eq!(play.write("m v=1 1; m w=1 2; m v=2i 3; m v=2 4"), json!([[[1, 1]], [[4, 3]]]));
+    assert_eq!(play.write("m v=1 1; m w=1 2; m v=2i 3; m v=2 4"), json!([[[1, 1]], [[1, 1]], [[1, 1]], [[4, 3]]]));
     assert_eq!(play.errors("cumulativeSum2"), 2);
 }
 

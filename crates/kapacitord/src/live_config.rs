@@ -181,8 +181,7 @@ fn key_of(section: &str) -> Option<Option<&'static str>> {
 
 /// Whether changes count at once; sections of what brings data in are read at the start.
 fn is_live(section: &str) -> bool {
-    let at_start =
-        ["azure", "consul", "dns", "ec2", "file-discovery", "gce", "influxdb", "kubernetes", "marathon", "nerve"];
+    let at_start = ["azure", "consul", "dns", "ec2", "file-discovery", "gce", "kubernetes", "marathon", "nerve"];
     let more = ["scraper", "serverset", "static-discovery", "swarm", "triton"];
     !at_start.contains(&section) && !more.contains(&section)
 }
@@ -239,6 +238,9 @@ fn with(
     };
     for change in changes {
         apply(slot, key, change)?;
+    }
+    if !changes.is_empty() {
+        slot.refill();
     }
     drop(slots);
     if !changes.is_empty() {

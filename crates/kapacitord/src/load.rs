@@ -1,14 +1,15 @@
-//! The load directory: tasks, templates and handlers of topics that stand in files, brought in at the start and at
-//! SIGHUP. What a file defines replaces what has its id, and goes when the file goes.
+//! The load directory: tasks, templates and handlers of topics that stand in files, brought in at the start, at SIGHUP
+//! and, if so wished, when files change. What a file defines replaces what has its id, and goes when the file goes.
 
 mod files;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -36,6 +37,8 @@ pub struct Loader {
     loading: Mutex<()>,
     /// What failed since the start.
     failed: AtomicUsize,
+    /// The fingerprint of the files that were brought in last.
+    last: AtomicU64,
 }
 
 /// What became of the files.
@@ -48,12 +51,22 @@ pub struct Summary {
 
 impl Loader {
     pub fn new(folder: PathBuf, store: Store, definitions: Arc<Definitions>, topics: Arc<AlertTopics>) -> Loader {
-        Loader { folder, store, definitions, topics, loading: Mutex::default(), failed: AtomicUsize::new(0) }
+        let (failed, last) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Loader { folder, store, definitions, topics, loading: Mutex::default(), failed, last }
     }
 
     /// How many files could not be brought in since the start, each time counted.
     pub fn failed(&self) -> usize {
         self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Bring in all files if one of them is other than it was the last time.
+    pub fn load_if_changed(&self) -> Option<Summary> {
+        let is_readable = self.folder.is_dir();
+        let files: Vec<_> =
+            KINDS.iter().flat_map(|kind| files::read(&self.folder, *kind).unwrap_or_default()).collect();
+        let has_changed = is_readable && fingerprint(files.iter()) != self.last.load(Ordering::Relaxed);
+        has_changed.then(|| self.load())
     }
 
     /// Bring in all files. One that is broken is told in the log, and what it defined before stays; the others are
@@ -67,7 +80,7 @@ impl Loader {
             return summary;
         }
         let (mut seen, mut files) = (Seen::default(), Vec::new());
-        for kind in [Kind::Template, Kind::Task, Kind::Handler] {
+        for kind in KINDS {
             match files::read(&self.folder, kind) {
                 Ok(found) => files.extend(found.into_iter().map(|file| (kind, file))),
                 Err(error) => {
@@ -77,6 +90,7 @@ impl Loader {
                 }
             }
         }
+        self.last.store(fingerprint(files.iter().map(|(_, file)| file)), Ordering::Relaxed);
         summary.loaded = files.len();
         let failed = self.bring_in(files, &mut seen);
         summary.loaded -= failed;
@@ -231,6 +245,16 @@ impl Loader {
         }
         Ok(gone.len())
     }
+}
+
+/// The order in which they are brought in.
+const KINDS: [Kind; 3] = [Kind::Template, Kind::Task, Kind::Handler];
+
+/// Another number for other files.
+fn fingerprint<'a>(files: impl Iterator<Item = &'a File>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    files.for_each(|file| file.hash(&mut hasher));
+    hasher.finish()
 }
 
 /// Whether a task is as its file has it.

@@ -1,4 +1,5 @@
-//! `kapacitord`: the daemon. `run` serves, `config` prints a sample configuration, `demo` shows it at work.
+//! `kapacitord`: the daemon. `run` serves, `config` prints a sample configuration, `restore` makes a store of a backup,
+//! `demo` shows it at work.
 #![forbid(unsafe_code)]
 
 mod alert_topics;
@@ -40,6 +41,7 @@ The commands are:
 
     run      run the server; this is what happens without a command
     config   print a complete configuration with comments
+    restore  make a store of a backup
     demo     run on this machine's own CPU, memory and disk, with two example tasks
     version  print the version
     help     print this, or with a command its flags
@@ -64,6 +66,15 @@ usage: config [flags]
     -config <path>   show this file's values instead of the defaults
     -hostname <name> instead of hostname in the configuration";
 
+const RESTORE_USAGE: &str = "\
+usage: restore [flags] <backup file>
+
+    Make a store of a file that `kapacitor backup` wrote, where the configuration has it (boltdb in [storage]). The
+    daemon must not run, and no store may be there: move an old one away first.
+
+    -config <path>   the configuration file, found as with run
+    -store <path>    where to make it, instead of boltdb in [storage]";
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (command, rest) = match args.first().map(String::as_str) {
@@ -75,6 +86,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "run" => run(rest),
         "config" => print_config(rest),
+        "restore" => restore(rest),
         "version" => {
             println!("Kapacitor OSS version {} (git: rust unknown)", http::VERSION);
             Ok(())
@@ -118,6 +130,7 @@ fn help(command: Option<&str>) {
         match command {
             Some("run") => RUN_USAGE,
             Some("config") => CONFIG_USAGE,
+            Some("restore") => RESTORE_USAGE,
             Some("version") => "usage: version\n\n    prints the version",
             Some("demo") => demo::USAGE,
             _ => USAGE,
@@ -148,6 +161,28 @@ fn print_config(args: &[String]) -> anyhow::Result<()> {
         config.top.hostname = hostname.to_string();
     }
     print!("{}", config.to_toml());
+    Ok(())
+}
+
+fn restore(args: &[String]) -> anyhow::Result<()> {
+    let args = Arguments::parse(args, &["config", "store"]).map_err(anyhow::Error::msg)?;
+    if args.help {
+        help(Some("restore"));
+        return Ok(());
+    }
+    let [backup] = &args.rest[..] else { anyhow::bail!("name one backup file; see `kapacitord help restore`") };
+    let path = match args.get("store") {
+        Some(path) => path.to_string(),
+        None => {
+            let file = Config::find(args.get("config").map(Path::new), |name| std::env::var(name).ok());
+            Config::load(file.as_deref(), std::env::vars())?.0.resolved()?.storage.boltdb
+        }
+    };
+    if let Some(folder) = Path::new(&path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let records = store::restore(backup, &path)?;
+    println!("{records} records of {backup} are in the store {path}");
     Ok(())
 }
 
@@ -249,7 +284,7 @@ async fn serve(
         tokio::select! {
             _ = terminate.recv() => break End::Stopped,
             _ = interrupt.recv() => break End::Stopped,
-            _ = hang_up.recv() => server.load_again(),
+            _ = hang_up.recv() => server.read_again(),
             () = server.renewal() => break End::Renewed,
         }
     };

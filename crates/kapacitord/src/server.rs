@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock, atomic::AtomicI64},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -22,9 +22,9 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     alert_topics::AlertTopics,
-    budgets::{Budgets, Watch},
+    budgets::{self, Budgets, Watch},
     checkpoints::Checkpoints,
-    clusters::{self, Subscribing},
+    clusters::{self, Subscribers, Subscribing},
     config::{Config, references},
     definitions::Definitions,
     host::{Clusters, DaemonHost, Udfs},
@@ -35,7 +35,6 @@ use crate::{
     logging::LevelHandle,
     recordings::Recordings,
     silences::SilenceKeeper,
-    subscription_list::Watchlist,
     topic_store::{WriteBehind, recover},
     udp_subscriptions::Inlet,
 };
@@ -51,10 +50,12 @@ pub struct Server {
     /// States of alerts on their way to the store.
     states: Option<Arc<WriteBehind>>,
     loader: Option<Arc<Loader>>,
+    certificates: Option<Arc<http::Certificates>>,
     store: Store,
     stop: watch::Sender<bool>,
     host: Arc<DaemonHost>,
     logs: LogStreams,
+    subscribers: Arc<Subscribers>,
     services: Vec<JoinHandle<()>>,
     budgets: Arc<Budgets>,
     /// Ends with the daemon.
@@ -118,22 +119,27 @@ impl Server {
         }
 
         let (stop, stopping) = watch::channel(false);
-        let relink = watch::Sender::new(0);
         let auth = http::Auth::of(config, &store).map_err(|error| anyhow!(error.text))?;
-        let subscribed = Arc::new(AtomicI64::new(0));
         let mut services = Vec::new();
         let ingress = Arc::new(Ingress::default());
-        let inlet =
-            Arc::new(Inlet { schema: Arc::clone(&schema), ingress: Arc::clone(&ingress), tasks: OnceLock::new() });
-        let common = Subscribing {
-            identity: &identity,
-            host: &hostname,
+        let queue = budgets::queue(&config.memory);
+        let inlet = Arc::new(Inlet {
+            schema: Arc::clone(&schema),
+            ingress: Arc::clone(&ingress),
+            budget: Arc::clone(&queue),
+            tasks: OnceLock::new(),
+        });
+        let subscribers = Arc::new(Subscribers::new(Subscribing {
+            identity: identity.clone(),
+            host: hostname.clone(),
             port: address.port(),
-            token: auth.subscription_token(),
-            inlet: &inlet,
-            runtime: &runtime,
-        };
-        let (clusters, watchlist) = open_clusters(config, &common, &stopping, (&relink, &subscribed), &mut services)?;
+            token: auth.subscription_token().map(str::to_string),
+            inlet: Arc::clone(&inlet),
+            runtime: runtime.clone(),
+        }));
+        let (members, default) = clusters::members(config)?;
+        let clusters = Clusters::new(members, default, &runtime);
+        subscribers.follow(config, &clusters);
         let info = ServerInfo {
             hostname: hostname.clone(),
             cluster_id: identity.cluster_id.to_string(),
@@ -148,10 +154,15 @@ impl Server {
             runtime.clone(),
         ));
         live.on_change({
-            let (host, alert_host) = (Arc::clone(&host), Arc::clone(&alert_host));
+            let (host, alert_host, subscribers) =
+                (Arc::clone(&host), Arc::clone(&alert_host), Arc::clone(&subscribers));
             move |shown| {
                 let config = &shown.resolved().map_err(|error| error.to_string())?;
-                host.set_endpoints(endpoints(config).map_err(|error| format!("{error:#}"))?);
+                let endpoints = endpoints(config).map_err(|error| format!("{error:#}"))?;
+                let (members, default) = clusters::members(config).map_err(|error| format!("{error:#}"))?;
+                host.set_endpoints(endpoints);
+                host.clusters().set(members, default);
+                subscribers.follow(config, host.clusters());
                 alert_host.reconfigure(handler_configs(config, shown));
                 Ok(())
             }
@@ -160,11 +171,11 @@ impl Server {
         let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, workers).context("cannot start a thread")?);
-        let budgets = Arc::new(Budgets::new(&config.memory, &config.task_limits, &running, &schema));
+        let budgets = Arc::new(Budgets::new((&config.memory, &config.task_limits), &queue, &running, &schema));
         host.attach(&running);
         host.attach_budgets(&budgets);
         // Nobody has set it before.
-        let _ = inlet.tasks.set((Arc::downgrade(&running), Arc::clone(&budgets)));
+        let _ = inlet.tasks.set(Arc::downgrade(&running));
         let checkpoints = checkpoints(config, &running, &schema)?;
         let definitions = Arc::new(Definitions::new(
             store.clone(),
@@ -219,7 +230,6 @@ impl Server {
                 config.http.header_timeout,
             )),
             ingress,
-            watchlist,
             log_level: level.clone(),
             log_requests: config.http.log_enabled,
             flux_tasks: config.data("fluxtask").iter().any(|values| values.bool("enabled")),
@@ -227,17 +237,32 @@ impl Server {
             store_name: Path::new(&config.storage.boltdb)
                 .file_name()
                 .map_or_else(|| "kapacitor.db".to_string(), |name| name.to_string_lossy().into_owned()),
-            relink,
+            subscribers: Arc::clone(&subscribers),
             loader: loader.clone(),
-            subscriptions: Arc::clone(&subscribed),
             config_can_change: config.data("config-override").iter().all(|values| values.bool("enabled")),
             config: live,
             alert_host,
         });
-        services.push(if config.http.https_enabled {
-            runtime.spawn(serve(http::Encrypted::over(listener, config)?, api, stopping))
-        } else {
-            runtime.spawn(serve(listener, api, stopping))
+        if let Some(path) = config.http.unix_socket() {
+            let (listener, file) = http::listen_on_socket(Path::new(path)).await?;
+            let serving = serve(listener, Arc::clone(&api), stopping.clone());
+            services.push(runtime.spawn(async move {
+                let _file = file;
+                serving.await;
+            }));
+            tracing::info!(socket = path, "listening on a Unix socket");
+        }
+        if let (Some(loader), Some(interval)) = (loader.clone(), config.load.check_interval.filter(|it| !it.is_zero()))
+        {
+            services.push(runtime.spawn(load_changes(loader, interval, stopping.clone())));
+        }
+        let certificates = config.http.https_enabled.then(|| http::Certificates::read(config)).transpose()?;
+        services.push(match &certificates {
+            Some(certificates) => {
+                let encrypted = http::Encrypted::over(listener, Arc::clone(certificates))?;
+                runtime.spawn(serve(encrypted, api, stopping))
+            }
+            None => runtime.spawn(serve(listener, api, stopping)),
         });
         tracing::info!(address = %address, "listening on HTTP");
         let watch = budgets.watch().context("cannot start a thread")?;
@@ -249,10 +274,12 @@ impl Server {
             topics,
             states,
             loader,
+            certificates,
             store,
             stop,
             host: kept_host,
             logs: level.streams().clone(),
+            subscribers,
             services,
         })
     }
@@ -266,8 +293,13 @@ impl Server {
         &self.topics
     }
 
-    /// Bring in the files of the load directory again, in the background.
-    pub fn load_again(&self) {
+    /// Read again what stands in files: certificates, and in the background those of the load directory.
+    pub fn read_again(&self) {
+        match self.certificates.as_ref().map(|certificates| certificates.read_again()) {
+            Some(Ok(())) => tracing::info!("certificates are read again"),
+            Some(Err(error)) => tracing::error!("the certificates stay as they were: {error:#}"),
+            None => {}
+        }
         match self.loader.clone() {
             Some(loader) => drop(tokio::task::spawn_blocking(move || loader.load())),
             None => tracing::info!("nothing to load again: [load] is not enabled"),
@@ -283,6 +315,7 @@ impl Server {
     pub async fn stop(self) {
         self.logs.close();
         let _ = self.stop.send(true);
+        self.subscribers.end(Duration::from_secs(6)).await;
         for service in self.services {
             let _ = tokio::time::timeout(Duration::from_secs(10), service).await;
         }
@@ -421,33 +454,18 @@ fn endpoints(config: &Config) -> anyhow::Result<HashMap<String, HttpEndpoint>> {
     Ok(endpoints)
 }
 
-fn open_clusters(
-    config: &Config,
-    common: &Subscribing<'_>,
-    stopping: &watch::Receiver<bool>,
-    (relink, subscribed): (&watch::Sender<u64>, &Arc<AtomicI64>),
-    services: &mut Vec<JoinHandle<()>>,
-) -> anyhow::Result<(Clusters, Arc<Watchlist>)> {
-    let enabled: Vec<_> = config.influxdb.iter().filter(|section| section.enabled).collect();
-    let (mut opened, mut watchlist) = (Vec::new(), Watchlist::default());
-    for section in &enabled {
-        let member = clusters::member(section).with_context(|| format!("[[influxdb]] {:?}", section.name))?;
-        if let Some((subscriptions, watched)) = clusters::subscriptions(section, &member.cluster, common) {
-            watchlist.0.push(Arc::clone(&watched));
-            services.push(common.runtime.spawn(clusters::keep(
-                subscriptions,
-                watched,
-                section.subscriptions_sync_interval,
-                relink.subscribe(),
-                Arc::clone(subscribed),
-                stopping.clone(),
-            )));
+/// Bring in files of the load directory when they change.
+async fn load_changes(loader: Arc<Loader>, interval: Duration, mut stopping: watch::Receiver<bool>) {
+    // More often helps nobody.
+    let interval = interval.max(Duration::from_millis(100));
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            _ = stopping.changed() => return,
         }
-        opened.push(member);
+        let loader = Arc::clone(&loader);
+        let _ = tokio::task::spawn_blocking(move || loader.load_if_changed()).await;
     }
-    let default = enabled.iter().find(|section| section.default).or(enabled.first());
-    let default = default.map_or_else(String::new, |section| section.name.clone());
-    Ok((Clusters::new(opened, default, common.runtime), Arc::new(watchlist)))
 }
 
 async fn serve<L: axum::serve::Listener>(listener: L, api: Arc<Api>, stopping: watch::Receiver<bool>) {

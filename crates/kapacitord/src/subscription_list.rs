@@ -1,6 +1,6 @@
 //! The subscriptions of all clusters as users see them: their own, those left over from a daemon that is no more, others.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use api::subscription::{Owner, Subscription, SubscriptionList};
 use influx::{Cluster, Here};
@@ -17,13 +17,22 @@ pub struct Watched {
 
 /// See the module.
 #[derive(Default)]
-pub struct Watchlist(pub Vec<Arc<Watched>>);
+pub struct Watchlist(Mutex<Vec<Arc<Watched>>>);
 
 impl Watchlist {
+    /// The clusters from now on.
+    pub(crate) fn set(&self, watched: Vec<Arc<Watched>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+    }
+
+    fn now(&self) -> Vec<Arc<Watched>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// All subscriptions of all clusters; those that cannot be asked are named.
     pub(crate) async fn list(&self) -> SubscriptionList {
         let mut list = SubscriptionList::default();
-        for watched in &self.0 {
+        for watched in self.now() {
             match watched.cluster.subscriptions().await {
                 Ok(all) => list.subscriptions.extend(all.iter().map(|one| watched.shown(one))),
                 Err(error) => list.errors.push(format!("{}: {error}", watched.cluster.name())),
@@ -43,9 +52,9 @@ impl Watchlist {
             wanted.is_empty() || wanted.iter().any(|wanted| key(wanted) == key(one))
         };
         list.subscriptions.retain(|one| one.owner == Owner::LeftOver && is_wanted(one));
-        let mut dropped = Vec::new();
+        let (mut dropped, all) = (Vec::new(), self.now());
         for one in list.subscriptions {
-            let Some(watched) = self.0.iter().find(|watched| watched.cluster.name() == one.cluster) else { continue };
+            let Some(watched) = all.iter().find(|watched| watched.cluster.name() == one.cluster) else { continue };
             let place = influx::DatabasePolicy { database: one.database.clone(), policy: one.retention_policy.clone() };
             match watched.cluster.drop_subscription(&one.name, &place).await {
                 Ok(()) => {

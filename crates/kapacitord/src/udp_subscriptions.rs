@@ -14,9 +14,13 @@ use engine::{Origin, Tasks, Write};
 use influx::{DatabasePolicy, Destinations};
 use model::{Precision, Schema, Words, parse_lines};
 use socket2::SockRef;
-use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+};
 
-use crate::{budgets::Budgets, config::InfluxDb, http::Ingress};
+use crate::{budgets::PERMIT, config::InfluxDb, http::Ingress};
 
 /// Larger packets there are not.
 const PACKET: usize = 64 << 10;
@@ -27,7 +31,9 @@ const TELL: Duration = Duration::from_secs(10);
 pub struct Inlet {
     pub schema: Arc<Schema>,
     pub ingress: Arc<Ingress>,
-    pub tasks: OnceLock<(Weak<Tasks>, Arc<Budgets>)>,
+    /// What may wait for tasks, shared with writes over HTTP.
+    pub budget: Arc<Semaphore>,
+    pub tasks: OnceLock<Weak<Tasks>>,
 }
 
 /// See the module.
@@ -145,21 +151,17 @@ async fn take(mut receive: mpsc::Receiver<Vec<u8>>, origin: Origin, inlet: Arc<I
     let mut told: Option<tokio::time::Instant> = None;
     let mut bad = 0u64;
     while let Some(packet) = receive.recv().await {
-        // Packets wait in the channel meanwhile, and are lost and counted once that is full.
-        let room = match inlet.tasks.get() {
-            Some((_, budgets)) => {
-                Arc::clone(budgets.queue()).acquire_many_owned(budgets.permits(packet.len())).await.ok()
-            }
-            None => None,
-        };
+        // While tasks are behind, packets wait in the channel, and beyond it are lost and counted.
+        let permits = (packet.len() / PERMIT + 1) as u32;
+        let Ok(held) = Arc::clone(&inlet.budget).acquire_many_owned(permits).await else { return };
         let (mut rows, mut words) = (Vec::new(), Words::default());
         let now = crate::definitions::now();
         match parse_lines(&inlet.schema, &packet, Precision::Nanoseconds, now, &mut rows, &mut words) {
             Ok(()) => {
                 received.count(&inlet.schema, &rows);
                 let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words) };
-                if let Some(tasks) = inlet.tasks.get().and_then(|(tasks, _)| tasks.upgrade()) {
-                    tasks.write(&Arc::new(write), room.map(|room| Arc::new(room) as _));
+                if let Some(tasks) = inlet.tasks.get().and_then(Weak::upgrade) {
+                    tasks.write(&Arc::new(write), Some(Arc::new(held)));
                 }
             }
             Err(_) => bad += 1,
@@ -186,8 +188,13 @@ mod tests {
     #[test]
     fn each_place_has_a_port_until_it_is_dropped() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let inlet =
-            Arc::new(Inlet { schema: Schema::new(), ingress: Arc::new(Ingress::default()), tasks: OnceLock::new() });
+        let budget = Arc::new(Semaphore::new(2));
+        let inlet = Arc::new(Inlet {
+            schema: Schema::new(),
+            ingress: Arc::new(Ingress::default()),
+            budget: Arc::clone(&budget),
+            tasks: OnceLock::new(),
+        });
         let config = InfluxDb { udp_bind: "127.0.0.1".into(), udp_read_buffer: 100_000, ..InfluxDb::default() };
         let mut udp = UdpDestination::new(&config, "me", Arc::clone(&inlet), runtime.handle().clone());
         let place = |policy: &str| DatabasePolicy { database: "d".to_string(), policy: policy.to_string() };
@@ -205,6 +212,8 @@ mod tests {
             (points() >= 2).then_some(())
         });
         assert_eq!(*inlet.ingress.all()[0].0, origin);
+        // Nobody takes the points of the test, so each packet's share comes back.
+        testkit::wait::until("the budget", || (budget.available_permits() == 2).then_some(()));
         udp.dropped(&place("a"));
         assert!(!udp.leads_here(&place("a"), &one));
     }

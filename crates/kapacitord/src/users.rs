@@ -3,11 +3,11 @@
 use std::{
     collections::HashMap,
     num::NonZeroU32,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use axum::http::Method;
-use ring::{hmac, pbkdf2, rand::SecureRandom};
+use ring::{hmac, pbkdf2};
 use store::{Page, Store, users::User};
 
 use crate::definitions::Refused;
@@ -15,10 +15,10 @@ use crate::definitions::Refused;
 /// What can be allowed to a user who is no admin.
 pub const PERMISSIONS: &[&str] = &["none", "api", "config_api", "write_points", "all"];
 
-/// How much work it is to try a password.
-const ROUNDS: u32 = 60_000;
-const SALT_BYTES: usize = 16;
-const HASH_BYTES: usize = 32;
+/// How much work it is to try a password where the config does not say: 2 to the power of it.
+pub const COST: u32 = 10;
+/// More of a password bcrypt does not look at.
+const LONGEST_PASSWORD: usize = 72;
 
 /// The users of one daemon. Calls may block on the disk or take a while to try a password.
 pub struct Users {
@@ -26,6 +26,9 @@ pub struct Users {
     /// Passwords that were right, by user: signed with a key of this process, so that trying one again is no work.
     tried: Mutex<HashMap<String, (String, hmac::Tag)>>,
     key: hmac::Key,
+    cost: u32,
+    /// The hash of nobody's password: a name that does not exist takes as long as one that does.
+    nobody: OnceLock<String>,
 }
 
 /// What a request says of a user to be made or changed; what is left out stays.
@@ -37,12 +40,14 @@ pub struct Changes {
 }
 
 impl Users {
+    /// `cost` is that of new passwords.
+    ///
     /// # Errors
     /// The system has no randomness.
-    pub fn new(store: &Store) -> Result<Users, Refused> {
+    pub fn new(store: &Store, cost: u32) -> Result<Users, Refused> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
             .map_err(|_| Refused::failed("the system has no randomness"))?;
-        Ok(Users { store: store.users(), tried: Mutex::default(), key })
+        Ok(Users { store: store.users(), tried: Mutex::default(), key, cost, nobody: OnceLock::new() })
     }
 
     pub fn list(&self, page: &Page<'_>) -> Result<Vec<User>, Refused> {
@@ -64,7 +69,7 @@ impl Users {
         if changes.password.as_deref().unwrap_or_default().is_empty() {
             return Err(Refused::bad("password is required"));
         }
-        let user = changed(User { name: name.to_string(), ..User::default() }, changes)?;
+        let user = self.changed(User { name: name.to_string(), ..User::default() }, changes)?;
         match self.store.create(&user) {
             Err(store::Error::Exists { .. }) => Err(Refused::bad(format!("user {name} already exists"))),
             outcome => Ok(outcome.map(|()| user)?),
@@ -72,7 +77,7 @@ impl Users {
     }
 
     pub fn update(&self, name: &str, changes: &Changes) -> Result<User, Refused> {
-        let user = changed(self.get(name)?, changes)?;
+        let user = self.changed(self.get(name)?, changes)?;
         self.store.replace(&user)?;
         Ok(user)
     }
@@ -83,7 +88,11 @@ impl Users {
 
     /// The user, if the password is theirs.
     pub fn check(&self, name: &str, password: &str) -> Result<Option<User>, Refused> {
-        let Some(user) = self.store.get(name)? else { return Ok(None) };
+        let Some(user) = self.store.get(name)? else {
+            let nobody = self.nobody.get_or_init(|| bcrypt::hash("", self.cost).unwrap_or_default());
+            is_password(nobody, password);
+            return Ok(None);
+        };
         let tag = hmac::sign(&self.key, password.as_bytes());
         let tried = |tried: &(String, hmac::Tag)| {
             tried.0 == user.password_hash && hmac::verify(&self.key, password.as_bytes(), tried.1.as_ref()).is_ok()
@@ -96,6 +105,30 @@ impl Users {
         }
         self.tried().insert(name.to_string(), (user.password_hash.clone(), tag));
         Ok(Some(user))
+    }
+
+    fn changed(&self, mut user: User, changes: &Changes) -> Result<User, Refused> {
+        if let Some(permissions) = &changes.permissions {
+            if let Some(unknown) = permissions.iter().find(|permission| !PERMISSIONS.contains(&permission.as_str())) {
+                let text = format!("unknown permission {unknown:?}: one of {}", PERMISSIONS.join(", "));
+                return Err(Refused::bad(text));
+            }
+            user.permissions = permissions.iter().filter(|permission| *permission != "none").cloned().collect();
+        }
+        if let Some(admin) = changes.admin {
+            user.admin = admin;
+        }
+        if let Some(password) = changes.password.as_deref().filter(|password| !password.is_empty()) {
+            user.password_hash = self.hashed(password)?;
+        }
+        Ok(user)
+    }
+
+    fn hashed(&self, password: &str) -> Result<String, Refused> {
+        if password.len() > LONGEST_PASSWORD {
+            return Err(Refused::bad(format!("a password may be no longer than {LONGEST_PASSWORD} bytes")));
+        }
+        bcrypt::hash(password, self.cost).map_err(|error| Refused::failed(error.to_string()))
     }
 
     fn tried(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, hmac::Tag)>> {
@@ -124,44 +157,18 @@ pub fn may(user: &User, method: &Method, path: &str) -> Result<(), &'static str>
     if user.admin || user.permissions.iter().any(|permission| allows(permission)) { Ok(()) } else { Err(needed) }
 }
 
-fn changed(mut user: User, changes: &Changes) -> Result<User, Refused> {
-    if let Some(permissions) = &changes.permissions {
-        if let Some(unknown) = permissions.iter().find(|permission| !PERMISSIONS.contains(&permission.as_str())) {
-            let text = format!("unknown permission {unknown:?}: one of {}", PERMISSIONS.join(", "));
-            return Err(Refused::bad(text));
-        }
-        user.permissions = permissions.iter().filter(|permission| *permission != "none").cloned().collect();
-    }
-    if let Some(admin) = changes.admin {
-        user.admin = admin;
-    }
-    if let Some(password) = changes.password.as_deref().filter(|password| !password.is_empty()) {
-        user.password_hash = hashed(password)?;
-    }
-    Ok(user)
-}
-
+/// Whether a stored hash is of this password: of bcrypt, or, as stores of older versions have them,
 /// `pbkdf2-sha256$ROUNDS$SALT$HASH`, the last two in hexadecimal.
-fn hashed(password: &str) -> Result<String, Refused> {
-    let mut salt = [0; SALT_BYTES];
-    ring::rand::SystemRandom::new().fill(&mut salt).map_err(|_| Refused::failed("the system has no randomness"))?;
-    let mut hash = [0; HASH_BYTES];
-    let rounds = NonZeroU32::new(ROUNDS).unwrap_or(NonZeroU32::MIN);
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password.as_bytes(), &mut hash);
-    Ok(format!("pbkdf2-sha256${ROUNDS}${}${}", hex(&salt), hex(&hash)))
-}
-
 fn is_password(stored: &str, password: &str) -> bool {
+    if stored.starts_with("$2") {
+        return bcrypt::verify(password, stored).unwrap_or(false);
+    }
     let parts: Vec<&str> = stored.split('$').collect();
     let [_, rounds, salt, hash] = parts[..] else { return false };
     let (Ok(rounds), Some(salt), Some(hash)) = (rounds.parse::<NonZeroU32>(), unhex(salt), unhex(hash)) else {
         return false;
     };
     pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password.as_bytes(), &hash).is_ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -175,10 +182,10 @@ mod tests {
 
     #[test]
     fn passwords_are_checked_and_changed() {
-        let users = Users::new(&Store::in_memory()).unwrap();
+        let users = Users::new(&Store::in_memory(), 4).unwrap();
         let password = |text: &str| Changes { password: Some(text.to_string()), ..Changes::default() };
         let made = users.create("bob", &password("p w:1")).unwrap();
-        assert!(!made.password_hash.contains("p w:1"));
+        assert!(made.password_hash.starts_with("$2") && !made.password_hash.contains("p w:1"));
         let right = |text: &str| users.check("bob", text).unwrap().is_some();
         assert!(right("p w:1") && right("p w:1") && !right("x") && !right(""));
         users.update("bob", &password("new")).unwrap();
@@ -189,8 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn hashes_of_older_stores_are_known() {
+        // Of "secret", one round, the salt "salt".
+        let mut hash = [0; 16];
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, NonZeroU32::MIN, b"salt", b"secret", &mut hash);
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let stored = format!("pbkdf2-sha256$1$73616c74${hex}");
+        assert!(is_password(&stored, "secret") && !is_password(&stored, "Secret") && !is_password("", "secret"));
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
-        let users = Users::new(&Store::in_memory()).unwrap();
+        let users = Users::new(&Store::in_memory(), 4).unwrap();
         let full = Changes { password: Some("p".into()), ..Changes::default() };
         users.create("a", &full).unwrap();
         let fly = Changes { permissions: Some(vec!["fly".into()]), ..full.clone() };
@@ -199,6 +216,7 @@ mod tests {
             ("b d", &full, 400),
             ("b", &Changes::default(), 400),
             ("b", &fly, 400),
+            ("b", &Changes { password: Some("x".repeat(73)), ..full.clone() }, 400),
             ("a", &full, 400),
         ] {
             assert_eq!(users.create(name, changes).unwrap_err().status, status, "{name}");

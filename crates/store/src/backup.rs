@@ -44,18 +44,45 @@ pub(crate) fn take_in(path: &Path) -> Result<(), Error> {
         let why = "this copy of a store is not whole".to_string();
         return Err(Error::Damaged { path: path.to_path_buf(), why });
     };
-    if new.exists() {
-        std::fs::remove_dir_all(&new).map_err(io)?;
+    fill(&new, pairs)?;
+    std::fs::rename(path, &old).map_err(io)?;
+    std::fs::rename(&new, path).map_err(io)
+}
+
+/// Makes a store of a file of [`write()`], which stays as it is.
+///
+/// # Errors
+/// [`Error::Damaged`] if the file is not whole or no such file, [`Error::Occupied`] if something is at `path` already.
+pub(crate) fn restore(backup: &Path, path: &Path) -> Result<usize, Error> {
+    let io = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::Io { path, source }
+    };
+    let bytes = std::fs::read(backup).map_err(io(backup))?;
+    let Some(pairs) = read(&bytes) else {
+        let why = "it is no whole copy of a store".to_string();
+        return Err(Error::Damaged { path: backup.to_path_buf(), why });
+    };
+    if path.exists() {
+        return Err(Error::Occupied { path: path.to_path_buf() });
     }
-    let db = SledDb::open(&new)?;
+    let (new, records) = (beside(path, "new"), pairs.len());
+    fill(&new, pairs)?;
+    std::fs::rename(&new, path).map_err(io(path))?;
+    Ok(records)
+}
+
+/// Makes a store of pairs; what an earlier try left there goes.
+fn fill(path: &Path, pairs: Vec<Pair>) -> Result<(), Error> {
+    if path.exists() {
+        std::fs::remove_dir_all(path).map_err(|source| Error::Io { path: path.to_path_buf(), source })?;
+    }
+    let db = SledDb::open(path)?;
     let mut batch = Batch::default();
     for (key, value) in pairs {
         batch.put(key, value);
     }
-    db.apply(batch)?;
-    drop(db);
-    std::fs::rename(path, &old).map_err(io)?;
-    std::fs::rename(&new, path).map_err(io)
+    db.apply(batch)
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -119,6 +146,15 @@ mod tests {
         let store = Store::open(&path).unwrap();
         assert_eq!((store.overrides().list().unwrap(), store.identity()), (vec![change], &identity));
         assert!(folder.path().join("second.backup").is_file());
+
+        let other = folder.path().join("other");
+        let file = folder.path().join("second.backup");
+        let damaged = folder.path().join("damaged");
+        std::fs::write(&damaged, &backup[1..]).unwrap();
+        assert!(matches!(restore(&damaged, &other), Err(Error::Damaged { .. })) && !other.exists());
+        assert!(restore(&file, &other).unwrap() > 0 && file.is_file());
+        assert_eq!(*Store::open(&other).unwrap().identity(), identity);
+        assert!(matches!(restore(&file, &other), Err(Error::Occupied { .. })));
 
         for length in [backup.len() - 1, MAGIC.len(), MAGIC.len() + 3] {
             let broken = folder.path().join(format!("broken{length}"));

@@ -11,6 +11,9 @@ pub enum Error {
     /// Something stands at the path that this program did not write; it is left as it is.
     #[error("{path:?} is {found}, not a store of this program; it was left as it is")]
     NotAStore { path: PathBuf, found: String },
+    /// A store cannot be made where something is already.
+    #[error("there is something at {path:?} already: stop the daemon that uses it and move it away first")]
+    Occupied { path: PathBuf },
     /// The store's files can't be read as what they were.
     #[error("the store {path:?} is damaged: {why}")]
     Damaged { path: PathBuf, why: String },

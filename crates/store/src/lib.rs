@@ -61,6 +61,15 @@ pub struct Store {
     identity: meta::Identity,
 }
 
+/// Makes a store at `path` of a file that [`Store::backup`] gave; how many records it has.
+///
+/// # Errors
+/// [`Error::Damaged`] if the file is not whole or no such file, [`Error::Occupied`] if something is at `path` already,
+/// [`Error::Io`].
+pub fn restore(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<usize, Error> {
+    backup::restore(backup.as_ref(), path.as_ref())
+}
+
 impl Store {
     /// Opens the store in a folder, or makes one.
     ///

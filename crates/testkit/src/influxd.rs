@@ -1,12 +1,14 @@
 //! A real InfluxDB 1.x of its own for a test, on free loopback ports, gone when dropped.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::http::{escape, send};
 use crate::process::free_port;
 
@@ -22,6 +24,8 @@ pub struct Influxd {
     config: PathBuf,
     /// User and password of those who ask.
     user: Option<(String, String)>,
+    /// It speaks HTTPS, which the requests of this file do not.
+    encrypted: bool,
 }
 
 impl Influxd {
@@ -33,6 +37,14 @@ impl Influxd {
     /// Starts a server that refuses whoever is no user; the first user has to be an admin.
     pub fn start_with_auth() -> Influxd {
         Influxd::start_with("auth-enabled = true")
+    }
+
+    /// Starts a server that speaks HTTPS with the certificate for servers. It can be asked by who speaks it, too.
+    pub fn start_encrypted(certificates: &Certificates) -> Influxd {
+        let (certificate, key) = (certificates.certificate("server"), certificates.key("server"));
+        let settings =
+            format!("https-enabled = true\nhttps-certificate = \"{certificate}\"\nhttps-private-key = \"{key}\"");
+        Influxd::start_with(&settings)
     }
 
     /// Starts a server at this port, which must be free.
@@ -51,7 +63,8 @@ impl Influxd {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let config = write_config(directory.path(), http, free_port(), http_settings);
         let process = spawn(directory.path(), &config);
-        let mut server = Influxd { process, address: format!("127.0.0.1:{http}"), directory, config, user: None };
+        let (address, encrypted) = (format!("127.0.0.1:{http}"), http_settings.contains("https-enabled"));
+        let mut server = Influxd { process, address, directory, config, user: None, encrypted };
         server.wait_until_up().then_some(server)
     }
 
@@ -79,9 +92,9 @@ impl Influxd {
         shown.unwrap_or_default()
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or with `https`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", if self.encrypted { "https" } else { "http" }, self.address)
     }
 
     /// Runs `statement` without a database, as an admin's shell would, and returns the JSON of the answer.
@@ -108,7 +121,12 @@ impl Influxd {
     fn wait_until_up(&mut self) -> bool {
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
-            if matches!(send(&self.address, "GET", "/ping", b""), Ok((204, _))) {
+            let is_up = if self.encrypted {
+                TcpStream::connect(&self.address).is_ok()
+            } else {
+                matches!(send(&self.address, "GET", "/ping", b""), Ok((204, _)))
+            };
+            if is_up {
                 return true;
             }
             if self.process.try_wait().expect("a child can be asked for its end").is_some() {

@@ -2,9 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod conformance;
+mod daemon;
 mod deny;
 mod directions;
 mod fuzz;
+mod hostile_api;
+mod many_tasks;
 mod peers;
 mod soak;
 mod tidy;
@@ -27,6 +30,9 @@ usage: cargo xtask COMMAND
     deny                 licences, sources and doubles of what we link, against deny.toml
     soak [-minutes N] [-hosts N] [-release]
                          run a daemon under churning series, and say whether its memory stays level
+    hostile-api [SECONDS]
+                         requests made up from the API's description against the built daemon
+    many-tasks [PROGRAM] times and memory with 5,000 tasks, of the release build or another program
     tidy                 sizes of files, and which crate may use which
     peers                install what the tests need";
 
@@ -40,6 +46,8 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::run(&root(), rest),
         Some("deny") => deny::run(&root()),
         Some("soak") => soak::run(&root(), rest),
+        Some("hostile-api") => build_programs().and_then(|()| hostile_api(rest)),
+        Some("many-tasks") => many_tasks::measure(&root(), rest.first().map(String::as_str)),
         Some("tidy") => tidy(),
         Some("peers") => peers::install(&root()),
         _ => {
@@ -72,7 +80,15 @@ fn test() -> anyhow::Result<()> {
     deny::run(&root())?;
     // The tests' build leaves all programs in the target folder: they have tests that run them.
     run(cargo().args(["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
-    conformance::play(&root(), &[])
+    conformance::play(&root(), &[])?;
+    hostile_api(&[])
+}
+
+fn hostile_api(args: &[String]) -> anyhow::Result<()> {
+    peers::install_schemathesis(&root())?;
+    let seconds = args.first().map(|seconds| seconds.parse()).transpose().context("SECONDS is no whole number")?;
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    hostile_api::play(&root(), &folder.join("debug/kapacitord"), seconds)
 }
 
 fn tidy() -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! The real servers that tests meet: Debian's packages, one of PyPI, and one of Maven Central.
+//! The real servers that tests meet, and who asks ours: Debian's packages, two of PyPI, and one of Maven Central.
 
 use std::{
     env,
@@ -24,6 +24,7 @@ const PEERS: [(&str, &str); 9] = [
 ];
 /// Of PyPI.
 const MAIL_SERVER: &str = "aiosmtpd==1.4.6";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
 
 /// Install what is not there yet. Packages' services are not started: tests start servers of their own. What is not
@@ -31,7 +32,8 @@ const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-
 pub(crate) fn install(root: &Path) -> anyhow::Result<()> {
     install_packages()?;
     let peers = root.join("target/peers");
-    install_mail_server(&peers.join("python"))?;
+    install_python(MAIL_SERVER, &peers.join("python"))?;
+    install_schemathesis(root)?;
     install_kafka(root, &peers.join("kafka"))
 }
 
@@ -49,14 +51,21 @@ fn install_packages() -> anyhow::Result<()> {
         .with_context(|| format!("cannot install {}", missing.join(", ")))
 }
 
-fn install_mail_server(folder: &Path) -> anyhow::Result<()> {
-    if folder.join("aiosmtpd").is_dir() {
+/// Who makes up requests.
+pub(crate) fn install_schemathesis(root: &Path) -> anyhow::Result<()> {
+    install_python(SCHEMATHESIS, &root.join("target/peers/schemathesis"))
+}
+
+/// A package of PyPI with what it needs, in a folder of its own.
+fn install_python(package: &str, folder: &Path) -> anyhow::Result<()> {
+    let name = package.split("==").next().unwrap_or(package);
+    if folder.join(name).is_dir() {
         return Ok(());
     }
-    println!("installing {MAIL_SERVER}");
+    println!("installing {package}");
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(folder).arg(MAIL_SERVER);
-    run(&mut pip).with_context(|| format!("cannot install {MAIL_SERVER}"))
+    pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(folder).arg(package);
+    run(&mut pip).with_context(|| format!("cannot install {package}"))
 }
 
 /// From Maven Central. Its last file is a sign that all are there.

@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use model::Schema;
 
-use super::{Pipeline, PipelineNode, Surface};
+use super::{
+    Diagnostic, Pipeline, Stage, Surface,
+    checks::{about, different_edges},
+};
 use crate::{
-    BuildError, Host, Interest, Plan, Task, TaskInfo,
+    Host, Interest, Plan, Task, TaskInfo,
     nodes::{From, Stream},
     saving::fingerprint,
     task::Part,
@@ -25,19 +28,21 @@ pub struct Built {
 /// Build all nodes of a pipeline.
 ///
 /// # Errors
-/// The first node that cannot be built, by its name.
+/// Why the first node that cannot be built cannot.
 pub fn build(
     surface: &Surface,
     pipeline: &Pipeline,
     info: &Arc<TaskInfo>,
     schema: &Arc<Schema>,
     host: &Arc<dyn Host>,
-) -> Result<Built, BuildError> {
+) -> Result<Built, Diagnostic> {
     let mut parts = Vec::with_capacity(pipeline.nodes.len());
     let mut endpoints = BTreeMap::new();
     let groupings = groupings(surface, pipeline);
     for (index, node) in pipeline.nodes.iter().enumerate() {
-        same_edges(pipeline, node)?;
+        if let Some(why) = different_edges(surface, &pipeline.nodes, node) {
+            return Err(why);
+        }
         let parent_names: Vec<String> = node.parents.iter().map(|&p| pipeline.nodes[p].name.clone()).collect();
         let plan = Plan {
             schema,
@@ -52,7 +57,8 @@ pub fn build(
             tracks_groups: surface.tracks_groups(),
             parent_names: &parent_names,
         };
-        let built = surface.nodes()[node.spec].build(node.object.as_ref(), &plan)?;
+        let built = surface.nodes()[node.spec].build(node.object.as_ref(), &plan);
+        let built = built.map_err(|why| about(node, why.to_string()).at_stage(Stage::Enable))?;
         if let Some(endpoint) = built.endpoint() {
             // Kapacitor starts a task that has one twice, and shows one of both.
             endpoints.entry(endpoint.to_string()).or_insert_with(|| node.name.clone());
@@ -74,22 +80,6 @@ fn groupings(surface: &Surface, pipeline: &Pipeline) -> Vec<String> {
         said.push(own.unwrap_or_else(|| above.join(";")));
     }
     said
-}
-
-/// Several parents must all give streams, or all batches.
-fn same_edges(pipeline: &Pipeline, node: &PipelineNode) -> Result<(), BuildError> {
-    let mut parents = node.parents.iter().map(|&parent| &pipeline.nodes[parent]);
-    let Some(first) = parents.next() else { return Ok(()) };
-    match parents.find(|parent| parent.gives != first.gives) {
-        None => Ok(()),
-        Some(other) => Err(BuildError::new(format!(
-            "cannot add child mismatched edges: {}:{} -> {}:{}",
-            other.name,
-            other.gives.name(),
-            node.name,
-            first.gives.name()
-        ))),
-    }
 }
 
 /// The measurements that the `from` nodes of a pipeline ask for.

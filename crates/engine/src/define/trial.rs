@@ -6,7 +6,11 @@ use alert::{Delivery, Kinds, NoStore, Topics};
 use lambda::Zone;
 use model::{Row, Schema, Time, Words};
 
-use super::{Diagnostic, PipelineNode, Stage, Surface, checks::about, interpret::Interpreter};
+use super::{
+    Diagnostic, Stage, Surface,
+    checks::{about, different_edges},
+    interpret::Interpreter,
+};
 use crate::{
     EdgeKind, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogRecord, Origin, Plan, ServerInfo,
     SideSource, TaskInfo, Ticket,
@@ -34,12 +38,8 @@ pub(super) fn trial(
         if node.doubtful || refused.contains(&index) {
             continue;
         }
-        if let Some(other) = unlike(nodes, node) {
-            let first = node.parents.first().map_or(EdgeKind::None, |&parent| nodes[parent].gives);
-            let name = surface.nodes()[node.spec].name;
-            let message = format!("{name} cannot join a {} with a {}", first.name(), other.gives.name());
-            let diagnostic = Diagnostic::error(node.span, message).related(other.span, "the other one is made here");
-            diagnostics.push(diagnostic.hint("all of them must be streams, or all batches").at_stage(Stage::Enable));
+        if let Some(why) = different_edges(surface, nodes, node) {
+            diagnostics.push(why);
             continue;
         }
         let spec = &surface.nodes()[node.spec];
@@ -77,16 +77,6 @@ pub(super) fn trial(
             }
         }
     }
-}
-
-/// The first parent that gives another kind of edge than the first one does.
-fn unlike<'p>(nodes: &'p [PipelineNode], node: &PipelineNode) -> Option<&'p PipelineNode> {
-    let mut parents = node.parents.iter().map(|&parent| &nodes[parent]);
-    let first = parents.next()?;
-    if first.gives_a_guess {
-        return None;
-    }
-    parents.find(|parent| parent.gives != first.gives && !parent.gives_a_guess)
 }
 
 /// A world in which nothing happens, and everything that a script names is there.

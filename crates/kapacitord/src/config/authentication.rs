@@ -9,6 +9,8 @@ pub(super) const SECTIONS: &[DataSection] = &[AUTH, FLUXTASK, CONFIG_OVERRIDE];
 
 /// The smallest cost that bcrypt knows.
 const MIN_BCRYPT_COST: i64 = 4;
+/// Beyond it a login takes a minute.
+const MAX_BCRYPT_COST: i64 = 20;
 
 const AUTH: DataSection = one(
     "auth",
@@ -58,6 +60,9 @@ fn check_auth(all: &[Values]) -> Result<(), String> {
         let cost = values.int("bcrypt-cost");
         if cost < MIN_BCRYPT_COST {
             return Err(format!("bcrypt-cost must be {MIN_BCRYPT_COST} or more, not {cost}"));
+        }
+        if cost > MAX_BCRYPT_COST {
+            return Err(format!("bcrypt-cost must be {MAX_BCRYPT_COST} or less, not {cost}: 10 is usual"));
         }
     }
     Ok(())

@@ -258,6 +258,7 @@ fn declare_subscriptions(it: Declaration<InfluxDb>) -> Declaration<InfluxDb> {
         .at_run_time()
         .property("excluded-subscriptions", "Which not to subscribe to.", |d| &mut d.excluded_subscriptions)
         .at_run_time()
+        .when_created(serde_json::json!({ "_kapacitor": ["autogen"] }))
         .property("kapacitor-hostname", "The host to which it sends points; empty for hostname.", |d| {
             &mut d.kapacitor_hostname
         })

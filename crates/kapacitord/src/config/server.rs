@@ -78,7 +78,13 @@ pub(crate) struct Http {
     pub(crate) write_timeout: Duration,
     /// Bytes.
     pub(crate) max_body_size: i64,
+    pub(crate) unix_socket_enabled: Option<bool>,
+    /// A path; unset for [`UNIX_SOCKET`].
+    pub(crate) bind_socket: Option<String>,
 }
+
+/// Where the HTTP server listens beside its port, if it is to and the config does not say where.
+pub(crate) const UNIX_SOCKET: &str = "/var/run/kapacitor.sock";
 
 impl Default for Http {
     fn default() -> Self {
@@ -98,6 +104,8 @@ impl Default for Http {
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(10),
             max_body_size: 256 << 20,
+            unix_socket_enabled: None,
+            bind_socket: None,
         }
     }
 }
@@ -124,7 +132,15 @@ impl Section for Http {
                 &mut d.shutdown_timeout
             })
             .property("shared-secret", "The secret with which tokens (JWT) are signed.", |d| &mut d.shared_secret)
-            .secret();
+            .secret()
+            .property("unix-socket-enabled", "Whether to listen on a Unix socket, too.", |d| &mut d.unix_socket_enabled)
+            .ours()
+            .property(
+                "bind-socket",
+                "The socket's path; unset for /var/run/kapacitor.sock. The daemon's user and group may use it.",
+                |d| &mut d.bind_socket,
+            )
+            .ours();
         limits(it)
     }
 
@@ -173,6 +189,12 @@ fn limits(it: Declaration<Http>) -> Declaration<Http> {
 }
 
 impl Http {
+    /// The path of the Unix socket, if there is to be one.
+    pub(crate) fn unix_socket(&self) -> Option<&str> {
+        let path = self.bind_socket.as_deref().filter(|path| !path.is_empty()).unwrap_or(UNIX_SOCKET);
+        self.unix_socket_enabled.unwrap_or_default().then_some(path)
+    }
+
     /// The port to listen on; 0 for any that is free.
     pub(crate) fn port(&self) -> Result<u16, String> {
         let address = &self.bind_address;

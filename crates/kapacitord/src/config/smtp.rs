@@ -20,6 +20,7 @@ pub(crate) struct Smtp {
     pub(crate) to: Option<Vec<String>>,
     pub(crate) to_templates: Option<Vec<String>>,
     pub(crate) idle_timeout: Duration,
+    pub(crate) implicit_tls: Option<bool>,
 }
 
 impl Default for Smtp {
@@ -37,6 +38,7 @@ impl Default for Smtp {
             to: None,
             to_templates: None,
             idle_timeout: Duration::from_secs(30),
+            implicit_tls: None,
         }
     }
 }
@@ -74,6 +76,13 @@ impl Section for Smtp {
             .at_run_time()
             .property("idle-timeout", "How long an unused connection is kept.", |d| &mut d.idle_timeout)
             .at_run_time()
+            .property(
+                "implicit-tls",
+                "Whether the server speaks TLS from the first byte on, as those on port 465 do in any case; unset: TLS is \
+                 used if the server offers it (STARTTLS).",
+                |d| &mut d.implicit_tls,
+            )
+            .ours()
     }
 
     fn check(&self) -> Result<(), String> {

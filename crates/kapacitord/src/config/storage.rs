@@ -112,11 +112,13 @@ impl Section for Checkpoint {
 pub(crate) struct Load {
     pub(crate) enabled: bool,
     pub(crate) dir: String,
+    /// Unset or zero for never.
+    pub(crate) check_interval: Option<Duration>,
 }
 
 impl Default for Load {
     fn default() -> Self {
-        Load { enabled: false, dir: "./load".into() }
+        Load { enabled: false, dir: "./load".into(), check_interval: None }
     }
 }
 
@@ -127,6 +129,12 @@ impl Section for Load {
         it.about("Tasks, templates and handlers that are read from files at the start.")
             .property("enabled", "Whether to read them.", |d| &mut d.enabled)
             .property("dir", "The folder that holds tasks, templates and handlers; an absolute path.", |d| &mut d.dir)
+            .property(
+                "check-interval",
+                "How often to look for files that changed, which are then brought in as at SIGHUP; unset or 0s for never.",
+                |d| &mut d.check_interval,
+            )
+            .ours()
     }
 
     fn check(&self) -> Result<(), String> {

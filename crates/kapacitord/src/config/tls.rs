@@ -10,6 +10,8 @@ pub(crate) struct Tls {
     pub(crate) min_version: String,
     /// `tls1.3`; empty for the newest.
     pub(crate) max_version: String,
+    /// A PEM file; unset for no certificates of clients.
+    pub(crate) client_ca: Option<String>,
 }
 
 const VERSIONS: &[&str] = &["", "tls1.0", "tls1.1", "tls1.2", "tls1.3"];
@@ -54,6 +56,13 @@ impl Section for Tls {
             .choices(VERSIONS)
             .property("max-version", "The newest version to accept; empty for the newest.", |d| &mut d.max_version)
             .choices(VERSIONS)
+            .property(
+                "client-ca",
+                "The PEM file of the authorities of which clients must show a certificate; unset for no such duty. It is \
+                 read again at SIGHUP, as the server's own certificate is.",
+                |d| &mut d.client_ca,
+            )
+            .ours()
     }
 
     fn check(&self) -> Result<(), String> {

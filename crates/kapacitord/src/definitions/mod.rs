@@ -28,21 +28,27 @@ pub use shown::{DotView, Executing, ScriptFormat, View, stats};
 pub struct Refused {
     pub status: u16,
     pub text: String,
+    /// What is kept with the task, where that is shorter.
+    kept: Option<String>,
 }
 
 impl Refused {
+    pub fn new(status: u16, text: impl Into<String>) -> Refused {
+        Refused { status, text: text.into(), kept: None }
+    }
+
     /// The request is wrong.
     pub fn bad(text: impl Into<String>) -> Refused {
-        Refused { status: 400, text: text.into() }
+        Refused::new(400, text)
     }
 
     pub fn missing(text: impl Into<String>) -> Refused {
-        Refused { status: 404, text: text.into() }
+        Refused::new(404, text)
     }
 
     /// The request was right, but could not be carried out.
     pub fn failed(text: impl Into<String>) -> Refused {
-        Refused { status: 500, text: text.into() }
+        Refused::new(500, text)
     }
 }
 
@@ -265,7 +271,10 @@ impl Definitions {
     /// Build and start a task. What hinders it is kept with the task.
     fn start(&self, task: &Task) -> Result<(), Refused> {
         let outcome = self.try_start(task);
-        let error = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let error = match &outcome {
+            Err(why) => why.kept.as_ref().unwrap_or(&why.text).clone(),
+            Ok(()) => String::new(),
+        };
         if error != task.error {
             self.store.tasks().replace(&task.id, &Task { error, ..task.clone() })?;
         }
@@ -291,8 +300,10 @@ impl Definitions {
             stream: task.task_type == TaskType::Stream,
             dbrps: task.dbrps.iter().map(|dbrp| (dbrp.db.clone(), dbrp.rp.clone())).collect(),
         });
-        let built = build(&self.surface, &defined.pipeline, &info, &self.schema, host)
-            .map_err(|error| Refused::failed(error.to_string()))?;
+        let built = build(&self.surface, &defined.pipeline, &info, &self.schema, host).map_err(|why| Refused {
+            kept: Some(why.message.clone()),
+            ..Refused::failed(why.render(&task.raw_script))
+        })?;
         Ok((built, defined.pipeline))
     }
 }

@@ -33,6 +33,9 @@ pub enum DotView {
     #[default]
     Attributes,
     Labels,
+    /// There is no drawing, and a script that is not understood any more is not noticed: both take most of the time
+    /// that a list takes.
+    Nothing,
 }
 
 /// How a task is to be shown.
@@ -77,9 +80,10 @@ impl Definitions {
     }
 
     fn render(&self, task: &Task, view: View, running: Option<&Executing<'_>>, failure: Option<String>) -> shown::Task {
-        let (drawing, broken) = match running {
-            Some(running) => (draw(task, running, view.dot), None),
-            None => self.draw_stored(task),
+        let (drawing, broken) = match (view.dot, running) {
+            (DotView::Nothing, _) => (String::new(), None),
+            (_, Some(running)) => (draw(task, running, view.dot), None),
+            (_, None) => self.draw_stored(task),
         };
         let trouble = running.and_then(|running| trouble(running.stats));
         let error = failure.or(broken).or(trouble).unwrap_or_else(|| task.error.clone());

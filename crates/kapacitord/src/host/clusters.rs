@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, RwLock, atomic::Ordering},
     time::Duration,
 };
 
@@ -29,6 +29,7 @@ pub struct Member {
 
 struct Known {
     cluster: Arc<Cluster>,
+    manners: Manners,
     gate: Arc<Gate>,
     writes: Arc<Writes>,
     checkup: Arc<Checkup>,
@@ -36,9 +37,15 @@ struct Known {
 
 /// See the module.
 pub struct Clusters {
-    by_name: BTreeMap<String, Known>,
-    default: String,
+    now: RwLock<Arc<Members>>,
     runtime: Handle,
+}
+
+/// The clusters at one time.
+#[derive(Default)]
+struct Members {
+    by_name: BTreeMap<String, Arc<Known>>,
+    default: String,
 }
 
 /// Counters of a cluster by name.
@@ -48,27 +55,66 @@ impl Clusters {
     /// `default` names the one that is meant where none is named. Each is checked once it answers, and what is wrong
     /// with it is logged.
     pub fn new(members: Vec<Member>, default: String, runtime: &Handle) -> Clusters {
-        let by_name = members.into_iter().map(|Member { cluster, manners, write_buffer }| {
-            let known = Known {
+        let clusters = Clusters { now: RwLock::default(), runtime: runtime.clone() };
+        clusters.set(members, default);
+        clusters
+    }
+
+    /// The clusters from now on. What waits to be written to one of them goes where it is now; what waits for one that
+    /// is no more is lost, and told. Queries that are out get their answer.
+    pub(crate) fn set(&self, members: Vec<Member>, default: String) {
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        let mut by_name = BTreeMap::new();
+        for member in members {
+            let name = member.cluster.name().to_string();
+            let known = self.follow(now.by_name.get(&name), member);
+            by_name.insert(name, known);
+        }
+        for (name, known) in &now.by_name {
+            if !by_name.contains_key(name) {
+                known.writes.close();
+            }
+        }
+        *now = Arc::new(Members { by_name, default });
+    }
+
+    /// A member that takes the place of an older one, if there was one.
+    fn follow(&self, old: Option<&Arc<Known>>, member: Member) -> Arc<Known> {
+        let Member { cluster, manners, write_buffer } = member;
+        let Some(old) = old else {
+            return Arc::new(Known {
                 gate: Arc::new(Gate::new(Arc::clone(&cluster), manners)),
-                writes: Writes::new(Arc::clone(&cluster), write_buffer, runtime.clone()),
-                checkup: Checkup::start(Arc::clone(&cluster), runtime),
+                writes: Writes::new(Arc::clone(&cluster), write_buffer, self.runtime.clone()),
+                checkup: Checkup::start(Arc::clone(&cluster), &self.runtime),
                 cluster,
-            };
-            (known.cluster.name().to_string(), known)
-        });
-        Clusters { by_name: by_name.collect(), default, runtime: runtime.clone() }
+                manners,
+            });
+        };
+        old.writes.set_room(write_buffer);
+        let is_same = old.cluster.config() == cluster.config();
+        if is_same && old.manners == manners {
+            return Arc::clone(old);
+        }
+        let checkup =
+            if is_same { Arc::clone(&old.checkup) } else { Checkup::start(Arc::clone(&cluster), &self.runtime) };
+        if !is_same {
+            old.writes.move_to(Arc::clone(&cluster));
+        }
+        let gate = Arc::new(old.gate.follow(Arc::clone(&cluster), manners));
+        Arc::new(Known { gate, writes: Arc::clone(&old.writes), checkup, cluster, manners })
     }
 
-    fn known(&self, name: &str) -> Result<&Known, String> {
-        let name = if name.is_empty() { &self.default } else { name };
-        self.by_name
-            .get(name)
-            .ok_or_else(|| format!("no such InfluxDB config {name}{}", declare::did_you_mean(&self.near(name))))
+    fn now(&self) -> Arc<Members> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn near(&self, name: &str) -> Vec<String> {
-        declare::nearest(name, self.by_name.keys().map(String::as_str))
+    fn known(&self, name: &str) -> Result<Arc<Known>, String> {
+        let now = self.now();
+        let name = if name.is_empty() { &now.default } else { name };
+        now.by_name.get(name).map(Arc::clone).ok_or_else(|| {
+            let near = declare::nearest(name, now.by_name.keys().map(String::as_str));
+            format!("no such InfluxDB config {name}{}", declare::did_you_mean(&near))
+        })
     }
 
     /// The cluster of this name; the default one if it is empty.
@@ -77,13 +123,14 @@ impl Clusters {
     }
 
     /// How each cluster is.
-    pub(crate) fn checkups(&self) -> impl Iterator<Item = &Arc<Checkup>> {
-        self.by_name.values().map(|known| &known.checkup)
+    pub(crate) fn checkups(&self) -> Vec<Arc<Checkup>> {
+        self.now().by_name.values().map(|known| Arc::clone(&known.checkup)).collect()
     }
 
     /// What each cluster was asked and given, if anything.
-    pub(crate) fn counts(&self) -> Vec<(&str, Counts)> {
-        let counted = self.by_name.iter().map(|(name, known)| {
+    pub(crate) fn counts(&self) -> Vec<(String, Counts)> {
+        let now = self.now();
+        let counted = now.by_name.iter().map(|(name, known)| {
             let (queries, writes) = (known.gate.counts(), known.writes.counts());
             let counts = [
                 ("queries_asked", &queries.asked),
@@ -95,7 +142,7 @@ impl Clusters {
                 ("points_queued", &writes.queued),
             ];
             let counts = counts.map(|(name, count)| (name, count.load(Ordering::Relaxed)));
-            (name.as_str(), counts.to_vec())
+            (name.clone(), counts.to_vec())
         });
         counted.filter(|(_, counts)| counts.iter().any(|(_, count)| *count > 0)).collect()
     }
@@ -103,15 +150,15 @@ impl Clusters {
     /// Waits until all writes are done, but no longer than this.
     pub(crate) async fn drain(&self, longest: Duration) {
         let deadline = tokio::time::Instant::now() + longest;
-        for known in self.by_name.values() {
+        for known in self.now().by_name.values() {
             known.writes.drain(deadline.saturating_duration_since(tokio::time::Instant::now())).await;
         }
     }
 
     /// Whether points can be written to a cluster in this precision.
     pub(super) fn check_write(&self, name: &str, precision: &str) -> Result<(), String> {
-        let cluster = &self.known(name)?.cluster;
-        cluster.takes(Precision::named(precision).unwrap_or_default()).map_err(|error| error.to_string())
+        let known = self.known(name)?;
+        known.cluster.takes(Precision::named(precision).unwrap_or_default()).map_err(|error| error.to_string())
     }
 
     pub(super) fn query(&self, query: InfluxQuery, mail: Mail, schema: Arc<Schema>) {

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// How a user wants a cluster to be asked.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Manners {
     /// Queries that may run at a time; zero is no limit.
     pub at_once: usize,
@@ -36,7 +36,7 @@ pub(super) struct Gate {
     jitter: Duration,
     /// Who waits for the answer to a query that is out, or will be.
     waiting: Mutex<HashMap<Arc<InfluxQuery>, Vec<Mail>>>,
-    counts: QueryCounts,
+    counts: Arc<QueryCounts>,
 }
 
 /// What a cluster was asked.
@@ -52,7 +52,12 @@ impl Gate {
     pub(super) fn new(cluster: Arc<Cluster>, manners: Manners) -> Gate {
         let turns = if manners.at_once == 0 { Semaphore::MAX_PERMITS } else { manners.at_once };
         let turns = Semaphore::new(turns.min(Semaphore::MAX_PERMITS));
-        Gate { cluster, turns, jitter: manners.jitter, waiting: Mutex::default(), counts: QueryCounts::default() }
+        Gate { cluster, turns, jitter: manners.jitter, waiting: Mutex::default(), counts: Arc::default() }
+    }
+
+    /// The gate of the same cluster at another place or with other manners; it counts on.
+    pub(super) fn follow(&self, cluster: Arc<Cluster>, manners: Manners) -> Gate {
+        Gate { counts: Arc::clone(&self.counts), ..Gate::new(cluster, manners) }
     }
 
     pub(super) fn counts(&self) -> &QueryCounts {

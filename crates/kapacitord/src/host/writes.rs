@@ -7,7 +7,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -26,16 +26,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A write that the server answers with an error of its own is given up after so many tries; one that cannot reach it
 /// is not.
 const TRIES: u32 = 10;
+/// Why points are lost whose cluster is no more.
+const GONE: &str = "the cluster is not in the config any more";
 
 /// Database and retention policy.
 type Target = (String, String);
 
 /// See the module.
 pub(super) struct Writes {
-    cluster: Arc<Cluster>,
+    name: String,
+    /// Where they go now; nowhere once the cluster is not in the config any more.
+    cluster: watch::Sender<Option<Arc<Cluster>>>,
     runtime: tokio::runtime::Handle,
     /// Bytes that may wait.
-    room: usize,
+    room: AtomicUsize,
     state: Mutex<State>,
     /// How many things wait or are under way.
     left: watch::Sender<usize>,
@@ -83,8 +87,46 @@ pub(crate) struct WriteCounts {
 
 impl Writes {
     pub(super) fn new(cluster: Arc<Cluster>, room: usize, runtime: tokio::runtime::Handle) -> Arc<Writes> {
-        let (state, left, counts) = (Mutex::default(), watch::Sender::new(0), WriteCounts::default());
-        Arc::new(Writes { cluster, runtime, room, state, left, counts })
+        Arc::new(Writes {
+            name: cluster.name().to_string(),
+            cluster: watch::Sender::new(Some(cluster)),
+            runtime,
+            room: AtomicUsize::new(room),
+            state: Mutex::default(),
+            left: watch::Sender::new(0),
+            counts: WriteCounts::default(),
+        })
+    }
+
+    /// From now on so many bytes may wait.
+    pub(super) fn set_room(&self, room: usize) {
+        self.room.store(room, Ordering::Relaxed);
+    }
+
+    /// What waits, and what is to come, goes there.
+    pub(super) fn move_to(&self, cluster: Arc<Cluster>) {
+        self.cluster.send_replace(Some(cluster));
+    }
+
+    /// What waits is lost, and nothing is taken any more.
+    pub(super) fn close(&self) {
+        self.cluster.send_replace(None);
+        let waiting: Vec<Item> = {
+            let mut state = self.lock();
+            state.bytes = 0;
+            let lanes = state.lanes.values_mut();
+            lanes
+                .flat_map(|lane| {
+                    lane.bytes = 0;
+                    std::mem::take(&mut lane.waiting)
+                })
+                .collect()
+        };
+        let points: u64 = waiting.iter().map(Item::points).sum();
+        if points > 0 {
+            tracing::error!(cluster = self.name, "{points} points were not written: {GONE}");
+        }
+        waiting.into_iter().for_each(|item| self.lost(item, GONE));
     }
 
     pub(super) fn counts(&self) -> &WriteCounts {
@@ -107,7 +149,7 @@ impl Writes {
         let done = tokio::time::timeout(longest, left.wait_for(|left| *left == 0)).await.is_ok();
         let queued = self.counts.queued.load(Ordering::Relaxed);
         if !done && queued > 0 {
-            tracing::error!(cluster = self.cluster.name(), "{queued} points were not written before the end");
+            tracing::error!(cluster = self.name, "{queued} points were not written before the end");
         }
     }
 
@@ -115,13 +157,18 @@ impl Writes {
         self.left.send_modify(|left| *left += 1);
         let mut dropped = Vec::new();
         let mut state = self.lock();
+        if self.cluster.borrow().is_none() {
+            drop(state);
+            return self.lost(item, GONE);
+        }
+        let room = self.room.load(Ordering::Relaxed);
         let bytes = item.bytes();
         state.bytes += bytes;
         let lane = state.lanes.entry(target.clone()).or_default();
         lane.bytes += bytes;
         lane.waiting.push_back(item);
         let start = !std::mem::replace(&mut lane.busy, true);
-        while state.bytes > self.room {
+        while state.bytes > room {
             match state.drop_oldest() {
                 Some(item) => dropped.push(item),
                 None => break,
@@ -132,7 +179,6 @@ impl Writes {
             self.runtime.spawn(Arc::clone(self).work(target));
         }
         for item in dropped {
-            let room = self.room;
             self.lost(
                 item,
                 &format!("{room} bytes wait already for the cluster (write-buffer); the oldest are dropped"),
@@ -143,12 +189,13 @@ impl Writes {
     /// Does what waits for a target until nothing does.
     async fn work(self: Arc<Self>, target: Target) {
         let (mut pause, mut tries, mut told) = (FIRST_PAUSE, 0, String::new());
+        let mut moved = self.cluster.subscribe();
         while let Some(items) = self.take(&target) {
             tries += 1;
             let (error, items) = match self.attempt(&target, items).await {
                 Ok(()) => {
                     if !std::mem::take(&mut told).is_empty() {
-                        tracing::info!(cluster = self.cluster.name(), "writes to {target:?} succeed again");
+                        tracing::info!(cluster = self.name, "writes to {target:?} succeed again");
                     }
                     (pause, tries) = (FIRST_PAUSE, 0);
                     continue;
@@ -163,19 +210,24 @@ impl Writes {
             }
             let text = error.to_string();
             if text != told {
-                tracing::warn!(cluster = self.cluster.name(), "writes to {target:?} will be tried again: {text}");
+                tracing::warn!(cluster = self.name, "writes to {target:?} will be tried again: {text}");
                 told = text;
             }
             let points: u64 = items.iter().map(Item::points).sum();
             self.counts.retried.fetch_add(points, Ordering::Relaxed);
             self.put_back(&target, items);
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                // It may be better there.
+                _ = moved.changed() => pause = FIRST_PAUSE,
+            }
         }
     }
 
     /// One request for all of these; they come back with the error if it fails.
     async fn attempt(&self, target: &Target, items: Vec<Item>) -> Result<(), (Error, Vec<Item>)> {
+        let now = self.cluster.borrow().clone();
+        let Some(cluster) = now else { return Err((Error::Config(GONE.to_string()), items)) };
         let sent = match &items[..] {
             [Item::Write(first, _), ..] => {
                 let mut lines = String::with_capacity(items.iter().map(Item::bytes).sum());
@@ -191,9 +243,9 @@ impl Writes {
                     consistency: first.consistency.clone(),
                     lines: lines.into(),
                 };
-                self.cluster.write(&write).await
+                cluster.write(&write).await
             }
-            _ => self.cluster.create_database(&target.0, &target.1).await,
+            _ => cluster.create_database(&target.0, &target.1).await,
         };
         if let Err(error) = sent {
             return Err((error, items));
@@ -226,7 +278,7 @@ impl Writes {
                 }
             };
             if matches!(item, Item::Create) {
-                let (cluster, database) = (self.cluster.name(), &target.0);
+                let (cluster, database) = (&self.name, &target.0);
                 tracing::error!(cluster, database, "cannot create the database: {error}");
             }
             self.lost(item, &text_of(&error));
@@ -271,6 +323,10 @@ impl Writes {
 
     fn put_back(&self, target: &Target, items: Vec<Item>) {
         let mut state = self.lock();
+        if self.cluster.borrow().is_none() {
+            drop(state);
+            return items.into_iter().for_each(|item| self.lost(item, GONE));
+        }
         let bytes: usize = items.iter().map(Item::bytes).sum();
         state.bytes += bytes;
         let lane = state.lanes.entry(target.clone()).or_default();

@@ -10,7 +10,7 @@ use super::answer::{Params, aside};
 use crate::{
     config::Config,
     definitions::Refused,
-    users::{Users, may},
+    users::{COST, Users, may},
 };
 
 /// The user that subscriptions at InfluxDB write as, with a password that is made at each start.
@@ -39,10 +39,12 @@ impl Auth {
     /// # Errors
     /// The system has no randomness.
     pub fn of(config: &Config, store: &Store) -> Result<Auth, Refused> {
-        let has_users = config.data("auth").iter().any(|values| values.bool("enabled"));
+        let auth = config.data("auth").iter().find(|values| values.bool("enabled"));
+        let cost = |cost: i64| u32::try_from(cost).ok().filter(|cost| (4..=31).contains(cost)).unwrap_or(COST);
+        let users = auth.map(|values| Users::new(store, cost(values.int("bcrypt-cost"))));
         Ok(Auth {
             required: config.http.auth_enabled,
-            users: has_users.then(|| Users::new(store).map(Arc::new)).transpose()?,
+            users: users.transpose()?.map(Arc::new),
             secret: config.http.shared_secret.clone(),
             debug_open: config.http.pprof_enabled,
             token: uuid::Uuid::new_v4().simple().to_string(),
@@ -89,9 +91,8 @@ impl Auth {
                 None => users.get(&name).ok(),
             };
             let user = found.ok_or_else(|| unauthorized("authorization failed"))?;
-            may(&user, &method, &path).map_err(|needed| Refused {
-                status: 403,
-                text: format!("user {name} does not have {needed:?} privilege for API endpoint {path:?}"),
+            may(&user, &method, &path).map_err(|needed| {
+                Refused::new(403, format!("user {name} does not have {needed:?} privilege for API endpoint {path:?}"))
             })?;
             Ok(Some(name))
         })
@@ -109,7 +110,7 @@ impl Auth {
         }
         match path {
             "/write" | "/kapacitor/v1/write" | "/ping" | "/kapacitor/v1/ping" => Ok(()),
-            _ => Err(Refused { status: 403, text: format!("subscriptions may write only, not ask for {path:?}") }),
+            _ => Err(Refused::new(403, format!("subscriptions may write only, not ask for {path:?}"))),
         }
     }
 
@@ -156,7 +157,7 @@ impl Auth {
 }
 
 fn unauthorized(why: impl Into<String>) -> Refused {
-    Refused { status: 401, text: why.into() }
+    Refused::new(401, why)
 }
 
 fn credentials(uri: &Uri, headers: &HeaderMap) -> Result<Credentials, Refused> {
@@ -258,6 +259,18 @@ mod tests {
         assert_eq!(text(&signed, &sign(r#"{"username":"bob"}"#)), "token expiration required");
         assert_eq!(text(&signed, &sign(r#"{"username":"bob","exp":1}"#)), "invalid token: token is expired");
         assert_eq!(text(&signed, &sign(r#"{"exp":32503680000}"#)), "token must contain a username");
+        // A token may not say itself that it needs no signature, or one of another kind.
+        for algorithm in ["none", "None", "RS256"] {
+            let head = base64(format!(r#"{{"alg":"{algorithm}"}}"#).as_bytes());
+            let claims = base64(br#"{"username":"bob","exp":32503680000}"#);
+            for token in [format!("Bearer {head}.{claims}."), format!("Bearer {head}.{claims}.{}", base64(b"x"))] {
+                assert!(text(&signed, &token).contains("unexpected signing method"), "{algorithm}");
+            }
+        }
+        assert!(text(&signed, &sign(r#"{"username":"bob","exp":"32503680000"}"#)).contains("expiration"));
+        assert!(
+            text(&signed, &sign(r#"{"username":"bob","exp":32503680000,"nbf":32503670000}"#)).contains("not valid yet")
+        );
         assert_eq!(text(&signed, "Bearer abc"), "invalid token: token contains an invalid number of segments");
         assert!(text(&signed, "Bearer abc.def.ghi").starts_with("invalid token: "));
     }

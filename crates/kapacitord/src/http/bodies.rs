@@ -170,7 +170,7 @@ pub(super) async fn received(State(api): State<Arc<Api>>, request: Request, next
 
 fn refused(why: &NoBody) -> Response {
     let (status, text) = why.told();
-    let response = Refused { status: status.as_u16(), text }.into_response();
+    let response = Refused::new(status.as_u16(), text).into_response();
     if *why == NoBody::Full { later(response) } else { response }
 }
 

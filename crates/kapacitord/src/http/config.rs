@@ -107,7 +107,7 @@ fn allowed(api: &Api) -> Result<(), Refused> {
     if api.config_can_change {
         return Ok(());
     }
-    Err(Refused { status: 403, text: "config override service is not enabled".to_string() })
+    Err(Refused::new(403, "config override service is not enabled"))
 }
 
 /// The section, and the element if the path goes on after it: `slack` is the section, `slack/` its nameless element.

@@ -25,6 +25,7 @@ mod tasks;
 mod templates;
 mod tls;
 mod topics;
+mod unix_socket;
 mod users;
 mod vars;
 mod write;
@@ -42,7 +43,8 @@ pub use auth::{Auth, SUBSCRIBER};
 pub use bodies::BodyLimits;
 pub use connections::{Connections, serve};
 pub use routes::router;
-pub use tls::Encrypted;
+pub use tls::{Certificates, Encrypted};
+pub use unix_socket::listen as listen_on_socket;
 
 use crate::definitions::Definitions;
 
@@ -79,12 +81,8 @@ pub struct Api {
     pub store_name: String,
     /// What brings in the files of `[load]`, if that is on.
     pub loader: Option<Arc<crate::load::Loader>>,
-    /// How many subscriptions at InfluxDB are in place.
-    pub subscriptions: Arc<std::sync::atomic::AtomicI64>,
-    /// The clusters whose subscriptions are kept.
-    pub watchlist: Arc<crate::subscription_list::Watchlist>,
-    /// Tells those who keep subscriptions to look after them now.
-    pub relink: tokio::sync::watch::Sender<u64>,
+    /// Who keeps the subscriptions at InfluxDB.
+    pub subscribers: Arc<crate::clusters::Subscribers>,
     /// Whether users may change the config.
     pub config_can_change: bool,
 }

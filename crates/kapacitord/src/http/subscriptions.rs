@@ -30,12 +30,12 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn list(State(api): State<Arc<Api>>) -> Answered {
-    json(&api.watchlist.list().await)
+    json(&api.subscribers.watchlist().list().await)
 }
 
 /// Look after the subscriptions of all clusters now.
 async fn relink(State(api): State<Arc<Api>>) -> Answered {
-    api.relink.send_modify(|asked| *asked += 1);
+    api.subscribers.relink();
     Ok(nothing())
 }
 
@@ -44,5 +44,5 @@ async fn prune(State(api): State<Arc<Api>>, body: Bytes) -> Answered {
         [] => Prune::default(),
         body => serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))?,
     };
-    json(&api.watchlist.prune(&wanted.subscriptions).await)
+    json(&api.subscribers.watchlist().prune(&wanted.subscriptions).await)
 }

@@ -68,7 +68,10 @@ pub(super) fn routes() -> Routes {
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
     let fields = fields(&params, shown::FIELDS, None)?;
-    let view = view(&params)?;
+    let mut view = view(&params)?;
+    if !fields.iter().any(|field| matches!(field.as_str(), "dot" | "error")) {
+        view.dot = DotView::Nothing;
+    }
     let (offset, limit) = params.page()?;
     let pattern = params.get("pattern").to_string();
     let tasks = aside(move || api.definitions.tasks(&Page { pattern: &pattern, offset, limit }, view)).await?;

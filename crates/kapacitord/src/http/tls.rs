@@ -1,6 +1,12 @@
-//! HTTPS: connections are handed on once they are encrypted.
+//! HTTPS: connections are handed on once they are encrypted. Certificates can be read again while the daemon runs.
 
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use tokio::{
@@ -11,9 +17,10 @@ use tokio::{
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        ServerConfig, SupportedProtocolVersion,
+        RootCertStore, ServerConfig, SupportedProtocolVersion,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::{WebPkiClientVerifier, danger::ClientCertVerifier},
         version::{TLS12, TLS13},
     },
     server::TlsStream,
@@ -33,16 +40,46 @@ pub struct Encrypted {
     accepting: JoinHandle<()>,
 }
 
-impl Encrypted {
-    /// Take connections of the listener with the certificate that `[http]` names.
+/// The certificates in use.
+pub struct Certificates {
+    config: Config,
+    acceptor: RwLock<TlsAcceptor>,
+}
+
+impl Certificates {
+    /// What the files hold that `[http]` names.
     ///
     /// # Errors
-    /// The files cannot be read, or hold something else.
-    pub fn over(listener: TcpListener, config: &Config) -> anyhow::Result<Encrypted> {
-        let address = listener.local_addr()?;
+    /// They cannot be read, or hold something else.
+    pub fn read(config: &Config) -> anyhow::Result<Arc<Certificates>> {
         let acceptor = TlsAcceptor::from(Arc::new(server_config(config)?));
+        Ok(Arc::new(Certificates { config: config.clone(), acceptor: RwLock::new(acceptor) }))
+    }
+
+    /// Read the files again; connections from now on go by them.
+    ///
+    /// # Errors
+    /// As [`Certificates::read`]; the old ones stay in use.
+    pub fn read_again(&self) -> anyhow::Result<()> {
+        let acceptor = TlsAcceptor::from(Arc::new(server_config(&self.config)?));
+        *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+        Ok(())
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Encrypted {
+    /// Take connections of the listener.
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub fn over(listener: TcpListener, certificates: Arc<Certificates>) -> anyhow::Result<Encrypted> {
+        let address = listener.local_addr()?;
         let (send, ready) = mpsc::channel(GREETING);
-        let accepting = tokio::spawn(accept(listener, acceptor, send));
+        let accepting = tokio::spawn(accept(listener, certificates, send));
         Ok(Encrypted { address, ready, accepting })
     }
 }
@@ -71,7 +108,11 @@ impl axum::serve::Listener for Encrypted {
 }
 
 /// Greet clients beside each other, so that a slow one holds up nobody.
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, send: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>) {
+async fn accept(
+    listener: TcpListener,
+    certificates: Arc<Certificates>,
+    send: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+) {
     let places = Arc::new(Semaphore::new(GREETING));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -84,7 +125,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, send: mpsc::Sender
                 continue;
             }
         };
-        let (acceptor, send) = (acceptor.clone(), send.clone());
+        let (acceptor, send) = (certificates.acceptor(), send.clone());
         tokio::spawn(async move {
             match tokio::time::timeout(LIMIT, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => drop(send.send((stream, address)).await),
@@ -102,17 +143,40 @@ fn server_config(config: &Config) -> anyhow::Result<ServerConfig> {
         "" => certificate,
         key => Path::new(key),
     };
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("https-certificate in [http]: {}", certificate.display()))?;
+    let certificates =
+        certificates(certificate).with_context(|| format!("https-certificate in [http]: {}", certificate.display()))?;
     let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("https key in [http]: {}", key.display()))?;
     let mut made = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&versions(&config.tls.min_version, &config.tls.max_version)?)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients(config)?)
         .with_single_cert(certificates, key)
         .with_context(|| format!("https-certificate in [http]: {}", certificate.display()))?;
     made.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(made)
+}
+
+fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let found: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect)?;
+    if found.is_empty() {
+        bail!("there is no certificate in it");
+    }
+    Ok(found)
+}
+
+/// Which clients are let in: all, or those with a certificate of the authority that `[tls]` names.
+fn clients(config: &Config) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+    let Some(path) = config.tls.client_ca.as_deref().filter(|path| !path.is_empty()) else {
+        return Ok(WebPkiClientVerifier::no_client_auth());
+    };
+    let verifier = || -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(Path::new(path))? {
+            roots.add(certificate)?;
+        }
+        let provider = Arc::new(ring::default_provider());
+        Ok(WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?)
+    };
+    verifier().with_context(|| format!("client-ca in [tls]: {path}"))
 }
 
 /// The versions from the least to the greatest, of those that are safe.
@@ -150,5 +214,8 @@ mod tests {
         config.http.https_certificate = file.path().display().to_string();
         let error = format!("{:#}", server_config(&config).unwrap_err());
         assert!(error.contains(&config.http.https_certificate), "{error}");
+        config.tls.client_ca = Some(file.path().display().to_string());
+        let error = format!("{:#}", clients(&config).unwrap_err());
+        assert!(error.contains("client-ca in [tls]") && error.contains("no certificate"), "{error}");
     }
 }

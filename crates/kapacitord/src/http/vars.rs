@@ -46,7 +46,7 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
         stats.handlers(&api);
         for (cluster, counts) in api.host.clusters().counts() {
             let counts: Vec<(&str, Value)> = counts.into_iter().map(|(name, count)| (name, json!(count))).collect();
-            stats.add("influxdb", &[("cluster", cluster)], &counts);
+            stats.add("influxdb", &[("cluster", &cluster)], &counts);
         }
         stats.add("load", &[], &[("errors", json!(api.loader.as_ref().map_or(0, |loader| loader.failed())))]);
         Ok(DebugVars {
@@ -60,7 +60,7 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
             memstats: memory(),
             kapacitor: stats.all,
             num_enabled_tasks: enabled as i64,
-            num_subscriptions: api.subscriptions.load(Ordering::Relaxed),
+            num_subscriptions: api.subscribers.active(),
             num_tasks: tasks as i64,
         })
     })

@@ -13,6 +13,7 @@ use store::{handlers::Handler, loaded::Kind};
 use crate::{alert_topics::Rejected, definitions::Refused};
 
 /// A file that may define something.
+#[derive(Hash)]
 pub(super) struct File {
     pub(super) path: PathBuf,
     /// Its name within the folder of its kind.

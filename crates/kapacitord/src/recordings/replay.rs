@@ -65,7 +65,7 @@ impl Recordings {
     /// Begin a replay.
     pub(crate) fn replay(self: &Arc<Self>, options: Options, data: Data) -> Result<Replay, Refused> {
         let id = checked_id(&options.id, "replay")?;
-        let load = |refused: Refused| Refused { text: format!("task load: {}", refused.text), ..refused };
+        let load = |refused: Refused| Refused::new(refused.status, format!("task load: {}", refused.text));
         let task = self.task(&options.task).map_err(load)?;
         let mut recording = String::new();
         let data = match data {

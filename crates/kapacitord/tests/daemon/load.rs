@@ -65,6 +65,20 @@ fn a_broken_file_is_told_and_hinders_no_other() {
 }
 
 #[test]
+fn changes_are_noticed_if_so_wished() {
+    let setup = setup();
+    let folder = setup.folder().join("load");
+    let script = |out: &str| format!("dbrp \"telegraf\".\"autogen\"\nstream|from().measurement('m')|httpOut('{out}')");
+    write(&folder, &[("tasks/first.tick", &script("first"))]);
+    let daemon = setup.replace("[load]\n", "[load]\nenabled = true\ncheck-interval = \"100ms\"\n").start();
+    assert_eq!(task(&daemon, "first")["executing"], true);
+    write(&folder, &[("tasks/later.tick", &script("later"))]);
+    wait::until("the new file", || (daemon.get(&format!("{TASKS}/later")).status == 200).then_some(()));
+    fs::remove_file(folder.join("tasks/first.tick")).unwrap();
+    wait::until("the end of a task", || (daemon.get(&format!("{TASKS}/first")).status == 404).then_some(()));
+}
+
+#[test]
 fn files_are_followed() {
     let script = |out: &str| format!("dbrp \"telegraf\".\"autogen\"\nstream|from().measurement('m')|httpOut('{out}')");
     let handler = "topic: t\nid: h\nkind: publish\noptions: { topics: [u] }\n";

@@ -56,6 +56,8 @@ pub(super) struct Group {
     previous: Option<(Time, u64)>,
     sum: Sum,
     last: VecDeque<u64>,
+    /// What was given last: its time, its word and whether that is an integer.
+    given: Option<(Time, u64, bool)>,
 }
 
 /// A sum in the type of what is added.
@@ -65,7 +67,7 @@ struct Sum {
     int: i64,
 }
 
-save_fields!(Group { series, field_type, settled, previous, sum, last });
+save_fields!(Group { series, field_type, settled, previous, sum, last, given });
 save_fields!(Sum { float, int });
 
 impl Sum {
@@ -140,6 +142,11 @@ impl TransformNode {
         }
     }
 
+    /// What a row gives that cannot be taken. All but difference give their last result once more, as Kapacitor does.
+    fn again(&self, group: &Group) -> Option<(Time, u64, bool)> {
+        if matches!(self.transform, Transform::Difference) { None } else { group.given }
+    }
+
     #[cold]
     fn refuse(&self, found: Option<FieldType>, known: Option<FieldType>, cx: &mut Cx<'_>) {
         let field = cx.schema.text(self.field.name());
@@ -172,23 +179,27 @@ impl PerRow for TransformNode {
         {
             group.field_type = group.settled.on(found, self.transform.takes(found));
         }
-        let (word, field_type) = match found {
-            Some((word, found)) if group.field_type == Some(found) => (word, found),
-            other => {
-                self.refuse(other.map(|(_, found)| found), group.field_type, cx);
-                return None;
-            }
-        };
+        let value = found.filter(|&(_, found)| group.field_type == Some(found));
+        if value.is_none() {
+            self.refuse(found.map(|(_, found)| found), group.field_type, cx);
+        }
         let (_, series) = *group.series.get_or_insert_with(|| {
             let name = cx.schema.series(row.series).name();
             (name, cx.schema.series_of_group(name, row.group))
         });
-        let (word, is_int) = self.step(group, row.time, word, field_type)?;
+        let (time, word, is_int) = match value {
+            Some((word, field_type)) => {
+                let result = self.step(group, row.time, word, field_type);
+                group.given = result.map(|(word, is_int)| (row.time, word, is_int));
+                group.given
+            }
+            None => self.again(group),
+        }?;
         let shapes = self.shapes.get_or_insert_with(|| {
             [FieldType::Float, FieldType::Int].map(|field_type| cx.schema.shape_of(&[(self.rename, field_type)]))
         });
         let at = cx.frame.next_at();
         cx.frame.push_word(word);
-        Some(Row { series, shape: shapes[usize::from(is_int)], at, ..row })
+        Some(Row { series, shape: shapes[usize::from(is_int)], at, time, ..row })
     }
 }
