@@ -22,7 +22,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     alert_topics::AlertTopics,
-    budgets::{Budgets, Watch},
+    budgets::{self, Budgets, Watch},
     checkpoints::{Checkpoints, Durable},
     clusters::{self, Subscribers, Subscribing},
     config::{Config, references},
@@ -125,7 +125,8 @@ impl Server {
         let auth = http::Auth::of(config, &store).map_err(|error| anyhow!(error.text))?;
         let mut services = Vec::new();
         let ingress = Arc::new(Ingress::default());
-        let inlet = Arc::new(Inlet::new(Arc::clone(&schema), Arc::clone(&ingress)));
+        let queue = budgets::queue(&config.memory);
+        let inlet = Arc::new(Inlet::new(Arc::clone(&schema), Arc::clone(&ingress), Arc::clone(&queue)));
         let subscribers = Arc::new(Subscribers::new(Subscribing {
             identity: identity.clone(),
             host: hostname.clone(),
@@ -168,11 +169,11 @@ impl Server {
         let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, workers).context("cannot start a thread")?);
-        let budgets = Arc::new(Budgets::new(&config.memory, &config.task_limits, &running, &schema));
+        let budgets = Arc::new(Budgets::new((&config.memory, &config.task_limits), &queue, &running, &schema));
         host.attach(&running);
         host.attach_budgets(&budgets);
         // Nobody has set it before.
-        let _ = inlet.tasks.set((Arc::downgrade(&running), Arc::clone(&budgets)));
+        let _ = inlet.tasks.set(Arc::downgrade(&running));
         let log = log.map(|found| found.start(Arc::clone(&running))).transpose().context("cannot start a thread")?;
         let (log, tail) = log.map(|(log, tail)| (Arc::new(log), tail)).unzip();
         let durable = log.clone().map(|log| Durable { log, outbox, states: states.clone() });

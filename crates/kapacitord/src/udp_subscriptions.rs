@@ -14,10 +14,14 @@ use engine::{Origin, Tasks, Write};
 use influx::{DatabasePolicy, Destinations};
 use model::{Precision, Schema, Words, parse_lines};
 use socket2::SockRef;
-use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+};
 
 use crate::{
-    budgets::Budgets,
+    budgets::PERMIT,
     config::InfluxDb,
     http::Ingress,
     ingest::{Entry, IngestLog, Share},
@@ -32,14 +36,16 @@ const TELL: Duration = Duration::from_secs(10);
 pub struct Inlet {
     pub schema: Arc<Schema>,
     pub ingress: Arc<Ingress>,
-    pub tasks: OnceLock<(Weak<Tasks>, Arc<Budgets>)>,
+    /// What may wait for tasks, shared with writes over HTTP.
+    pub budget: Arc<Semaphore>,
+    pub tasks: OnceLock<Weak<Tasks>>,
     /// The log of writes, if there is one.
     pub log: OnceLock<Arc<IngestLog>>,
 }
 
 impl Inlet {
-    pub fn new(schema: Arc<Schema>, ingress: Arc<Ingress>) -> Inlet {
-        Inlet { schema, ingress, tasks: OnceLock::new(), log: OnceLock::new() }
+    pub fn new(schema: Arc<Schema>, ingress: Arc<Ingress>, budget: Arc<Semaphore>) -> Inlet {
+        Inlet { schema, ingress, budget, tasks: OnceLock::new(), log: OnceLock::new() }
     }
 
     async fn hand_on(&self, packet: Vec<u8>, now: i64, write: Write, share: Share) {
@@ -50,7 +56,7 @@ impl Inlet {
                 // Who sends by UDP is told of nothing; the log tells of itself.
                 tracing::debug!("a packet is not in the log of writes");
             }
-        } else if let Some(tasks) = self.tasks.get().and_then(|(tasks, _)| tasks.upgrade()) {
+        } else if let Some(tasks) = self.tasks.get().and_then(Weak::upgrade) {
             tasks.write(&Arc::new(write), share);
         }
     }
@@ -171,20 +177,16 @@ async fn take(mut receive: mpsc::Receiver<Vec<u8>>, origin: Origin, inlet: Arc<I
     let mut told: Option<tokio::time::Instant> = None;
     let mut bad = 0u64;
     while let Some(packet) = receive.recv().await {
-        // Packets wait in the channel meanwhile, and are lost and counted once that is full.
-        let room = match inlet.tasks.get() {
-            Some((_, budgets)) => {
-                Arc::clone(budgets.queue()).acquire_many_owned(budgets.permits(packet.len())).await.ok()
-            }
-            None => None,
-        };
+        // While tasks are behind, packets wait in the channel, and beyond it are lost and counted.
+        let permits = (packet.len() / PERMIT + 1) as u32;
+        let Ok(held) = Arc::clone(&inlet.budget).acquire_many_owned(permits).await else { return };
         let (mut rows, mut words) = (Vec::new(), Words::default());
         let now = crate::definitions::now();
         match parse_lines(&inlet.schema, &packet, Precision::Nanoseconds, now, &mut rows, &mut words) {
             Ok(()) => {
                 received.count(&inlet.schema, &rows);
                 let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words), number: 0 };
-                inlet.hand_on(packet, now, write, room.map(|room| Arc::new(room) as _)).await;
+                inlet.hand_on(packet, now, write, Some(Arc::new(held))).await;
             }
             Err(_) => bad += 1,
         }
@@ -210,7 +212,8 @@ mod tests {
     #[test]
     fn each_place_has_a_port_until_it_is_dropped() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let inlet = Arc::new(Inlet::new(Schema::new(), Arc::new(Ingress::default())));
+        let budget = Arc::new(Semaphore::new(2));
+        let inlet = Arc::new(Inlet::new(Schema::new(), Arc::new(Ingress::default()), Arc::clone(&budget)));
         let config = InfluxDb { udp_bind: "127.0.0.1".into(), udp_read_buffer: 100_000, ..InfluxDb::default() };
         let mut udp = UdpDestination::new(&config, "me", Arc::clone(&inlet), runtime.handle().clone());
         let place = |policy: &str| DatabasePolicy { database: "d".to_string(), policy: policy.to_string() };
@@ -228,6 +231,8 @@ mod tests {
             (points() >= 2).then_some(())
         });
         assert_eq!(*inlet.ingress.all()[0].0, origin);
+        // Nobody takes the points of the test, so each packet's share comes back.
+        testkit::wait::until("the budget", || (budget.available_permits() == 2).then_some(()));
         udp.dropped(&place("a"));
         assert!(!udp.leads_here(&place("a"), &one));
     }

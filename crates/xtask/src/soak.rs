@@ -18,8 +18,8 @@ use serde_json::Value;
 /// Memory is level if it grows by no more than this share after these minutes.
 const GROWTH: f64 = 0.10;
 const WARM_UP_MINUTES: u64 = 5;
-/// Bytes of the tables of series from which on the daemon forgets those that are gone: what the hosts of some minutes take.
-const RENEW_AT: u64 = 2 << 20;
+/// Bytes of the tables of series from which on the daemon forgets those that are gone.
+const RENEW_AT: u64 = 16 << 20;
 /// How long a host lives.
 const LIFE: Duration = Duration::from_secs(120);
 

@@ -69,7 +69,7 @@ impl World {
             *word = f64::NAN.to_bits();
         }
         let origin = Arc::new(Origin { database: "d".to_string(), retention_policy: "r".to_string() });
-        let write = Arc::new(Write { origin, rows, words: Arc::new(words) });
+        let write = Arc::new(Write { origin, rows, words: Arc::new(words), number: 0 });
         let all = |receiver| (receiver, Selection::All);
         let mut receivers: Vec<_> = self.tasks.keys().filter(|task| !self.indexed.contains(task)).collect();
         receivers.sort_unstable();

@@ -110,7 +110,12 @@ impl Drop for Watch {
 
 impl Budgets {
     /// Budgets of this config. The tables of series know their limit from now on.
-    pub(crate) fn new(memory: &Memory, limits: &[TaskLimit], tasks: &Arc<Tasks>, schema: &Arc<Schema>) -> Budgets {
+    pub(crate) fn new(
+        (memory, limits): (&Memory, &[TaskLimit]),
+        queue: &Arc<Semaphore>,
+        tasks: &Arc<Tasks>,
+        schema: &Arc<Schema>,
+    ) -> Budgets {
         let limit = match memory.limit {
             0 => machine() / 4 * 3,
             limit => u64::try_from(limit).unwrap_or(u64::MAX),
@@ -121,14 +126,12 @@ impl Budgets {
         };
         // A limit that is never reached needs no figure.
         schema.set_limit(if tables >= u64::MAX / 2 { 0 } else { usize::try_from(tables).unwrap_or(0) });
-        let queue_permits = usize::try_from(memory.write_queue).unwrap_or_default().div_ceil(PERMIT);
-        let queue_permits = queue_permits.clamp(1, Semaphore::MAX_PERMITS);
         Budgets {
             judge: Judge::new(Limit { memory: limit, groups: u64::MAX, at_limit: memory.at_limit() }, limits),
             tasks: Arc::downgrade(tasks),
             schema: Arc::clone(schema),
-            queue: Arc::new(Semaphore::new(queue_permits)),
-            queue_permits,
+            queue: Arc::clone(queue),
+            queue_permits: queue_permits(memory),
             requests: Arc::new(Semaphore::new(REQUESTS / PERMIT + 1)),
             pressed: RwLock::default(),
             is_pressed: AtomicBool::new(false),
@@ -330,6 +333,16 @@ impl Budgets {
             nodes: nodes.collect(),
         }
     }
+}
+
+/// Room for the writes that may wait for tasks, a permit for each KiB.
+pub(crate) fn queue(memory: &Memory) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(queue_permits(memory)))
+}
+
+fn queue_permits(memory: &Memory) -> usize {
+    let permits = usize::try_from(memory.write_queue).unwrap_or_default().div_ceil(PERMIT);
+    permits.clamp(1, Semaphore::MAX_PERMITS)
 }
 
 /// The tasks that run, without those that have failed.
