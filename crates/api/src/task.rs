@@ -160,8 +160,8 @@ pub struct TaskOptions {
     pub status: Option<Status>,
     #[serde(skip_serializing_if = "Vars::is_empty", deserialize_with = "crate::nullable")]
     pub vars: Vars,
-    /// With the status `disabled`: it will be enabled again at once, so what its nodes remember is kept. Else they begin
-    /// anew when it is enabled again.
+    /// With the status `disabled`: it will be enabled again at once, so what its nodes remember is kept; with another id:
+    /// that goes along. Else they begin anew.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keep_state: bool,
 }

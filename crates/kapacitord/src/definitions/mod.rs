@@ -234,7 +234,7 @@ impl Definitions {
         self.store.tasks().replace(id, &task)?;
         let renamed = original.id != task.id;
         if renamed && original.status == Status::Enabled {
-            self.stop(&original.id, task.status == Status::Enabled || options.keep_state);
+            self.stop(&original.id, options.keep_state);
         }
         if let (true, Some(checkpoints)) = (renamed, &self.checkpoints) {
             checkpoints.rename(&original.id, &task.id);

@@ -97,8 +97,8 @@ fn a_reload_and_a_new_script_keep_the_nodes_that_stay() {
     shows(&daemon, "t/held", &row("m", &["state_duration", "v"], &json!(["1970-01-01T00:01:02Z", 0, 4])));
     daemon.write("m,h=a v=4 63000000000\nm,h=a v=4 64000000000\n");
     counted(&daemon, 3);
-    // Another id takes all along, and a task that is deleted leaves nothing.
-    assert_eq!(daemon.request("PATCH", &path, json!({"id": "u"}).to_string()).status, 200);
+    // Another id takes all along if it is to, and a task that is deleted leaves nothing.
+    assert_eq!(daemon.request("PATCH", &path, json!({"id": "u", "keep-state": true}).to_string()).status, 200);
     counted_as(&daemon, "u");
     assert_eq!(daemon.request("DELETE", &format!("{TASKS}/u"), "").status, 204);
     let left = fs::read_dir(daemon.folder().join("store.checkpoints")).unwrap().count();
