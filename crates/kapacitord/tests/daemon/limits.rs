@@ -82,7 +82,7 @@ fn there_are_only_so_many_connections() {
     let idle: Vec<TcpStream> = (0..3).map(|_| connect(&daemon)).collect();
     let turned_away = || {
         let mut stream = connect(&daemon);
-        let _ = stream.write_all(b"GET /kapacitor/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n");
+        let _ = stream.write_all(b"GET /kapacitor/v1/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         rest(stream)
     };
     let answer = wait::until("a client that is turned away", || {
