@@ -52,7 +52,7 @@ impl World {
         let (mut rows, mut words) = (Vec::new(), Words::default());
         parse_lines(&self.schema, lines.as_bytes(), Precision::Seconds, 0, &mut rows, &mut words).unwrap();
         let origin = Arc::new(Origin { database: "d".to_string(), retention_policy: "r".to_string() });
-        self.tasks.write(&Arc::new(Write { origin, rows, words: Arc::new(words) }), None);
+        self.tasks.write(&Arc::new(Write { origin, rows, words: Arc::new(words), number: 0 }), None);
     }
 
     /// What an endpoint shows, after all that was sent before.
