@@ -128,6 +128,8 @@ pub(crate) struct Worker {
     indexed: HashMap<TaskNumber, u64>,
     /// Tasks that have still to be taken out of an index.
     gone: Vec<(u64, TaskNumber)>,
+    /// The number of the last write of the log that a task may have had before it came.
+    known: u64,
     /// When each task wants to be woken, the earliest first; what is not among the awaited is out of date.
     wakes: BinaryHeap<Reverse<(Time, TaskNumber)>>,
     awaited: HashMap<TaskNumber, Time>,
@@ -145,6 +147,7 @@ impl Worker {
             indexes,
             indexed,
             gone: Vec::new(),
+            known: 0,
             wakes: BinaryHeap::new(),
             awaited: HashMap::new(),
             leaving,
@@ -220,6 +223,7 @@ impl Worker {
     pub(crate) fn take(&mut self, parcel: Parcel) {
         match parcel {
             Parcel::Add(number, task, index) => {
+                self.known = self.known.max(task.covered());
                 self.add(number, task, index);
                 self.step(number, Letter::Start, None);
             }
@@ -270,6 +274,9 @@ impl Worker {
 
     /// Have those tasks of an index take rows in which they do something.
     fn write_by_index(&mut self, number: u64, write: &Arc<Write>, selection: &Selection, held: &Held) {
+        if write.number != 0 && write.number <= self.known {
+            return self.write_around_index(number, write, selection, held);
+        }
         // Tasks that end meanwhile are taken out of it when it is back.
         let Some(mut index) = self.indexes.remove(&number) else { return };
         index.write(write, selection, |task, group| self.tasks.get(&task).is_none_or(|task| task.is_quiet(group)));
@@ -280,6 +287,17 @@ impl Worker {
         index.settle(|task, group| self.tasks.get(&task).is_none_or(|task| task.is_quiet(group)));
         self.indexes.insert(number, index);
         self.drop_gone();
+    }
+
+    /// A write that some tasks have in their state already and pass over: the index cannot know what it does to whom.
+    fn write_around_index(&mut self, number: u64, write: &Arc<Write>, selection: &Selection, held: &Held) {
+        self.count();
+        let Some(index) = self.indexes.get_mut(&number) else { return };
+        index.begin_anew();
+        let tasks: Vec<TaskNumber> = index.tasks().collect();
+        for task in tasks {
+            self.step(task, Letter::Write(Arc::clone(write), selection.clone()), held.clone());
+        }
     }
 
     /// Tell tasks what was counted for them.

@@ -236,7 +236,7 @@ fn define_reloads_what_runs() {
     let daemon = with_task(Some("enabled"));
     let ran = daemon.run(&["define", "cpu", "-tick", &tick]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, "Warning: line 1: use |\n"));
-    let reload = [patch(json!({ "status": "disabled" })), patch(json!({ "status": "enabled" }))];
+    let reload = ["disabled", "enabled"].map(|status| patch(json!({ "status": status, "keep-state": true })));
     assert_eq!(daemon.asked()[1..], [&[script.clone()][..], &reload].concat());
     assert_eq!(daemon.run(&["define", "cpu", "-tick", &tick, "-no-reload"]).code, 0);
     assert_eq!(daemon.asked()[1], script);
@@ -420,7 +420,7 @@ fn failures_have_their_exit_codes_and_first_lines() {
         (&["watch", "a", "b"], 3, "Error: bad keyvalue pair: 'b'"),
         (&["logs", "x"], 3, "Error: bad keyvalue pair: 'x'"),
         (&["service-tests"], 3, "Error: must provide at least one service name or pattern."),
-        (&["stats"], 3, "Usage: kapacitor stats <general|ingress>"),
+        (&["stats"], 3, "Usage: kapacitor stats <general|ingress|handlers|memory>"),
         (&["record"], 2, "Usage: kapacitor record [stream|batch|query] [options]"),
         (&["record", "film"], 3, "Error: Unknown record type \"film\", expected 'stream', 'batch' or 'query'"),
         (&["record", "stream", "-task", "a", "-duration", "x"], 3, "Error: invalid duration"),

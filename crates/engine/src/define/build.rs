@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use model::Schema;
 
 use super::{
-    Diagnostic, Pipeline, Stage, Surface,
+    Diagnostic, Pipeline, PipelineNode, Stage, Surface,
     checks::{about, different_edges},
 };
 use crate::{
-    Host, Interest, Plan, Task, TaskInfo,
+    EdgeKind, Host, Interest, Plan, Task, TaskInfo,
     nodes::{From, Stream},
     saving::fingerprint,
     task::Part,
@@ -40,8 +40,12 @@ pub fn build(
     let mut endpoints = BTreeMap::new();
     let groupings = groupings(surface, pipeline);
     for (index, node) in pipeline.nodes.iter().enumerate() {
-        if let Some(why) = different_edges(surface, &pipeline.nodes, node) {
-            return Err(why);
+        if let Some((why, other)) = different_edges(surface, &pipeline.nodes, node) {
+            // The words are recorded: they stay with the task.
+            let edges = (&other.name, other.gives.name(), &node.name, input_of(pipeline, node).name());
+            let message =
+                format!("cannot add child mismatched edges: {}:{} -> {}:{}", edges.0, edges.1, edges.2, edges.3);
+            return Err(Diagnostic { message, ..why });
         }
         let parent_names: Vec<String> = node.parents.iter().map(|&p| pipeline.nodes[p].name.clone()).collect();
         let plan = Plan {
@@ -49,7 +53,7 @@ pub fn build(
             host,
             task: info,
             name: &node.name,
-            input: node.parents.first().map_or(node.gives, |&parent| pipeline.nodes[parent].gives),
+            input: input_of(pipeline, node),
             parents: node.parents.len(),
             handlers: &node.handlers,
             kinds: surface.handlers(),
@@ -69,6 +73,11 @@ pub fn build(
     }
     let task = Task::new(Arc::clone(info), Arc::clone(schema), Arc::clone(host), parts);
     Ok(Built { task, interest: interest(pipeline), edges: pipeline.edges(), endpoints })
+}
+
+/// The edge that a node's first parent gives.
+fn input_of(pipeline: &Pipeline, node: &PipelineNode) -> EdgeKind {
+    node.parents.first().map_or(node.gives, |&parent| pipeline.nodes[parent].gives)
 }
 
 /// For each node, what is said of how its points are grouped on the way to it.

@@ -44,13 +44,18 @@ pub(super) fn about(node: &PipelineNode, why: String) -> Diagnostic {
     Diagnostic::error(call.map_or(node.span, |call| call.span), why)
 }
 
-/// Several parents must all give streams, or all batches: the remark on a node whose parents do not.
-pub(super) fn different_edges(surface: &Surface, nodes: &[PipelineNode], node: &PipelineNode) -> Option<Diagnostic> {
+/// Several parents must all give streams, or all batches: the remark on a node whose parents do not, and the first
+/// parent that gives something else.
+pub(super) fn different_edges<'n>(
+    surface: &Surface,
+    nodes: &'n [PipelineNode],
+    node: &PipelineNode,
+) -> Option<(Diagnostic, &'n PipelineNode)> {
     let mut parents = node.parents.iter().map(|&parent| &nodes[parent]);
     let first = parents.next().filter(|first| !first.gives_a_guess)?;
     let other = parents.find(|parent| parent.gives != first.gives && !parent.gives_a_guess)?;
     let name = surface.nodes()[node.spec].name;
     let message = format!("{name} cannot join a {} with a {}", first.gives.name(), other.gives.name());
     let diagnostic = Diagnostic::error(node.span, message).related(other.span, "the other one is made here");
-    Some(diagnostic.hint("all of them must be streams, or all batches").at_stage(Stage::Enable))
+    Some((diagnostic.hint("all of them must be streams, or all batches").at_stage(Stage::Enable), other))
 }

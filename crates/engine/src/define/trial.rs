@@ -38,7 +38,7 @@ pub(super) fn trial(
         if node.doubtful || refused.contains(&index) {
             continue;
         }
-        if let Some(why) = different_edges(surface, nodes, node) {
+        if let Some((why, _)) = different_edges(surface, nodes, node) {
             diagnostics.push(why);
             continue;
         }

@@ -102,6 +102,10 @@ impl Family {
         self.members.retain(|member| member.task != task);
     }
 
+    pub(super) fn begin_anew(&mut self) {
+        self.is_ready = false;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

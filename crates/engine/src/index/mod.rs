@@ -131,6 +131,16 @@ impl Index {
         self.is_ready = false;
     }
 
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskNumber> + '_ {
+        self.homes.keys().copied()
+    }
+
+    /// Forget what was seen of groups: tasks took rows that were not sorted out here. Counts must have been told before.
+    pub(crate) fn begin_anew(&mut self) {
+        self.is_ready = false;
+        self.families.iter_mut().for_each(|branch| branch.family.begin_anew());
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.families.is_empty()
     }

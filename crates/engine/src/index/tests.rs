@@ -23,13 +23,26 @@ struct World {
     tasks: BTreeMap<TaskNumber, Vec<Arc<NodeStats>>>,
     indexed: Vec<TaskNumber>,
     by_index: bool,
+    /// Writes have numbers, as those of the log.
+    written: u64,
+    /// Tasks come with fewer than so many of the next writes in their state.
+    ahead: u64,
 }
 
 impl World {
     fn new(by_index: bool) -> World {
         let host = Arc::new(TestHost::default());
         let worker = Worker::new(Arc::clone(&host) as Arc<dyn Host>, Arc::new(|number, why| panic!("{number}: {why}")));
-        World { schema: Schema::new(), host, worker, tasks: BTreeMap::new(), indexed: Vec::new(), by_index }
+        World {
+            schema: Schema::new(),
+            host,
+            worker,
+            tasks: BTreeMap::new(),
+            indexed: Vec::new(),
+            by_index,
+            written: 0,
+            ahead: 1,
+        }
     }
 
     fn add(&mut self, number: TaskNumber, script: &str) {
@@ -41,8 +54,9 @@ impl World {
         let dbrps = vec![("d".to_string(), "r".to_string())];
         let info = Arc::new(TaskInfo { id: format!("t{number}").into(), stream: true, dbrps });
         let world: Arc<dyn Host> = Arc::clone(&self.host) as Arc<dyn Host>;
-        let Built { task, .. } =
+        let Built { mut task, .. } =
             build(&surface, &defined.pipeline, &info, &self.schema, &world).expect("it can be built");
+        task.set_covered(self.written + number % self.ahead);
         self.start(number, task);
     }
 
@@ -68,8 +82,9 @@ impl World {
         for word in words.words.iter_mut().filter(|word| **word == 77.25f64.to_bits()) {
             *word = f64::NAN.to_bits();
         }
+        self.written += 1;
         let origin = Arc::new(Origin { database: "d".to_string(), retention_policy: "r".to_string() });
-        let write = Arc::new(Write { origin, rows, words: Arc::new(words), number: 0 });
+        let write = Arc::new(Write { origin, rows, words: Arc::new(words), number: self.written });
         let all = |receiver| (receiver, Selection::All);
         let mut receivers: Vec<_> = self.tasks.keys().filter(|task| !self.indexed.contains(task)).collect();
         receivers.sort_unstable();
@@ -192,6 +207,7 @@ proptest! {
         scripts in prop::collection::vec(script(), 1..8), deeds in prop::collection::vec(deed(), 1..10),
     ) {
         let (mut plain, mut by_index) = (World::new(false), World::new(true));
+        (plain.ahead, by_index.ahead) = (3, 3);
         let begin = scripts.into_iter().map(Deed::Add);
         for (number, deed) in begin.chain(deeds).enumerate() {
             for world in [&mut plain, &mut by_index] {
