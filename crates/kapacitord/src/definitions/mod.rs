@@ -28,13 +28,18 @@ pub use shown::{DotView, Executing, ScriptFormat, View, stats};
 pub struct Refused {
     pub status: u16,
     pub text: String,
-    /// What is kept with the task, where that is shorter.
+    /// See [`Refused::kept`]; unset if it is the text.
     kept: Option<String>,
 }
 
 impl Refused {
     pub fn new(status: u16, text: impl Into<String>) -> Refused {
         Refused { status, text: text.into(), kept: None }
+    }
+
+    /// What is kept with a task or replay that could not start.
+    pub fn kept(&self) -> &str {
+        self.kept.as_ref().unwrap_or(&self.text)
     }
 
     /// The request is wrong.
@@ -277,7 +282,7 @@ impl Definitions {
     fn start(&self, task: &Task) -> Result<(), Refused> {
         let outcome = self.try_start(task);
         let error = match &outcome {
-            Err(why) => why.kept.as_ref().unwrap_or(&why.text).clone(),
+            Err(why) => why.kept().to_string(),
             Ok(()) => String::new(),
         };
         if error != task.error {

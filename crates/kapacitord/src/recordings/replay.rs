@@ -122,7 +122,7 @@ impl Recordings {
         let (host, letters) = ReplayHost::new(&self.host, name);
         let world: Arc<dyn Host> = Arc::clone(&host) as _;
         let (built, pipeline) =
-            self.definitions.build(task, &world).map_err(|refused| format!("task start: {}", refused.text))?;
+            self.definitions.build(task, &world).map_err(|refused| format!("task start: {}", refused.kept()))?;
         let nodes = pipeline.nodes.iter().enumerate().filter(|(_, node)| asks(&*node.object).is_some());
         let nodes: Vec<usize> = nodes.map(|(index, _)| index).collect();
         let (stats, edges) = (built.task.stats().to_vec(), built.edges.clone());
