@@ -18,6 +18,8 @@ pub struct StoreError {
 pub trait TopicStore: Send + Sync {
     /// Keeps the state of an event; forgets it for `None`.
     fn save(&self, topic: &str, id: &str, state: Option<&EventState>);
+    /// What was saved last is kept nowhere else: it is not to be written behind for long.
+    fn hasten(&self) {}
     /// The states kept for a topic, also those saved a moment ago.
     fn load(&self, topic: &str) -> Result<Vec<EventState>, StoreError>;
     /// The topics that have states and whose names start so.

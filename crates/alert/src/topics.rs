@@ -242,6 +242,9 @@ impl Topics {
             Some(outbox) if !kept.is_empty() => outbox.append(event, raised, kept),
             _ => 0,
         };
+        if number == 0 {
+            self.store.hasten();
+        }
         let mut refusing = Vec::new();
         let mut why = "";
         for subscriber in topic.subscribers.iter().filter(|subscriber| subscriber.chosen) {
@@ -278,6 +281,9 @@ impl Topics {
     fn hold_back(&self, topic: &mut Topic, event: Arc<Event>, reason: Reason) {
         self.silences.count(&reason);
         let number = self.outbox.as_ref().map_or(0, |outbox| outbox.append(&event, now(), vec![HELD.into()]));
+        if number == 0 {
+            self.store.hasten();
+        }
         topic.held.insert(event.state.id.clone(), Held { reason, event, number });
     }
 
@@ -497,6 +503,7 @@ impl Topics {
     pub fn update_event(&self, topic: &str, state: EventState) {
         self.with_open(topic, |entry| {
             self.store.save(topic, &state.id, (state.level != Level::Ok).then_some(&state));
+            self.store.hasten();
             entry.update(state);
         });
     }
@@ -504,6 +511,11 @@ impl Topics {
     /// One open topic.
     pub fn topic(&self, topic: &str) -> Option<TopicStatus> {
         self.if_open(topic, |entry| status(topic.into(), entry))
+    }
+
+    /// The level of the worst event of an open topic.
+    pub fn level(&self, topic: &str) -> Level {
+        self.if_open(topic, |entry| entry.level()).unwrap_or_default()
     }
 
     /// The open topics at this level or worse, by id. Choosing by a pattern is left to who shows them.

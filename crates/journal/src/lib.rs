@@ -146,7 +146,7 @@ impl Journal {
     pub fn sync(&mut self) -> Result<(), Error> {
         self.commit()?;
         if std::mem::take(&mut self.unsynced) {
-            self.head.sync()?;
+            self.head.unsynced()?.sync()?;
         }
         Ok(())
     }
@@ -211,7 +211,7 @@ impl Journal {
     fn rotate(&mut self) -> Result<(), Error> {
         self.commit()?;
         // Another thread may be about to sync it, and is not waited for.
-        self.head.sync()?;
+        self.head.unsynced()?.sync()?;
         self.unsynced = false;
         let next = Segment::create(&self.folder, self.head.number + 1)?;
         let full = std::mem::replace(&mut self.head, next);

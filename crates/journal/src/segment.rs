@@ -22,16 +22,17 @@ pub(crate) struct Segment {
     file: File,
     /// How far it is whole.
     pub(crate) bytes: u64,
+    /// The folder in which its name is not on disk yet.
+    unnamed_in: Option<PathBuf>,
 }
 
 impl Segment {
+    /// Nothing of it is on disk before the first sync.
     pub(crate) fn create(folder: &Path, number: u64) -> Result<Segment, Error> {
         let path = path_of(folder, number);
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path).map_err(Error::io(&path))?;
-        file.write_all_at(&HEADER, 0).and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
-        // The name of the file is on disk, too.
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder))?;
-        Ok(Segment { number, path, file, bytes: HEADER.len() as u64 })
+        file.write_all_at(&HEADER, 0).map_err(Error::io(&path))?;
+        Ok(Segment { number, path, file, bytes: HEADER.len() as u64, unnamed_in: Some(folder.to_path_buf()) })
     }
 
     /// Goes on with a file that is whole up to here.
@@ -41,7 +42,7 @@ impl Segment {
         }
         let path = path_of(folder, number);
         let file = OpenOptions::new().write(true).open(&path).map_err(Error::io(&path))?;
-        Ok(Segment { number, path, file, bytes })
+        Ok(Segment { number, path, file, bytes, unnamed_in: None })
     }
 
     /// Adds encoded records. After an error the next write takes their place.
@@ -51,13 +52,10 @@ impl Segment {
         Ok(())
     }
 
-    pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.file.sync_data().map_err(Error::io(&self.path))
-    }
-
-    pub(crate) fn unsynced(&self) -> Result<Unsynced, Error> {
+    /// What of it is not on disk; from now on it counts as synced.
+    pub(crate) fn unsynced(&mut self) -> Result<Unsynced, Error> {
         let file = self.file.try_clone().map_err(Error::io(&self.path))?;
-        Ok(Unsynced { path: self.path.clone(), file })
+        Ok(Unsynced { path: self.path.clone(), file, unnamed_in: self.unnamed_in.take() })
     }
 }
 
@@ -66,6 +64,7 @@ impl Segment {
 pub struct Unsynced {
     path: PathBuf,
     file: File,
+    unnamed_in: Option<PathBuf>,
 }
 
 impl Unsynced {
@@ -74,7 +73,11 @@ impl Unsynced {
     /// # Errors
     /// [`Error::Io`]
     pub fn sync(&self) -> Result<(), Error> {
-        self.file.sync_data().map_err(Error::io(&self.path))
+        self.file.sync_data().map_err(Error::io(&self.path))?;
+        if let Some(folder) = &self.unnamed_in {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder))?;
+        }
+        Ok(())
     }
 }
 

@@ -69,6 +69,8 @@ struct Shared {
 struct Kept {
     /// What there is on disk is no base for changes.
     wants_whole: bool,
+    /// It could not be written what the task said last.
+    lags: bool,
     due: Instant,
     /// Why the last one failed, so that it is told once.
     error: String,
@@ -137,7 +139,8 @@ impl Checkpoints {
             }
         }
         task.set_covered(covered);
-        let fresh = Kept { wants_whole: true, due: Instant::now(), error: String::new(), covered, events: 0 };
+        let fresh =
+            Kept { wants_whole: true, lags: false, due: Instant::now(), error: String::new(), covered, events: 0 };
         kept.insert(id.to_string(), fresh);
         if pairs.is_empty() {
             return;
@@ -173,10 +176,14 @@ impl Checkpoints {
     pub fn suspend(&self, id: &str) {
         let mut kept = self.shared.lock();
         let wants_whole = kept.remove(id).is_none_or(|kept| kept.wants_whole);
+        let running = self.shared.tasks.get(id);
+        let has_moved = || running.is_none_or(|running| running.footprint.has_moved());
         let extent = if wants_whole { Extent::LastWhole } else { Extent::LastChanges };
         let written = match self.shared.tasks.end(id, Ending::Suspended(extent)) {
             None => return,
             Some(None) => self.shared.files.delete(id),
+            // It has done nothing yet, and needs nothing to begin anew.
+            Some(Some(_)) if self.shared.durable.is_none() && !self.shared.files.has(id) && !has_moved() => return,
             Some(Some((snapshot, covered))) => self.shared.write(id, &snapshot, covered).map(|_| ()),
         };
         if let Err(error) = written {
@@ -262,6 +269,9 @@ impl Shared {
     fn checkpoint(&self, id: &str, kept: &mut HashMap<String, Kept>) {
         let begun = Instant::now();
         let Some(task) = kept.get_mut(id).filter(|task| task.due <= begun) else { return };
+        if !task.lags && self.durable.is_none() && self.rests(id) {
+            return;
+        }
         let extent = if task.wants_whole { Extent::Whole } else { Extent::Changes };
         let events =
             self.durable.as_ref().and_then(|durable| durable.outbox.as_ref()).map_or(0, |outbox| outbox.last());
@@ -284,6 +294,7 @@ impl Shared {
                 }
                 self.failed.fetch_add(u64::from(written.is_err()), Ordering::Relaxed);
                 task.error = error;
+                task.lags = written.is_err();
                 task.wants_whole = written.unwrap_or(true);
                 answered
             }
@@ -294,12 +305,18 @@ impl Shared {
             }
             Err(RecvTimeoutError::Timeout) => {
                 // What it will say is lost, and with it what has changed.
-                task.wants_whole = true;
+                (task.wants_whole, task.lags) = (true, true);
                 begun
             }
         };
         // How long it waited for its turn does not count.
         task.due = Instant::now() + answered.elapsed() * SHARE;
+    }
+
+    /// A task remembers what it did at its last snapshot, or at its start. With a log of writes that is no reason to
+    /// leave it alone: what others have of the log may go.
+    fn rests(&self, id: &str) -> bool {
+        self.tasks.get(id).is_some_and(|running| !running.footprint.has_moved())
     }
 
     /// Whether the next one should be whole.

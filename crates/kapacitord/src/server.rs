@@ -65,8 +65,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Open the store, start the tasks, answer HTTP. Handlers of the `disabled` kinds are refused. The listener is `kept`
-    /// for the next start, so that clients wait meanwhile.
+    /// Open the store, start the tasks, answer HTTP. Handlers of the `disabled` kinds are refused, the others send on the
+    /// runtime `alerts`. The listener is `kept` for the next start, so that clients wait meanwhile.
     ///
     /// # Errors
     /// What hinders it, in one line.
@@ -75,6 +75,7 @@ impl Server {
         level: LevelHandle,
         disabled: &[String],
         kept: &mut Option<std::net::TcpListener>,
+        alerts: &tokio::runtime::Handle,
     ) -> anyhow::Result<Server> {
         let runtime = tokio::runtime::Handle::current();
         let file = config.resolved()?;
@@ -95,7 +96,7 @@ impl Server {
         let kept: Arc<dyn TopicStore> = states.clone().map_or_else(|| Arc::new(NoStore) as _, |states| states as _);
         let waiting = usize::try_from(config.alert.topic_buffer_length).unwrap_or_default();
         let queues = QueueOptions { retry: config.alert.retry(), ..QueueOptions::default() };
-        let delivery = Delivery::Workers(runtime.clone(), queues.with_topic_buffer_length(waiting));
+        let delivery = Delivery::Workers(alerts.clone(), queues.with_topic_buffer_length(waiting));
         let mut topics = Topics::new(delivery, kept);
         if let Some(outbox) = outbox.clone() {
             topics = topics.with_outbox(outbox, config.alert.outbox_except.clone());

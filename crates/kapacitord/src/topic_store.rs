@@ -1,4 +1,7 @@
 //! States of alert events on their way to the store: gathered for a moment, then written together.
+//!
+//! A state whose event is in the outbox can be had from there after a kill, so it may take its time: the store and the
+//! event's handlers would only be in each other's way.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -9,6 +12,9 @@ use std::{
 use alert::{EventState, Level, Outbox, StoreError, TopicStore};
 use store::topics::{self as stored, Changes};
 
+/// How long states are gathered that the outbox has, too.
+const GATHERING: Duration = Duration::from_millis(200);
+
 #[derive(Default)]
 struct Pending {
     /// What is to be written.
@@ -16,6 +22,8 @@ struct Pending {
     /// What the writer is busy with.
     writing: Changes,
     stopping: bool,
+    /// Somebody waits, or something is not in the outbox.
+    hurries: bool,
     /// How many times what was gathered has been taken to be written, and how many times that is over.
     begun: u64,
     over: u64,
@@ -31,6 +39,26 @@ struct Shared {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Have what was gathered written now.
+    fn hurry(&self) -> MutexGuard<'_, Pending> {
+        let mut pending = self.lock();
+        if !pending.next.is_empty() && !std::mem::replace(&mut pending.hurries, true) {
+            self.wake.notify_all();
+        }
+        pending
+    }
+
+    /// Wait until there is something to write, and it is time to do so; nothing comes if there will be nothing more.
+    fn gathered(&self, gathering: Duration) -> Option<MutexGuard<'_, Pending>> {
+        let nothing = |pending: &mut Pending| pending.next.is_empty() && !pending.stopping;
+        let pending = self.wake.wait_while(self.lock(), nothing).unwrap_or_else(PoisonError::into_inner);
+        let patient = |pending: &mut Pending| !pending.hurries && !pending.stopping;
+        let waited = self.wake.wait_timeout_while(pending, gathering, patient);
+        let (mut pending, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        pending.hurries = false;
+        (!pending.next.is_empty()).then_some(pending)
     }
 }
 
@@ -58,7 +86,7 @@ impl WriteBehind {
 
     /// Wait until the states that are known by now are on disk, or were given up.
     pub fn settle(&self) {
-        let pending = self.shared.lock();
+        let pending = self.shared.hurry();
         let wanted = pending.begun + u64::from(!pending.next.is_empty());
         let waits = |pending: &mut Pending| pending.over < wanted && !pending.stopping;
         let _done = self.shared.written.wait_while(pending, waits).unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +94,7 @@ impl WriteBehind {
 
     /// Wait until all states are on disk, but not longer than a limit.
     pub fn flush(&self, limit: Duration) {
-        let pending = self.shared.lock();
+        let pending = self.shared.hurry();
         let busy = |pending: &mut Pending| !(pending.next.is_empty() && pending.writing.is_empty());
         let waited = self.shared.written.wait_timeout_while(pending, limit, busy);
         if waited.map_or(true, |(_, result)| result.timed_out()) {
@@ -107,15 +135,10 @@ pub fn recover(
 }
 
 fn write_all(topics: &stored::Topics, shared: &Shared, outbox: Option<&Outbox>) {
+    let gathering = outbox.map_or(Duration::ZERO, |_| GATHERING);
     loop {
         let (batch, last) = {
-            let mut pending = shared.lock();
-            while pending.next.is_empty() {
-                if pending.stopping {
-                    return;
-                }
-                pending = shared.wake.wait(pending).unwrap_or_else(PoisonError::into_inner);
-            }
+            let Some(mut pending) = shared.gathered(gathering) else { return };
             // States come before their events get numbers, so those of all events up to this number are here.
             let last = outbox.map(Outbox::last);
             pending.writing = std::mem::take(&mut pending.next);
@@ -149,6 +172,10 @@ impl TopicStore for WriteBehind {
         }
     }
 
+    fn hasten(&self) {
+        drop(self.shared.hurry());
+    }
+
     fn load(&self, topic: &str) -> Result<Vec<EventState>, StoreError> {
         // Locked while reading, so that what is written meanwhile is seen once.
         let pending = self.shared.lock();
@@ -177,6 +204,7 @@ impl TopicStore for WriteBehind {
         let mut pending = self.shared.lock();
         pending.next.states.retain(|(of, _), _| of != topic);
         pending.next.forgotten.insert(topic.to_string());
+        pending.hurries = true;
         self.shared.wake.notify_all();
         let waits =
             |pending: &mut Pending| pending.next.forgotten.contains(topic) || pending.writing.forgotten.contains(topic);

@@ -65,29 +65,36 @@ fn write_short_decimal(value: f64, out: &mut String) -> bool {
     if !(1e-3..1e9).contains(&size) {
         return false;
     }
-    let Some(places) = TENS.iter().position(|ten| {
-        let digits = size * ten;
-        digits == digits.trunc() && digits / ten == size
-    }) else {
+    // The greatest product is below 2^53.
+    let whole = |ten: &f64| {
+        let digits = (size * ten) as i64;
+        (digits as f64 / ten == size).then_some(digits as u64)
+    };
+    let Some((places, mut digits)) = TENS.iter().enumerate().find_map(|(i, ten)| Some((i, whole(ten)?))) else {
         return false;
     };
     if value < 0.0 {
         out.push('-');
     }
-    let (mut digits, mut ten) = ((size * TENS[places]) as u64, TENS[places] as u64);
+    let mut ten = TENS[places] as u64;
     // The product with a lesser power may have been rounded.
     while ten > 1 && digits % 10 == 0 {
         (digits, ten) = (digits / 10, ten / 10);
     }
-    write_unsigned(digits / ten, out);
-    if ten > 1 {
-        out.push('.');
-        let (mut rest, mut ten) = (digits % ten, ten / 10);
-        while ten > 0 {
-            out.push(char::from(b'0' + (rest / ten) as u8));
-            (rest, ten) = (rest % ten, ten / 10);
+    // The digits, the point and a zero before it, from the back.
+    let mut text = [b'0'; 20];
+    let mut from = text.len();
+    while ten > 1 {
+        from -= 1;
+        text[from] = b'0' + (digits % 10) as u8;
+        (digits, ten) = (digits / 10, ten / 10);
+        if ten == 1 {
+            from -= 1;
+            text[from] = b'.';
         }
     }
+    from = put_digits(digits, &mut text, from);
+    out.push_str(ascii(&text[from..]));
     true
 }
 
@@ -99,18 +106,27 @@ pub(crate) fn write_integer(value: i64, out: &mut String) {
     write_unsigned(value.unsigned_abs(), out);
 }
 
-fn write_unsigned(mut value: u64, out: &mut String) {
-    let mut digits = [b'0'; 20];
-    let mut from = digits.len();
+fn write_unsigned(value: u64, out: &mut String) {
+    let mut text = [b'0'; 20];
+    let from = put_digits(value, &mut text, 20);
+    out.push_str(ascii(&text[from..]));
+}
+
+/// Puts decimal digits before a place; where they begin.
+#[inline]
+fn put_digits(mut value: u64, text: &mut [u8; 20], mut from: usize) -> usize {
     loop {
         from -= 1;
-        digits[from] = b'0' + (value % 10) as u8;
+        text[from] = b'0' + (value % 10) as u8;
         value /= 10;
         if value == 0 {
-            break;
+            return from;
         }
     }
-    out.push_str(std::str::from_utf8(&digits[from..]).expect("digits are text"));
+}
+
+fn ascii(digits: &[u8]) -> &str {
+    std::str::from_utf8(digits).expect("digits are text")
 }
 
 /// Rows of one series: name, tags, columns and values. Columns are the fields of the first row and those of its tags

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, ops::Range};
 
 use crate::{
-    Damaged, FieldType, Frame, Row, Saved, Saver, Schema, ShapeId,
+    Damaged, FieldType, Frame, Name, Row, Saved, Saver, Schema,
     save::{NOTHING, restore_head, restore_word, save_head, save_word},
 };
 
@@ -87,6 +87,10 @@ fn text_of(text: &str, start: usize, word: u64) -> &str {
     text.get(start..start + (word as u32) as usize).unwrap_or("")
 }
 
+fn has_text(fields: &[(Name, FieldType)]) -> bool {
+    fields.iter().any(|field| field.1 == FieldType::String)
+}
+
 /// Make room for more by a quarter: doubled queues would be half empty.
 fn grow<T>(queue: &mut VecDeque<T>, more: usize) {
     const SMALL: usize = 64;
@@ -135,16 +139,21 @@ impl KeptRows {
         let at = self.words_gone.wrapping_add(self.words.len() as u32);
         grow(&mut self.rows, 1);
         grow(&mut self.words, fields.len());
-        for (word, field) in frame.words(row, fields.len()).iter().zip(fields) {
-            let word = if field.1 == FieldType::String {
-                let text = frame.text(*word);
-                let start = self.text_gone.wrapping_add(self.text.len() as u32);
-                self.text.push_str(text);
-                (u64::from(start) << 32) | text.len() as u64
-            } else {
-                *word
-            };
-            self.words.push_back(word);
+        let words = frame.words(row, fields.len());
+        if has_text(fields) {
+            for (word, field) in words.iter().zip(fields) {
+                let word = if field.1 == FieldType::String {
+                    let text = frame.text(*word);
+                    let start = self.text_gone.wrapping_add(self.text.len() as u32);
+                    self.text.push_str(text);
+                    (u64::from(start) << 32) | text.len() as u64
+                } else {
+                    *word
+                };
+                self.words.push_back(word);
+            }
+        } else {
+            self.words.extend(words);
         }
         self.rows.push_back(Row { at, ..*row });
     }
@@ -200,21 +209,30 @@ impl KeptRows {
 
     /// Put a range of rows into a frame, to be handed on in this sweep.
     pub fn load(&self, schema: &Schema, frame: &mut Frame, range: Range<usize>, out: &mut Vec<Row>) {
-        let mut known = (ShapeId(0), 0, false);
+        let (Some(first), Some(last)) = (self.rows.get(range.start), self.rows.get(range.end.wrapping_sub(1))) else {
+            return;
+        };
+        let fields = schema.shape(first.shape).fields();
+        if has_text(fields) || self.rows.range(range.clone()).any(|row| row.shape != first.shape) {
+            return self.load_each(schema, frame, range, out);
+        }
+        // The words of rows that follow each other do so, too.
+        let place = |row: &Row| row.at.wrapping_sub(self.words_gone) as usize;
+        let (base, words) = (frame.next_at(), place(first)..place(last) + fields.len());
+        let (front, back) = self.words.as_slices();
+        let middle = front.len();
+        frame.push_words(&front[words.start.min(middle)..words.end.min(middle)]);
+        frame.push_words(&back[words.start.max(middle) - middle..words.end.max(middle) - middle]);
+        let moved = |row: &Row| Row { at: base + row.at.wrapping_sub(first.at), ..*row };
+        out.extend(self.rows.range(range).map(moved));
+    }
+
+    /// The same for rows of any shape.
+    fn load_each(&self, schema: &Schema, frame: &mut Frame, range: Range<usize>, out: &mut Vec<Row>) {
         out.reserve(range.len());
         for row in self.rows.range(range) {
-            if row.shape != known.0 {
-                let fields = schema.shape(row.shape).fields();
-                known = (row.shape, fields.len(), fields.iter().any(|field| field.1 == FieldType::String));
-            }
             let at = frame.next_at();
-            if known.2 {
-                self.load_texts(schema, frame, row);
-            } else {
-                for index in 0..known.1 {
-                    frame.push_word(self.word(row, index));
-                }
-            }
+            self.load_texts(schema, frame, row);
             out.push(Row { at, ..*row });
         }
     }
@@ -321,6 +339,32 @@ mod tests {
             }
         }
         assert!(held.text.len() < 10_000, "dropped texts are freed: {}", held.text.len());
+    }
+
+    #[test]
+    fn a_part_of_a_queue_is_what_stands_there() {
+        let schema = Schema::default();
+        let mut frame = Frame::default();
+        let mut held = KeptRows::default();
+        // Shapes change on the way, and the words go around the end of their queue.
+        for time in 0..1_000 {
+            let text = (time % 100 > 90).then(|| format!("text {time}"));
+            let row = row(&schema, &mut frame, time, text.as_deref());
+            held.push(&schema, &frame, &row);
+            frame.clear_scratch();
+            held.drop_front(&schema, held.len().saturating_sub(70));
+            let newest = held.len();
+            for range in [0..newest, 0..0, newest / 2..newest, newest - 1..newest] {
+                let mut rows = Vec::new();
+                held.load(&schema, &mut frame, range.clone(), &mut rows);
+                let oldest = time + 1 - newest as i64;
+                let got: Vec<(i64, f64)> =
+                    rows.iter().map(|row| (row.time, f64::from_bits(frame.word(row, 0)))).collect();
+                let wanted = range.map(|i| oldest + i as i64).map(|time| (time, time as f64));
+                assert_eq!(got, wanted.collect::<Vec<_>>());
+                frame.clear_scratch();
+            }
+        }
     }
 
     #[test]

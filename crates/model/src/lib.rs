@@ -12,6 +12,7 @@ mod frame;
 mod group;
 mod json;
 mod kept;
+mod key;
 mod line;
 mod line_out;
 mod name;

@@ -3,7 +3,10 @@
 //! The parser guesses, then compares: each series remembers which one followed it and the shape its last line had, so
 //! that a line like the last time's is read without a hash or a search.
 
-use crate::{FieldType, GroupId, Name, Row, Schema, SeriesId, ShapeId, Time, Words, series::sort_tags};
+use crate::{
+    FieldType, GroupId, Name, Row, Schema, SeriesId, ShapeId, Time, Words,
+    key::{key_end, series_of_key, unescape},
+};
 
 /// The unit of a write's timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,7 +65,7 @@ impl LineError {
 }
 
 /// What is said of a line that is new in tables that are full.
-const FULL: &str = "there is no room for another series, tag or field: see series-limit in [memory]";
+pub(crate) const FULL: &str = "there is no room for another series, tag or field: see series-limit in [memory]";
 
 /// Read all lines of a body into rows, ungrouped, and their words. On an error nothing may be used of `rows` and `words`.
 pub fn parse_lines(
@@ -78,11 +81,14 @@ pub fn parse_lines(
     let mut parser =
         Parser { schema, text, bytes: text.as_bytes(), at: 0, unit, now: now - now.rem_euclid(unit), words };
     let mut fields = Vec::new();
-    let mut last = SeriesId(0);
+    let (mut last, mut shape) = (SeriesId(0), ShapeId(0));
     while parser.skip_to_line() {
         let begin = parser.at;
-        match parser.line(&mut last, &mut fields) {
-            Ok(row) => rows.push(row),
+        match parser.line(&mut last, shape, &mut fields) {
+            Ok(row) => {
+                shape = row.shape;
+                rows.push(row);
+            }
             Err(what) => return Err(error_at(body, begin, what)),
         }
     }
@@ -143,15 +149,16 @@ impl Parser<'_> {
     }
 
     #[inline]
-    fn line(&mut self, last: &mut SeriesId, fields: &mut Fields) -> Result<Row, &'static str> {
+    fn line(&mut self, last: &mut SeriesId, shape: ShapeId, fields: &mut Fields) -> Result<Row, &'static str> {
         let series = self.key(*last)?;
         let entry = self.schema.series(series);
         *last = series;
         self.skip_blanks();
         let at = self.words.words.len() as u32;
-        let guess = ShapeId(entry.guess_shape());
-        let shape = self.fields(guess, fields)?;
-        if shape != guess {
+        let known = ShapeId(entry.guess_shape());
+        // A series that is new has the fields of the one before it, most of the time.
+        let shape = self.fields(if known == ShapeId(0) { shape } else { known }, fields)?;
+        if shape != known {
             entry.remember_shape(shape.0);
         }
         let time = self.time()?;
@@ -169,10 +176,7 @@ impl Parser<'_> {
             return Ok(guess);
         }
         let key = &rest[..key_end(rest)?];
-        let series = match self.schema.series_table().find_raw(key) {
-            Some(series) => series,
-            None => new_series(self.schema, key)?,
-        };
+        let series = series_of_key(self.schema, key, last)?;
         before.remember_next(series.0);
         self.at += key.len();
         Ok(series)
@@ -420,90 +424,11 @@ impl Parser<'_> {
 
 const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// Where the key ends: at the first space that is not escaped.
-fn key_end(rest: &[u8]) -> Result<usize, &'static str> {
-    let mut end = 0;
-    loop {
-        let Some(found) = memchr::memchr2(b' ', b'\n', &rest[end..]) else { return Err("missing fields") };
-        end += found;
-        if rest[end] == b'\n' {
-            return Err("missing fields");
-        }
-        if end == 0 || rest[end - 1] != b'\\' {
-            return Ok(end);
-        }
-        end += 1;
-    }
-}
-
-/// Longest key, as in InfluxDB.
-const MAX_KEY: usize = 65_535;
-
-/// The series of a key as it stands in line protocol, which may be one that was met before.
-pub(crate) fn series_of_key(schema: &Schema, key: &[u8]) -> Result<SeriesId, &'static str> {
-    match schema.series_table().find_raw(key) {
-        Some(series) => Ok(series),
-        None => new_series(schema, key),
-    }
-}
-
-fn new_series(schema: &Schema, key: &[u8]) -> Result<SeriesId, &'static str> {
-    if key.len() > MAX_KEY {
-        return Err("max key length exceeded");
-    }
-    if schema.is_full() {
-        return Err(FULL);
-    }
-    let text = std::str::from_utf8(key).map_err(|_| "the key is not valid UTF-8")?;
-    let mut parts = split(text, b',');
-    let measurement = parts.next().unwrap_or("");
-    if measurement.is_empty() {
-        return Err("missing measurement");
-    }
-    let mut tags = Vec::new();
-    for part in parts {
-        let mut sides = split(part, b'=');
-        let key = sides.next().unwrap_or("");
-        if key.is_empty() {
-            return Err("missing tag key");
-        }
-        match (sides.next(), sides.next()) {
-            (Some(value), None) if !value.is_empty() => {
-                tags.push((schema.name(&unescape(key)), schema.name(&unescape(value))));
-            }
-            (Some(_), Some(_)) => return Err("invalid tag format"),
-            _ => return Err("missing tag value"),
-        }
-    }
-    sort_tags(schema.names(), &mut tags);
-    if tags.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-        return Err("duplicate tags");
-    }
-    let name = schema.name(&unescape(measurement));
-    Ok(schema.series_table().add_raw(key, name, tags.into()))
-}
-
-/// Parts between separators that are not escaped.
-fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
-    let bytes = text.as_bytes();
-    let mut at = Some(0);
-    std::iter::from_fn(move || {
-        let begin = at?;
-        let end = (begin..bytes.len()).find(|&i| bytes[i] == separator && (i == begin || bytes[i - 1] != b'\\'));
-        at = end.map(|i| i + 1);
-        Some(&text[begin..end.unwrap_or(text.len())])
-    })
-}
-
-fn unescape(text: &str) -> std::borrow::Cow<'_, str> {
-    unescape_where(text, |c| matches!(c, b',' | b'=' | b' '))
-}
-
 fn unescape_string(text: &str) -> std::borrow::Cow<'_, str> {
     unescape_where(text, |c| matches!(c, b'"' | b'\\'))
 }
 
-fn unescape_where(text: &str, special: fn(u8) -> bool) -> std::borrow::Cow<'_, str> {
+pub(crate) fn unescape_where(text: &str, special: fn(u8) -> bool) -> std::borrow::Cow<'_, str> {
     if !text.contains('\\') {
         return text.into();
     }

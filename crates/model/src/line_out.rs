@@ -66,7 +66,8 @@ pub fn write_line(
 /// All that is special is ASCII.
 #[inline]
 fn escape(text: &str, special: impl Fn(u8) -> bool, out: &mut String) {
-    if !text.bytes().any(&special) {
+    // Without a way out at the first hit, several bytes are looked at together.
+    if !text.bytes().fold(false, |found, byte| found | special(byte)) {
         return out.push_str(text);
     }
     for c in text.chars() {

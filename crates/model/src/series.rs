@@ -111,18 +111,23 @@ impl SeriesTable {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The series of a key as it stands in line protocol.
-    pub(crate) fn find_raw(&self, key: &[u8]) -> Option<SeriesId> {
-        let hash = self.hasher.hash_one(key);
+    /// The hash of a key as it stands in line protocol, for the two functions below.
+    #[inline]
+    pub(crate) fn hash_raw(&self, key: &[u8]) -> u32 {
+        self.hasher.hash_one(key) as u32
+    }
+
+    /// The series of a key.
+    #[inline]
+    pub(crate) fn find_raw(&self, hash: u32, key: &[u8]) -> Option<SeriesId> {
         let index = self.by_raw.read().unwrap_or_else(PoisonError::into_inner);
         index
-            .find(widen(hash as u32), |slot| slot.hash == hash as u32 && self.get(SeriesId(slot.number)).raw() == key)
+            .find(widen(hash), |slot| slot.hash == hash && self.get(SeriesId(slot.number)).raw() == key)
             .map(|slot| SeriesId(slot.number))
     }
 
     /// Add the series of a key that is not in the table yet.
-    pub(crate) fn add_raw(&self, key: &[u8], name: Name, tags: Box<Tags>) -> SeriesId {
-        let hash = self.hasher.hash_one(key) as u32;
+    pub(crate) fn add_raw(&self, hash: u32, key: &[u8], name: Name, tags: Box<Tags>) -> SeriesId {
         let mut index = self.by_raw.write().unwrap_or_else(PoisonError::into_inner);
         let same = |slot: &Slot| slot.hash == hash && self.get(SeriesId(slot.number)).raw() == key;
         if let Some(slot) = index.find(widen(hash), same) {

@@ -35,6 +35,8 @@ pub fn format_expr(expr: &Expr) -> String {
 #[derive(Default)]
 struct Writer {
     out: String,
+    /// Where the last comment ended, with its line.
+    commented: usize,
 }
 
 impl Writer {
@@ -90,6 +92,7 @@ impl Writer {
             }
             self.line_end();
         }
+        self.commented = self.out.len();
     }
 
     fn expr(&mut self, expr: &Expr, indent: usize, on_new_line: bool) {
@@ -179,7 +182,13 @@ impl Writer {
             ExprKind::Duration { literal, .. } => self.out.push_str(literal),
             ExprKind::Bool(value) => self.out.push_str(if *value { "TRUE" } else { "FALSE" }),
             ExprKind::String { value, triple } => self.out.push_str(&write_string(value, *triple)),
-            ExprKind::Regex(regex) => self.out.push_str(&quote_regex(regex)),
+            ExprKind::Regex(regex) => {
+                // A slash at the beginning of the next line would go on with the comment.
+                if self.commented > 0 && self.out[self.commented..].bytes().all(|byte| byte == b' ') {
+                    self.out.insert(self.commented, '\n');
+                }
+                self.out.push_str(&quote_regex(regex));
+            }
             ExprKind::Star => self.out.push('*'),
             ExprKind::Ident(name) => self.out.push_str(name),
             ExprKind::Reference(name) => self.out.push_str(&quote_reference(name)),

@@ -10,6 +10,8 @@ use crate::{Dropped, Shed};
 pub struct Footprint {
     /// Something has happened since it was measured.
     stale: AtomicBool,
+    /// Something has happened since the last snapshot.
+    moved: AtomicBool,
     /// How long measuring took, in nanoseconds.
     cost: AtomicI64,
     /// What was let go of to make room.
@@ -23,6 +25,11 @@ impl Footprint {
         self.stale.load(Ordering::Relaxed)
     }
 
+    /// Whether it has done anything since the last snapshot, or the start; being suspended does not count.
+    pub fn has_moved(&self) -> bool {
+        self.moved.load(Ordering::Relaxed)
+    }
+
     /// How long measuring took the last time, in nanoseconds.
     pub fn cost(&self) -> u64 {
         self.cost.load(Ordering::Relaxed).max(0).unsigned_abs()
@@ -34,8 +41,17 @@ impl Footprint {
         Dropped { groups: read(&self.groups_dropped), points: read(&self.points_dropped) }
     }
 
-    pub(super) fn touch(&self) {
+    /// Something has happened; a task that `moves` may remember something else now.
+    pub(super) fn touch(&self, moves: bool) {
         self.stale.store(true, Ordering::Relaxed);
+        if moves {
+            self.moved.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A snapshot was taken.
+    pub(super) fn rest(&self) {
+        self.moved.store(false, Ordering::Relaxed);
     }
 }
 

@@ -19,6 +19,9 @@ impl Task {
     /// before.
     pub fn snapshot(&mut self, extent: Extent) -> Option<Snapshot> {
         let whole = extent.is_whole();
+        if !extent.is_last() {
+            self.footprint.rest();
+        }
         let mut wakes: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
         for Reverse((time, node)) in self.wakes.iter() {
             wakes.entry(*node).or_default().push(*time);

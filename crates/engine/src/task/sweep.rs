@@ -19,6 +19,7 @@ impl Task {
             return;
         }
         self.now = self.host.now();
+        let moves = !matches!(letter, Letter::Start | Letter::Show { .. } | Letter::Suspend);
         match letter {
             Letter::Start => self.each_node(|node, cx| node.start(cx)),
             Letter::Write(write, selection) => self.write(&write, &selection),
@@ -47,7 +48,7 @@ impl Task {
         {
             self.finish_from(node + 1);
         }
-        self.footprint.touch();
+        self.footprint.touch(moves);
         for place in &self.places {
             place.stats.publish(&place.counters, place.node.cardinality(), place.node.passing_stats());
         }

@@ -51,6 +51,7 @@ impl Task {
     /// Count rows that it was not shown, as if it had been.
     pub(crate) fn pass_over(&mut self, over: PassedOver) {
         let Some(alert) = self.gate else { return };
+        self.footprint.touch(true);
         for (index, place) in self.places.iter_mut().enumerate().take(alert + 1) {
             let (collected, emitted) = match index {
                 0 => (over.rows, over.rows),

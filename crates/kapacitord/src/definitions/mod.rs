@@ -1,6 +1,7 @@
 //! What users define: tasks and templates, stored, checked, and run. Every call may block on the disk.
 
 mod options;
+mod remarks;
 mod shown;
 mod templates;
 mod vars;
@@ -18,6 +19,7 @@ use store::{
 };
 
 use crate::checkpoints::Checkpoints;
+use remarks::Remarks;
 
 pub use options::is_valid_id;
 pub use shown::{DotView, Executing, ScriptFormat, View, stats};
@@ -74,6 +76,7 @@ pub struct Definitions {
     checkpoints: Option<Checkpoints>,
     /// Held by whoever changes definitions, so that what runs is what is stored.
     changes: std::sync::Mutex<()>,
+    remarks: Remarks,
 }
 
 impl Definitions {
@@ -85,7 +88,8 @@ impl Definitions {
         running: Arc<Tasks>,
         checkpoints: Option<Checkpoints>,
     ) -> Definitions {
-        Definitions { store, surface, schema, host, running, checkpoints, changes: std::sync::Mutex::new(()) }
+        let (changes, remarks) = (std::sync::Mutex::new(()), Remarks::default());
+        Definitions { store, surface, schema, host, running, checkpoints, changes, remarks }
     }
 
     /// What keeps the state of running tasks, if it is kept.

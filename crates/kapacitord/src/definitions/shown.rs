@@ -55,7 +55,8 @@ impl Definitions {
     /// One task.
     pub fn task(&self, id: &str, view: View) -> Result<shown::Task, Refused> {
         let task = self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("no task exists"))?;
-        let warnings = self.define(&task).map(|defined| deprecations(&task, &defined)).unwrap_or_default();
+        let work_out = || self.define(&task).map(|defined| deprecations(&task, &defined)).unwrap_or_default();
+        let warnings = self.remarks.of(&task, work_out);
         Ok(shown::Task { warnings, ..self.show(&task, view) })
     }
 

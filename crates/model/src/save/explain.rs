@@ -1,7 +1,7 @@
 //! What the numbers of a schema mean, written beside a value that has them.
 
 use super::{CUT, Damaged, Ref, Save, Saved, Saver};
-use crate::{FieldType, GroupId, Name, Schema, SeriesId, ShapeId, line::series_of_key};
+use crate::{FieldType, GroupId, Name, Schema, SeriesId, ShapeId, key::series_of_key};
 
 /// A value with the meaning of its numbers. `refs` are the notes taken while it was written.
 pub fn seal(schema: &Schema, refs: &[Ref], value: &[u8]) -> Vec<u8> {
@@ -103,7 +103,8 @@ pub(super) fn read(from: &mut Saved<'_>) -> Result<Vec<(Ref, u32)>, Damaged> {
                 (Ref::Series(number), schema.series_of(name, &tags).0)
             }
             3 => {
-                let series = series_of_key(schema, from.bytes()?).map_err(|_| Damaged("a series is none"))?;
+                let series = series_of_key(schema, from.bytes()?, SeriesId::default())
+                    .map_err(|_| Damaged("a series is none"))?;
                 (Ref::Series(number), series.0)
             }
             4 => (Ref::Group(number), read_group(from)?.0),

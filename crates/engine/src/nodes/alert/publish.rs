@@ -79,7 +79,7 @@ impl Publisher {
 
     /// Whether a topic knows an event that is not OK, so that ids are worth being looked up.
     pub(super) fn knows_anything(&self) -> bool {
-        self.used().any(|topic| self.topics.topic(topic).is_some_and(|status| status.level != Level::Ok))
+        self.used().any(|topic| self.topics.level(topic) != Level::Ok)
     }
 
     fn used(&self) -> impl Iterator<Item = &Arc<str>> {
