@@ -26,7 +26,7 @@ pub enum Delivery {
 
 /// All topics. Made once, shared by all tasks and the HTTP API.
 pub struct Topics {
-    topics: RwLock<HashMap<Arc<str>, Entry>>,
+    topics: RwLock<Entries>,
     store: Arc<dyn TopicStore>,
     outbox: Option<Arc<Outbox>>,
     /// Kinds of handlers whose events are not kept.
@@ -42,6 +42,7 @@ pub struct Topics {
 }
 
 type Entry = Arc<Mutex<Topic>>;
+type Entries = HashMap<Arc<str>, Entry, rapidhash::fast::RandomState>;
 
 /// Names a handler of a topic, in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -609,11 +610,11 @@ impl Topics {
         self.workers.ended(limit).await
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<Arc<str>, Entry>> {
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
         self.topics.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Arc<str>, Entry>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
         self.topics.write().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -312,6 +312,7 @@ impl Definitions {
     /// A task ready to run in this world, and its pipeline.
     pub(crate) fn build(&self, task: &Task, host: &Arc<dyn Host>) -> Result<(Built, Pipeline), Refused> {
         let defined = self.define(task)?;
+        self.remarks.keep(task, deprecations(task, &defined));
         let info = Arc::new(TaskInfo {
             id: task.id.as_str().into(),
             stream: task.task_type == TaskType::Stream,
