@@ -1,5 +1,6 @@
 //! What users define: tasks and templates, stored, checked, and run. Every call may block on the disk.
 
+mod drawings;
 mod options;
 mod shown;
 mod templates;
@@ -74,6 +75,7 @@ pub struct Definitions {
     checkpoints: Option<Checkpoints>,
     /// Held by whoever changes definitions, so that what runs is what is stored.
     changes: std::sync::Mutex<()>,
+    drawings: drawings::Drawings,
 }
 
 impl Definitions {
@@ -85,7 +87,8 @@ impl Definitions {
         running: Arc<Tasks>,
         checkpoints: Option<Checkpoints>,
     ) -> Definitions {
-        Definitions { store, surface, schema, host, running, checkpoints, changes: std::sync::Mutex::new(()) }
+        let (changes, drawings) = (std::sync::Mutex::default(), drawings::Drawings::default());
+        Definitions { store, surface, schema, host, running, checkpoints, changes, drawings }
     }
 
     /// What keeps the state of running tasks, if it is kept.
@@ -248,6 +251,7 @@ impl Definitions {
             self.start(&task)?;
         }
         if renamed {
+            self.drawings.forget(id);
             self.host.topics().forget_all(&format!("main:{id}:"));
         }
         if switched {
@@ -264,6 +268,7 @@ impl Definitions {
         let _change = self.change();
         self.stop(id, false);
         self.store.tasks().delete(id)?;
+        self.drawings.forget(id);
         self.host.topics().forget_all(&format!("main:{id}:"));
         Ok(())
     }
