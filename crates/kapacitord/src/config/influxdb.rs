@@ -183,8 +183,8 @@ impl InfluxDb {
     }
 
     fn check_own(&self) -> Result<(), String> {
-        let generation = self.generation()?;
-        if generation == Generation::Three && self.format()? == Some(Format::MessagePack) {
+        let (generation, format) = (self.generation()?, self.format()?);
+        if generation == Generation::Three && format == Some(Format::MessagePack) {
             return Err("response-format \"msgpack\" is of InfluxDB 1 and 2 alone: leave it out".to_string());
         }
         let set = |key: &Option<String>| key.as_ref().is_some_and(|text| !text.is_empty());
