@@ -164,7 +164,12 @@ impl Parser<'_> {
         let guess = SeriesId(before.guess_next());
         let raw = self.schema.series(guess).raw();
         let rest = &self.bytes[self.at..];
-        if !raw.is_empty() && rest.len() > raw.len() && rest[raw.len()] == b' ' && rest[..raw.len()] == *raw {
+        if !raw.is_empty()
+            && rest.len() > raw.len()
+            && rest[raw.len()] == b' '
+            && rest[..raw.len()] == *raw
+            && self.schema.series_table().meet(guess)
+        {
             self.at += raw.len();
             return Ok(guess);
         }
@@ -469,7 +474,7 @@ fn new_series(schema: &Schema, key: &[u8]) -> Result<SeriesId, &'static str> {
         }
         match (sides.next(), sides.next()) {
             (Some(value), None) if !value.is_empty() => {
-                tags.push((schema.name(&unescape(key)), schema.name(&unescape(value))));
+                tags.push((schema.name(&unescape(key)), schema.tag_value(&unescape(value))));
             }
             (Some(_), Some(_)) => return Err("invalid tag format"),
             _ => return Err("missing tag value"),
