@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use engine::{Extent, SavedTask, Task};
-use model::Schema;
 
 /// After which data the tasks are cut, counted from 1: points and times at which a task is woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +44,6 @@ impl Cutter {
     pub(crate) fn count<'a>(
         &mut self,
         data: usize,
-        schema: &Schema,
         tasks: impl Iterator<Item = (&'a str, &'a mut Task)>,
     ) -> bool {
         let left = self.left();
@@ -55,12 +53,12 @@ impl Cutter {
         }
         let cut = self.cuts.left(self.seen) == self.cuts.every || self.seen == self.cuts.first;
         for (id, task) in tasks {
-            self.take_down(id, task, schema, cut);
+            self.take_down(id, task, cut);
         }
         cut
     }
 
-    fn take_down(&mut self, id: &str, task: &mut Task, schema: &Schema, cut: bool) {
+    fn take_down(&mut self, id: &str, task: &mut Task, cut: bool) {
         let saved = self.saved.entry(id.to_string()).or_default();
         let extent = match (saved.is_empty(), cut) {
             (true, true) => Extent::LastWhole,
@@ -69,7 +67,7 @@ impl Cutter {
             (false, false) => Extent::Changes,
         };
         if let Some(snapshot) = task.snapshot(extent) {
-            saved.apply(&snapshot, schema);
+            saved.apply(&snapshot);
         }
     }
 
@@ -88,7 +86,7 @@ mod tests {
         let mut cutter = Cutter::new(Cuts { first: 3, every: 4 });
         let mut at = Vec::new();
         for seen in 1..12 {
-            if cutter.count(1, &Schema::default(), std::iter::empty()) {
+            if cutter.count(1, std::iter::empty()) {
                 at.push(seen);
             }
         }

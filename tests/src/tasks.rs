@@ -205,7 +205,7 @@ impl Tasks {
     fn count(&mut self, data: usize) -> bool {
         let tasks =
             self.stored.iter_mut().filter_map(|(id, stored)| Some((id.as_str(), &mut stored.running.as_mut()?.task)));
-        let cut = self.cutter.count(data, &self.schema, tasks);
+        let cut = self.cutter.count(data, tasks);
         if cut {
             self.go_on_elsewhere();
         }

@@ -11,6 +11,8 @@ use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Matcher, Outco
 
 /// So many events that are OK are remembered in a topic: ids that are never seen again would fill the memory.
 const MOST_OK: usize = 20_000;
+/// So many that are not OK: those of hosts that have gone while something was wrong never recover.
+const MOST_NOT_OK: usize = 100_000;
 
 /// A topic's state and subscribers; the lock around it is the caller's.
 #[derive(Default)]
@@ -21,6 +23,8 @@ pub(crate) struct Topic {
     /// How many events are at each level.
     at_level: [usize; 4],
     pub(crate) collected: u64,
+    /// How many events were forgotten though they are not OK.
+    pub(crate) forgotten: u64,
     pub(crate) subscribers: Vec<Subscriber>,
     /// The last event of each id that is held back.
     pub(crate) held: HashMap<Arc<str>, Held>,
@@ -85,32 +89,41 @@ impl Topic {
         Level::ALL.into_iter().rev().find(|&level| self.at_level[level as usize] > 0).unwrap_or_default()
     }
 
-    /// Remembers a state; the one before.
-    pub(crate) fn update(&mut self, state: EventState) -> Option<EventState> {
+    /// Remembers a state; the one before. If there are too many, the oldest are forgotten: which of those are not OK is
+    /// told.
+    pub(crate) fn update(&mut self, state: EventState) -> (Option<EventState>, Vec<Arc<str>>) {
         self.at_level[state.level as usize] += 1;
         let before = self.events.insert(state.id.clone(), state);
         if let Some(before) = &before {
             self.at_level[before.level as usize] -= 1;
         }
         if self.at_level[Level::Ok as usize] > MOST_OK {
-            self.forget_settled();
+            self.forget(|level| level == Level::Ok, MOST_OK / 2);
         }
-        before
+        let mut forgotten = Vec::new();
+        if self.events.len() - self.at_level[Level::Ok as usize] > MOST_NOT_OK {
+            forgotten = self.forget(|level| level != Level::Ok, MOST_NOT_OK / 10);
+            self.forgotten += forgotten.len() as u64;
+        }
+        (before, forgotten)
     }
 
-    /// Forgets the half of the events that have been OK for longest: an event of theirs is as if it was the first.
-    fn forget_settled(&mut self) {
-        let settled = self.events.values().filter(|state| state.level == Level::Ok);
-        let mut times: Vec<i64> = settled.map(|state| state.time).collect();
-        let middle = times.len() / 2;
-        let (_, &mut newest, _) = times.select_nth_unstable(middle);
-        let mut left = middle;
-        self.events.retain(|_, state| {
-            let goes = left > 0 && state.level == Level::Ok && state.time <= newest;
-            left -= usize::from(goes);
+    /// Forgets so many events of these levels, those whose last event is the oldest: another one of theirs is as if it
+    /// was the first. Their ids.
+    fn forget(&mut self, which: impl Fn(Level) -> bool, count: usize) -> Vec<Arc<str>> {
+        let mut times: Vec<i64> =
+            self.events.values().filter(|state| which(state.level)).map(|state| state.time).collect();
+        let (_, &mut newest, _) = times.select_nth_unstable(count);
+        let (mut gone, at_level) = (Vec::with_capacity(count), &mut self.at_level);
+        self.events.retain(|id, state| {
+            let goes = gone.len() < count && which(state.level) && state.time <= newest;
+            if goes {
+                at_level[state.level as usize] -= 1;
+                gone.push(id.clone());
+            }
             !goes
         });
-        self.at_level[Level::Ok as usize] -= middle - left;
+        gone
     }
 
     pub(crate) fn state(&self, id: &str) -> Option<&EventState> {
@@ -207,6 +220,15 @@ mod tests {
         let well = topic.states(Level::Ok).len() - MOST_OK;
         assert!((MOST_OK / 2..=MOST_OK).contains(&well), "{well}");
         assert_eq!(topic.at_level, [well, 0, 0, MOST_OK]);
+        // Of those that are not OK many more are remembered, and which of them are forgotten is told.
+        let mut forgotten = 0;
+        for id in 3 * MOST_OK..3 * MOST_OK + MOST_NOT_OK {
+            forgotten += topic.update(state(id, Level::Warning)).1.len();
+        }
+        let left = topic.states(Level::Info).len();
+        assert!((MOST_NOT_OK * 9 / 10..=MOST_NOT_OK).contains(&left), "{left}");
+        assert_eq!((left + forgotten, topic.forgotten), (MOST_OK + MOST_NOT_OK, forgotten as u64));
+        assert!(topic.state("0").is_none());
         // The newest are there.
         assert!(topic.state(&(3 * MOST_OK - 1).to_string()).is_some() && topic.state("1").is_none());
     }

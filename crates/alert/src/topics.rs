@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::outbox::{DeadLetter, Letters, Outbox, now};
 use crate::queue::{Counters, Queue, QueueOptions, Refused, Sending, Workers};
@@ -98,6 +98,8 @@ pub struct TopicStatus {
     pub level: Level,
     /// Events since the start.
     pub collected: u64,
+    /// Ids that were forgotten since the start though they are not OK, since there were too many.
+    pub forgotten: u64,
 }
 
 /// A handler of a topic, as lists show it.
@@ -196,7 +198,7 @@ impl Topics {
         let topic = event.topic.clone();
         let (event, ways) = self.with_open(&topic, |topic| {
             topic.collected += 1;
-            let before = topic.update(event.state.clone());
+            let before = self.update(&event.topic, topic, event.state.clone());
             event.previous = before.as_ref().map_or(Level::Ok, |state| state.level);
             self.save(&event, before.as_ref());
             let reason = self.reason_to_hold(&event);
@@ -358,6 +360,17 @@ impl Topics {
         found
     }
 
+    /// Remembers a state; the one before.
+    fn update(&self, id: &str, topic: &mut Topic, state: EventState) -> Option<EventState> {
+        let (before, forgotten) = topic.update(state);
+        if !forgotten.is_empty() {
+            let count = forgotten.len();
+            warn!(topic = id, count, "the oldest alerts that are not OK are forgotten: there are too many ids");
+            forgotten.iter().for_each(|event| self.store.save(id, event, None));
+        }
+        before
+    }
+
     fn save(&self, event: &Event, before: Option<&EventState>) {
         let (topic, state) = (&event.topic, &event.state);
         if state.level != Level::Ok {
@@ -505,7 +518,7 @@ impl Topics {
         self.with_open(topic, |entry| {
             self.store.save(topic, &state.id, (state.level != Level::Ok).then_some(&state));
             self.store.hasten();
-            entry.update(state);
+            self.update(topic, entry, state);
         });
     }
 
@@ -656,7 +669,7 @@ fn lock(topic: &Mutex<Topic>) -> MutexGuard<'_, Topic> {
 }
 
 fn status(id: Arc<str>, topic: &Topic) -> TopicStatus {
-    TopicStatus { id, level: topic.level(), collected: topic.collected }
+    TopicStatus { id, level: topic.level(), collected: topic.collected, forgotten: topic.forgotten }
 }
 
 #[cfg(test)]

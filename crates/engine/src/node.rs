@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc};
 
 use declare::Declaration;
-use model::{BatchHead, Damaged, Edge, GroupId, Name, Row, Schema, Time, Words};
+use model::{BatchHead, Damaged, Edge, GroupId, Marks, Name, Row, Schema, Time, Walk, Words};
 
 use crate::{Cx, Host, NodeSaved, NodeSaver, Origin, Sieve, StatName};
 
@@ -294,6 +294,32 @@ pub enum Answer {
     Udf(UdfNews),
     /// Anything that only the node and its host know.
     Other(Box<dyn Any + Send>),
+}
+
+impl Answer {
+    /// Mark the series and groups of rows.
+    pub(crate) fn mark(&self, marks: &mut Marks) {
+        let mut mark = |head: Option<&BatchHead>, rows: &[Row]| {
+            head.into_iter().for_each(|head| marks.group(head.group));
+            for row in rows {
+                marks.series(row.series);
+                marks.group(row.group);
+            }
+        };
+        match self {
+            Answer::Batches { batches, .. } => batches.iter().for_each(|(head, rows)| mark(Some(head), rows)),
+            Answer::Udf(UdfNews::Data { edge, .. }) => {
+                for item in edge.walk() {
+                    match item {
+                        Walk::Points(rows) => mark(None, rows),
+                        Walk::Batch(head, rows) => mark(Some(&head), rows),
+                        Walk::Barrier(..) | Walk::DeleteGroup(_) => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What there is to know of a user-defined function that was started.

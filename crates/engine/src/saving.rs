@@ -4,9 +4,9 @@
 //! explains the numbers, on any thread. The changes are put together in a [`SavedTask`], which a task that is built anew
 //! takes up: node by node, each only if its definition is the same.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Damaged, GroupId, Ref, Save, Saved, Saver, Schema, Slab, group_key, group_of_key, seal};
+use model::{Damaged, GroupId, Marks, Ref, Save, Saved, Saver, Schema, Slab, group_key, group_of_key, seal};
 
 /// The version of what all nodes write; a node's own version is part of its fingerprint.
 const FORMAT: u8 = 1;
@@ -17,8 +17,18 @@ pub type Change = (Vec<u8>, Option<Vec<u8>>);
 /// Where a node writes what it remembers.
 pub struct NodeSaver<'a> {
     out: Saver<'a>,
-    whole: bool,
+    wanted: Wanted<'a>,
     parts: Vec<Part>,
+}
+
+enum Wanted<'a> {
+    Changes,
+    All,
+    /// The numbers that are in use. `told`: whether somebody is to be told of groups that are gone.
+    Marks {
+        marks: &'a mut Marks,
+        told: bool,
+    },
 }
 
 struct Part {
@@ -37,12 +47,24 @@ enum PartKey {
 
 impl<'a> NodeSaver<'a> {
     pub(crate) fn new(schema: &'a Schema, whole: bool) -> NodeSaver<'a> {
-        NodeSaver { out: Saver::new(schema), whole, parts: Vec::new() }
+        let wanted = if whole { Wanted::All } else { Wanted::Changes };
+        NodeSaver { out: Saver::new(schema), wanted, parts: Vec::new() }
+    }
+
+    /// One that writes nothing, but marks the numbers of what would be written.
+    pub(crate) fn marking(schema: &'a Schema, marks: &'a mut Marks, told: bool) -> NodeSaver<'a> {
+        NodeSaver { out: Saver::only_notes(schema), wanted: Wanted::Marks { marks, told }, parts: Vec::new() }
     }
 
     fn part(&mut self, key: PartKey, write: impl FnOnce(&mut Saver<'a>)) {
         self.out.end();
         write(&mut self.out);
+        if let Wanted::Marks { marks, .. } = &mut self.wanted {
+            if let PartKey::Group(group) = key {
+                marks.group(group);
+            }
+            return self.out.take_notes(marks);
+        }
         let end = Some(self.out.end());
         self.parts.push(Part { key, end });
     }
@@ -58,11 +80,20 @@ impl<'a> NodeSaver<'a> {
 
     /// Write the groups that have changed, or all if all are wanted.
     pub fn groups<T>(&mut self, groups: &mut Slab<T>, mut write: impl FnMut(GroupId, &T, &mut Saver<'a>)) {
-        let whole = self.whole;
-        groups.take_changes(whole, |id, value| match value {
-            Some(value) => self.part(PartKey::Group(id), |out| write(id, value, out)),
-            None => self.parts.push(Part { key: PartKey::Group(id), end: None }),
-        });
+        let (all, told) = match self.wanted {
+            Wanted::Changes => (false, None),
+            Wanted::All => (true, None),
+            Wanted::Marks { told, .. } => (true, Some(told)),
+        };
+        let look = |id, value: Option<&T>| match (value, &mut self.wanted) {
+            (Some(value), _) => self.part(PartKey::Group(id), |out| write(id, value, out)),
+            (None, Wanted::Marks { marks, .. }) => marks.group(id),
+            (None, _) => self.parts.push(Part { key: PartKey::Group(id), end: None }),
+        };
+        match told {
+            Some(told) => groups.look(told, look),
+            None => groups.take_changes(all, look),
+        }
     }
 }
 
@@ -126,6 +157,8 @@ impl Extent {
 
 /// What the nodes of a task remembered between two letters, or what has changed of it since the snapshot before.
 pub struct Snapshot {
+    /// What its numbers mean.
+    pub(crate) schema: Arc<Schema>,
     pub(crate) extent: Extent,
     pub(crate) nodes: Vec<NodeSnapshot>,
 }
@@ -151,7 +184,8 @@ impl Snapshot {
     }
 
     /// As keys and values that mean the same in every process.
-    pub fn changes(&self, schema: &Schema) -> Vec<Change> {
+    pub fn changes(&self) -> Vec<Change> {
+        let schema = &*self.schema;
         let mut changes = vec![(LAST.to_vec(), self.extent.is_last().then(|| vec![1]))];
         for node in &self.nodes {
             let mut begin = (0, 0);
@@ -206,11 +240,11 @@ impl FromIterator<(Vec<u8>, Vec<u8>)> for SavedTask {
 
 impl SavedTask {
     /// Take up what a snapshot says.
-    pub fn apply(&mut self, snapshot: &Snapshot, schema: &Schema) {
+    pub fn apply(&mut self, snapshot: &Snapshot) {
         if snapshot.is_whole() {
             self.0.clear();
         }
-        for (key, value) in snapshot.changes(schema) {
+        for (key, value) in snapshot.changes() {
             match value {
                 Some(value) => self.0.insert(key, value),
                 None => self.0.remove(&key),

@@ -8,12 +8,13 @@ use std::{
     },
 };
 
-use model::{Name, Schema};
+use crossbeam_channel::Receiver;
+use model::{LiveSchema, Marks, Name};
 
 use crate::{
     Extent, Footprint, Host, Interest, Letter, NodeStats, Reply, Router, Selection, Shed, Snapshot, SnapshotAnswer,
     Task, TaskInfo, Ticket, Workers, Write,
-    workers::{Ended, Ending, Held, Parcel, Receiver, TaskNumber},
+    workers::{Ended, Ending, Held, Parcel, Receiver as Taker, TaskNumber},
 };
 
 /// The indexes of each worker, by the measurement they are for and where that comes from: their numbers, and how many
@@ -25,7 +26,7 @@ pub type Tap = Box<dyn Fn(&Arc<Write>) + Send + Sync>;
 
 /// All running tasks and the workers under them.
 pub struct Tasks {
-    schema: Arc<Schema>,
+    schema: LiveSchema,
     workers: Workers,
     next: AtomicU64,
     running: RwLock<BTreeMap<String, Running>>,
@@ -33,7 +34,7 @@ pub struct Tasks {
     stopping: RwLock<Vec<Running>>,
     /// Held for writing while a task comes, goes or is asked for its state, so that each write of the log is before or
     /// after that.
-    router: RwLock<Router<(usize, Receiver)>>,
+    router: RwLock<Router<(usize, Taker)>>,
     indexes: Mutex<Indexes>,
     /// The number of the last write of the log that was handed to all tasks.
     delivered: AtomicU64,
@@ -82,15 +83,16 @@ impl Tasks {
     ///
     /// # Errors
     /// The system has no thread left.
-    pub fn new(schema: Arc<Schema>, host: &Arc<dyn Host>, workers: usize) -> std::io::Result<Tasks> {
+    pub fn new(schema: impl Into<LiveSchema>, host: &Arc<dyn Host>, workers: usize) -> std::io::Result<Tasks> {
+        let schema = schema.into();
         let failures = Arc::new(Mutex::new(HashMap::new()));
         let known = Arc::clone(&failures);
         let ended: Ended = Arc::new(move |number, why| {
             known.lock().unwrap_or_else(PoisonError::into_inner).insert(number, why);
         });
         Ok(Tasks {
+            workers: Workers::start(workers, host, &schema, &ended)?,
             schema,
-            workers: Workers::start(workers, host, &ended)?,
             next: AtomicU64::new(0),
             running: RwLock::default(),
             stopping: RwLock::default(),
@@ -122,8 +124,8 @@ impl Tasks {
         let covered = task.cover(self.delivered.load(Ordering::Acquire));
         self.workers.add(worker, number, Box::new(task), index.map(|(_, index)| index));
         if info.stream {
-            let receiver = index.map_or(Receiver::Task(number), |(_, index)| Receiver::Index(index));
-            router.add(&self.schema, (worker, receiver), &info.dbrps, interest);
+            let receiver = index.map_or(Taker::Task(number), |(_, index)| Taker::Index(index));
+            router.add(&self.schema.now(), (worker, receiver), &info.dbrps, interest);
         }
         covered
     }
@@ -138,8 +140,8 @@ impl Tasks {
     }
 
     /// Who gets rows for nobody once this task is gone.
-    fn receiver_without(&self, running: &Running) -> Option<Receiver> {
-        let Some((measurement, number)) = running.index else { return Some(Receiver::Task(running.number)) };
+    fn receiver_without(&self, running: &Running) -> Option<Taker> {
+        let Some((measurement, number)) = running.index else { return Some(Taker::Task(running.number)) };
         let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (running.worker, running.info.dbrps.clone(), measurement);
         let (_, tasks) = indexes.get_mut(&key)?;
@@ -148,7 +150,7 @@ impl Tasks {
             return None;
         }
         indexes.remove(&key);
-        Some(Receiver::Index(number))
+        Some(Taker::Index(number))
     }
 
     /// Stop a task and wait until it has handed on all that it held. False if it did not run.
@@ -224,7 +226,7 @@ impl Tasks {
             tap(write);
         }
         let router = self.router.read().unwrap_or_else(PoisonError::into_inner);
-        let selections = router.select(&self.schema, write);
+        let selections = router.select(&self.schema.now(), write);
         // One of the log is handed to all or to none, as seen by who asks for their states.
         let _router = (write.number != 0).then_some(router);
         self.send(write, selections, &held);
@@ -238,11 +240,11 @@ impl Tasks {
         self.delivered.fetch_max(number, Ordering::AcqRel);
     }
 
-    fn send(&self, write: &Arc<Write>, selections: Vec<((usize, Receiver), Selection)>, held: &Held) {
+    fn send(&self, write: &Arc<Write>, selections: Vec<((usize, Taker), Selection)>, held: &Held) {
         if selections.is_empty() {
             return;
         }
-        let mut parcels: Vec<Vec<(Receiver, Selection)>> = vec![Vec::new(); self.workers.count()];
+        let mut parcels: Vec<Vec<(Taker, Selection)>> = vec![Vec::new(); self.workers.count()];
         for ((worker, receiver), selection) in selections {
             parcels[worker].push((receiver, selection));
         }
@@ -267,6 +269,25 @@ impl Tasks {
     /// What a node shows to HTTP clients; the answer goes to the function. False if the task does not run.
     pub fn show(&self, id: &str, node: &str, answer: Box<dyn FnOnce(Option<String>) + Send>) -> bool {
         self.letter(id, Letter::Show { node: node.to_string(), answer })
+    }
+
+    /// The tables of series that they go by.
+    pub fn schema(&self) -> &LiveSchema {
+        &self.schema
+    }
+
+    /// Ask for the numbers that tasks use. The answers come from as many workers as is said.
+    pub fn mark(&self) -> (Receiver<Marks>, usize) {
+        let workers = self.workers.count();
+        let (send, answers) = crossbeam_channel::bounded(workers);
+        (0..workers).for_each(|worker| self.workers.send(worker, Parcel::Mark(send.clone())));
+        (answers, workers)
+    }
+
+    /// Forget what tasks do not use, as they said when they were asked in this version of the tables.
+    pub fn forget(&self, version: u32, marks: &Marks) {
+        self.schema.forget(version, marks);
+        (0..self.workers.count()).for_each(|worker| self.workers.send(worker, Parcel::Look));
     }
 
     /// Bring the figures of a task's memory up to date.

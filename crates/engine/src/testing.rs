@@ -259,7 +259,7 @@ impl Bench {
     pub fn saved(&mut self) -> SavedTask {
         let mut saved = SavedTask::default();
         if let Some(snapshot) = self.task.snapshot(Extent::LastWhole) {
-            saved.apply(&snapshot, &self.schema);
+            saved.apply(&snapshot);
         }
         saved
     }

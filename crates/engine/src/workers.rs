@@ -12,7 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::{RecvTimeoutError, Sender};
-use model::Time;
+use model::{LiveSchema, Marks, Schema, Time};
 
 use crate::{Extent, Host, Letter, Selection, Snapshot, Task, Write, index::Index};
 
@@ -38,6 +38,10 @@ pub(crate) enum Parcel {
     Add(TaskNumber, Box<Task>, Option<u64>),
     Write(Arc<Write>, Vec<(Receiver, Selection)>, Held),
     Letter(TaskNumber, Letter),
+    /// Mark the numbers that all tasks of the worker use.
+    Mark(Sender<Marks>),
+    /// There is something new: see [`LiveSchema`].
+    Look,
     /// End and drop the task, then call the function with what was wanted of its state.
     Remove(TaskNumber, Ending, LastWord),
     Stop,
@@ -65,15 +69,20 @@ pub struct Workers {
 }
 
 impl Workers {
-    pub(crate) fn start(count: usize, host: &Arc<dyn Host>, ended: &Ended) -> std::io::Result<Workers> {
+    pub(crate) fn start(
+        count: usize,
+        host: &Arc<dyn Host>,
+        schema: &LiveSchema,
+        ended: &Ended,
+    ) -> std::io::Result<Workers> {
         let mut workers = Workers { inboxes: Vec::new(), threads: Vec::new(), load: Vec::new() };
         for number in 0..count.max(1) {
             // Not bounded here: what waits is bounded by the writers' budget, and letters of tasks by their own work.
             let (send, receive) = crossbeam_channel::unbounded();
-            let (host, ended) = (Arc::clone(host), Arc::clone(ended));
+            let (host, schema, ended) = (Arc::clone(host), schema.clone(), Arc::clone(ended));
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
-                .spawn(move || Worker::new(host, ended).run(&receive))?;
+                .spawn(move || Worker::new(host, schema, ended).run(&receive))?;
             workers.inboxes.push(send);
             workers.threads.push(thread);
             workers.load.push(Arc::default());
@@ -136,11 +145,14 @@ pub(crate) struct Worker {
     /// Tasks that come to their end, and whom to tell when they have.
     leaving: HashMap<TaskNumber, (Option<Extent>, LastWord)>,
     host: Arc<dyn Host>,
+    live: LiveSchema,
+    /// What its tasks go by.
+    schema: Arc<Schema>,
     ended: Ended,
 }
 
 impl Worker {
-    pub(crate) fn new(host: Arc<dyn Host>, ended: Ended) -> Worker {
+    pub(crate) fn new(host: Arc<dyn Host>, live: LiveSchema, ended: Ended) -> Worker {
         let (tasks, indexes, indexed, leaving) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         Worker {
             tasks,
@@ -152,6 +164,8 @@ impl Worker {
             awaited: HashMap::new(),
             leaving,
             host,
+            schema: live.now(),
+            live,
             ended,
         }
     }
@@ -175,6 +189,7 @@ impl Worker {
             if matches!(parcel, Some(Parcel::Stop)) {
                 return;
             }
+            self.renew();
             if let Some(parcel) = parcel {
                 self.take(parcel);
             }
@@ -183,6 +198,30 @@ impl Worker {
             }
             self.wake();
         }
+    }
+
+    /// Go on with the newest schema.
+    #[inline]
+    fn renew(&mut self) {
+        if !self.live.is_now(&self.schema) {
+            self.schema = self.live.now();
+            self.tasks.values_mut().for_each(|task| task.renew(&self.schema));
+            self.indexes.values_mut().for_each(|index| index.renew(&self.schema));
+        }
+    }
+
+    /// Mark what tasks use. One that cannot say so ends.
+    fn mark(&mut self) -> Marks {
+        let mut marks = Marks::default();
+        let mut faulty = Vec::new();
+        for (number, task) in &mut self.tasks {
+            if catch_unwind(AssertUnwindSafe(|| task.mark(&mut marks))).is_err() {
+                faulty.push(*number);
+            }
+        }
+        let why = "the task ended by a fault of the program: its state cannot be looked through";
+        faulty.into_iter().for_each(|number| self.step(number, Letter::Fail(why.to_string()), None));
+        marks
     }
 
     /// When a task wants to be woken, and none earlier.
@@ -255,14 +294,17 @@ impl Worker {
                     done(None);
                 }
             }
-            Parcel::Stop => {}
+            // Who asked may have gone.
+            Parcel::Mark(answer) => drop(answer.send(self.mark())),
+            Parcel::Look | Parcel::Stop => {}
         }
     }
 
-    fn add(&mut self, number: TaskNumber, task: Box<Task>, index: Option<u64>) {
+    fn add(&mut self, number: TaskNumber, mut task: Box<Task>, index: Option<u64>) {
+        task.renew(&self.schema);
         if let Some((index, gate)) = index.zip(task.gate()) {
             let of = self.indexes.entry(index);
-            of.or_insert_with(|| Index::new(Arc::clone(task.schema()), Arc::clone(&self.host)));
+            of.or_insert_with(|| Index::new(Arc::clone(&self.schema), Arc::clone(&self.host)));
             self.indexed.insert(number, index);
             self.count_for(number);
             if let Some(index) = self.indexes.get_mut(&index) {

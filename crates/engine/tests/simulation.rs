@@ -208,7 +208,7 @@ impl World {
         // The log has what came after it, so it may be taken at its word: nobody else need be asked for levels.
         let extent = if self.checkpoint.0.is_empty() { Extent::LastWhole } else { Extent::LastChanges };
         if let Some(snapshot) = self.bench.task.snapshot(extent) {
-            self.checkpoint.0.apply(&snapshot, &self.bench.schema);
+            self.checkpoint.0.apply(&snapshot);
         }
         self.checkpoint.1 = self.logged.len();
     }

@@ -21,8 +21,7 @@ use std::{
 use alert::Outbox;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use engine::{BeginsAnew, Ending, Extent, LAST, Snapshot, Task, Tasks};
-use model::Schema;
-use store::checkpoints::{Checkpoints as Files, Pairs};
+use store::checkpoints::{Checkpoints as Files, Loaded, Pairs};
 
 use crate::{ingest::IngestLog, topic_store::WriteBehind};
 
@@ -56,7 +55,6 @@ pub struct CheckpointCounts {
 struct Shared {
     files: Files,
     tasks: Arc<Tasks>,
-    schema: Arc<Schema>,
     interval: Duration,
     durable: Option<Durable>,
     /// Held while a task is asked and its answer written, so that what is asked first is written first.
@@ -89,13 +87,11 @@ impl Checkpoints {
         folder: &Path,
         interval: Duration,
         tasks: Arc<Tasks>,
-        schema: Arc<Schema>,
         durable: Option<Durable>,
     ) -> Result<Checkpoints, store::Error> {
         let shared = Shared {
             files: Files::open(folder)?,
             tasks,
-            schema,
             interval,
             durable,
             kept: Mutex::default(),
@@ -123,15 +119,17 @@ impl Checkpoints {
     pub fn resume(&self, task: &mut Task) {
         let id = Arc::clone(&task.info().id);
         let mut kept = self.shared.lock();
-        let mut pairs = self.shared.files.load(&id).unwrap_or_else(|error| {
-            tracing::error!(task = &*id, "the task begins anew, its checkpoint cannot be used: {error}");
-            Pairs::new()
-        });
+        let (mut pairs, damaged) = self.shared.load(&id);
         let mut covered = 0;
         if let Some(Durable { log, .. }) = &self.shared.durable {
-            // Of a task that was never checkpointed nothing is in the log that it would have to get again.
             let known = covered_by(&pairs, log.id());
-            covered = known.unwrap_or_else(|| log.last());
+            covered = match known {
+                Some(known) => known,
+                // All that the log still has.
+                None if damaged => 0,
+                // Of a task that was never checkpointed nothing is in the log that it would have to get again.
+                None => log.last(),
+            };
             log.seen(covered);
             if known.is_some() {
                 // All that came later comes again, so there are no traces of it that would have to be heeded.
@@ -241,6 +239,41 @@ impl Shared {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a task remembered, and whether its file is damaged. An earlier state of it is of use if all that came since
+    /// comes again.
+    fn load(&self, task: &str) -> (Pairs, bool) {
+        let Loaded { pairs, damage } = match self.files.load(task) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::error!(task, "the task begins anew, its checkpoint cannot be read: {error}");
+                return (Pairs::new(), true);
+            }
+        };
+        let Some(damage) = damage else { return (pairs, false) };
+        let log = self.durable.as_ref().map(|durable| &durable.log);
+        let covered = log.and_then(|log| covered_by(&pairs, log.id()));
+        match (log, covered) {
+            (Some(log), Some(covered)) if log.had_all_after(covered) => {
+                tracing::error!(
+                    task,
+                    "its checkpoint is damaged: it goes on from an earlier part of it, and what was written since comes \
+                     again from the log; nothing is lost: {damage}"
+                );
+                return (pairs, true);
+            }
+            (Some(_), _) => tracing::error!(
+                task,
+                "its checkpoint is damaged: it begins anew with the writes that the log still has, and what it \
+                 remembered of earlier ones is lost: {damage}"
+            ),
+            (None, _) => tracing::error!(
+                task,
+                "its checkpoint is damaged: it begins anew, and what it remembered is lost: {damage}"
+            ),
+        }
+        (Pairs::new(), true)
+    }
+
     fn tell(&self, task: &str, error: &store::Error) {
         self.failed.fetch_add(1, Ordering::Relaxed);
         tracing::error!(task, "its checkpoint cannot be written: {error}");
@@ -321,7 +354,7 @@ impl Shared {
 
     /// Whether the next one should be whole.
     fn write(&self, id: &str, snapshot: &Snapshot, covered: u64) -> Result<bool, store::Error> {
-        let mut changes = snapshot.changes(&self.schema);
+        let mut changes = snapshot.changes();
         changes.push((COVERED.to_vec(), self.durable.as_ref().map(|durable| place(durable.log.id(), covered))));
         self.settle();
         let outcome = match snapshot.is_whole() {

@@ -16,7 +16,7 @@ use engine::{
 };
 use handlers::{AlertHost, Configs, Section};
 use lambda::Zone;
-use model::Schema;
+use model::{LiveSchema, Schema};
 use store::Store;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -87,7 +87,7 @@ impl Server {
         let config = &shown.resolved()?;
         let identity = store.identity().clone();
         let hostname = config.top.hostname.clone();
-        let schema = Schema::new();
+        let schema = LiveSchema::from(Schema::new());
 
         let log = open_log(config).await?;
         let (outbox, known) = open_outbox(config, &store, log.is_some()).await?;
@@ -127,7 +127,7 @@ impl Server {
         let mut services = Vec::new();
         let ingress = Arc::new(Ingress::default());
         let queue = budgets::queue(&config.memory);
-        let inlet = Arc::new(Inlet::new(Arc::clone(&schema), Arc::clone(&ingress), Arc::clone(&queue)));
+        let inlet = Arc::new(Inlet::new(schema.clone(), Arc::clone(&ingress), Arc::clone(&queue)));
         let subscribers = Arc::new(Subscribers::new(Subscribing {
             identity: identity.clone(),
             host: hostname.clone(),
@@ -147,7 +147,7 @@ impl Server {
         let host = Arc::new(DaemonHost::new(
             info,
             Arc::clone(&topics),
-            Arc::clone(&schema),
+            schema.clone(),
             endpoints(config)?,
             (clusters, udfs),
             runtime.clone(),
@@ -169,8 +169,8 @@ impl Server {
         let kept_host = Arc::clone(&host);
         let world: Arc<dyn Host> = Arc::clone(&host) as Arc<dyn Host>;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, workers).context("cannot start a thread")?);
-        let budgets = Arc::new(Budgets::new((&config.memory, &config.task_limits), &queue, &running, &schema));
+        let running = Arc::new(Tasks::new(schema.clone(), &world, workers).context("cannot start a thread")?);
+        let budgets = Arc::new(Budgets::new(config, &queue, &running));
         host.attach(&running);
         host.attach_budgets(&budgets);
         // Nobody has set it before.
@@ -178,11 +178,11 @@ impl Server {
         let log = log.map(|found| found.start(Arc::clone(&running))).transpose().context("cannot start a thread")?;
         let (log, tail) = log.map(|(log, tail)| (Arc::new(log), tail)).unzip();
         let durable = log.clone().map(|log| Durable { log, outbox, states: states.clone() });
-        let checkpoints = checkpoints(config, &running, &schema, durable)?;
+        let checkpoints = checkpoints(config, &running, durable)?;
         let definitions = Arc::new(Definitions::new(
             store.clone(),
             surface,
-            Arc::clone(&schema),
+            schema.clone(),
             world,
             Arc::clone(&running),
             checkpoints,
@@ -210,7 +210,7 @@ impl Server {
         }
 
         if let (Some(log), Some(tail)) = (log.clone(), tail) {
-            let (definitions, running, schema) = (Arc::clone(&definitions), Arc::clone(&running), Arc::clone(&schema));
+            let (definitions, running, schema) = (Arc::clone(&definitions), Arc::clone(&running), schema.now());
             tokio::task::spawn_blocking(move || {
                 let from = definitions.checkpoints().map_or(u64::MAX, Checkpoints::covered);
                 let count = tail.replay(from, &log, &schema, &running);
@@ -229,7 +229,7 @@ impl Server {
         services.push(runtime.spawn(Arc::clone(&silences).keep(stopping.clone())));
         let recordings = {
             let (definitions, running) = (Arc::clone(&definitions), Arc::clone(&running));
-            let (host, schema, dir) = (Arc::clone(&host), Arc::clone(&schema), PathBuf::from(&config.replay.dir));
+            let (host, schema, dir) = (Arc::clone(&host), schema.clone(), PathBuf::from(&config.replay.dir));
             let open = move || Recordings::open(definitions, running, host, schema, &dir);
             Arc::new(tokio::task::spawn_blocking(open).await??)
         };
@@ -399,12 +399,7 @@ fn deadman(config: &Config) -> DeadmanDefaults {
 }
 
 /// Where what running tasks remember is kept, if it is to be.
-fn checkpoints(
-    config: &Config,
-    running: &Arc<Tasks>,
-    schema: &Arc<Schema>,
-    durable: Option<Durable>,
-) -> anyhow::Result<Option<Checkpoints>> {
+fn checkpoints(config: &Config, running: &Arc<Tasks>, durable: Option<Durable>) -> anyhow::Result<Option<Checkpoints>> {
     let section = &config.checkpoint;
     if !section.enabled {
         return Ok(None);
@@ -413,8 +408,8 @@ fn checkpoints(
         "" => format!("{}.checkpoints", config.storage.boltdb.trim_end_matches('/')),
         dir => dir.to_string(),
     };
-    let (running, schema) = (Arc::clone(running), Arc::clone(schema));
-    let opened = Checkpoints::open(Path::new(&folder), section.interval, running, schema, durable);
+    let running = Arc::clone(running);
+    let opened = Checkpoints::open(Path::new(&folder), section.interval, running, durable);
     opened.map(Some).with_context(|| format!("cannot keep checkpoints in {folder} (dir in [checkpoint])"))
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use engine::{Origin, Tasks, Write};
 use influx::{DatabasePolicy, Destinations};
-use model::{Precision, Schema, Words, parse_lines};
+use model::{LiveSchema, Precision, Words, parse_lines};
 use socket2::SockRef;
 use tokio::{
     runtime::Handle,
@@ -34,7 +34,7 @@ const TELL: Duration = Duration::from_secs(10);
 
 /// Where points go. Made before there are tasks, and told of them later.
 pub struct Inlet {
-    pub schema: Arc<Schema>,
+    pub schema: LiveSchema,
     pub ingress: Arc<Ingress>,
     /// What may wait for tasks, shared with writes over HTTP.
     pub budget: Arc<Semaphore>,
@@ -44,8 +44,8 @@ pub struct Inlet {
 }
 
 impl Inlet {
-    pub fn new(schema: Arc<Schema>, ingress: Arc<Ingress>, budget: Arc<Semaphore>) -> Inlet {
-        Inlet { schema, ingress, budget, tasks: OnceLock::new(), log: OnceLock::new() }
+    pub fn new(schema: impl Into<LiveSchema>, ingress: Arc<Ingress>, budget: Arc<Semaphore>) -> Inlet {
+        Inlet { schema: schema.into(), ingress, budget, tasks: OnceLock::new(), log: OnceLock::new() }
     }
 
     async fn hand_on(&self, packet: Vec<u8>, now: i64, write: Write, share: Share) {
@@ -182,11 +182,12 @@ async fn take(mut receive: mpsc::Receiver<Vec<u8>>, origin: Origin, inlet: Arc<I
         let Ok(held) = Arc::clone(&inlet.budget).acquire_many_owned(permits).await else { return };
         let (mut rows, mut words) = (Vec::new(), Words::default());
         let now = crate::definitions::now();
-        match parse_lines(&inlet.schema, &packet, Precision::Nanoseconds, now, &mut rows, &mut words) {
+        let schema = inlet.schema.now();
+        match parse_lines(&schema, &packet, Precision::Nanoseconds, now, &mut rows, &mut words) {
             Ok(()) => {
-                received.count(&inlet.schema, &rows);
+                received.count(&schema, &rows);
                 let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words), number: 0 };
-                inlet.hand_on(packet, now, write, Some(Arc::new(held))).await;
+                inlet.hand_on(packet, now, write, Some(Arc::new((held, schema)))).await;
             }
             Err(_) => bad += 1,
         }
@@ -213,7 +214,7 @@ mod tests {
     fn each_place_has_a_port_until_it_is_dropped() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let budget = Arc::new(Semaphore::new(2));
-        let inlet = Arc::new(Inlet::new(Schema::new(), Arc::new(Ingress::default()), Arc::clone(&budget)));
+        let inlet = Arc::new(Inlet::new(model::Schema::new(), Arc::new(Ingress::default()), Arc::clone(&budget)));
         let config = InfluxDb { udp_bind: "127.0.0.1".into(), udp_read_buffer: 100_000, ..InfluxDb::default() };
         let mut udp = UdpDestination::new(&config, "me", Arc::clone(&inlet), runtime.handle().clone());
         let place = |policy: &str| DatabasePolicy { database: "d".to_string(), policy: policy.to_string() };

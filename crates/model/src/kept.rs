@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use crate::{
     Damaged, FieldType, Frame, Name, Row, Saved, Saver, Schema,
-    save::{NOTHING, restore_head, restore_word, save_head, save_word},
+    save::{NOTHING, restore_head, restore_word, save_head, save_notes, save_word},
 };
 
 /// One row with its own words.
@@ -61,6 +61,9 @@ impl Kept {
 
     pub(crate) fn save_to(&self, out: &mut Saver<'_>) {
         save_head(&self.row, &NOTHING, out);
+        if out.wants_only_notes() {
+            return;
+        }
         let text = |word: u64| text_of(&self.text, (word >> 32) as usize, word);
         for (word, field) in self.words.iter().zip(out.schema.shape(self.row.shape).fields()) {
             save_word(*word, field.1, text, out);
@@ -250,6 +253,9 @@ impl KeptRows {
 
     pub(crate) fn save_to(&self, out: &mut Saver<'_>) {
         out.number(self.rows.len() as u64);
+        if out.wants_only_notes() {
+            return save_notes(self.rows.iter(), out);
+        }
         let mut before = NOTHING;
         let mut fields = out.schema.shape(before.shape).fields();
         for row in &self.rows {

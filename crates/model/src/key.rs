@@ -65,7 +65,7 @@ fn new_series(schema: &Schema, (hash, key): (u32, &[u8]), before: SeriesId) -> R
         match (sides.next(), sides.next()) {
             (Some(value), None) if !value.is_empty() => {
                 let guess = guesses.next().unwrap_or_default();
-                tags.push((name_of(schema, key, guess.0), name_of(schema, value, guess.1)));
+                tags.push((name_of(schema, key, guess.0), value_of(schema, value, guess.1)));
             }
             (Some(_), Some(_)) => return Err("invalid tag format"),
             _ => return Err("missing tag value"),
@@ -83,6 +83,12 @@ fn new_series(schema: &Schema, (hash, key): (u32, &[u8]), before: SeriesId) -> R
 fn name_of(schema: &Schema, text: &str, guess: Name) -> Name {
     let text = unescape(text);
     if schema.text(guess) == text { guess } else { schema.name(&text) }
+}
+
+/// The same for the value of a tag, which may be forgotten if nobody uses it.
+fn value_of(schema: &Schema, text: &str, guess: Name) -> Name {
+    let text = unescape(text);
+    if schema.text(guess) == text && schema.names().meet(guess) { guess } else { schema.tag_value(&text) }
 }
 
 /// Parts between separators that are not escaped.

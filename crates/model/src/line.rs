@@ -171,7 +171,12 @@ impl Parser<'_> {
         let guess = SeriesId(before.guess_next());
         let raw = self.schema.series(guess).raw();
         let rest = &self.bytes[self.at..];
-        if !raw.is_empty() && rest.len() > raw.len() && rest[raw.len()] == b' ' && rest[..raw.len()] == *raw {
+        if !raw.is_empty()
+            && rest.len() > raw.len()
+            && rest[raw.len()] == b' '
+            && rest[..raw.len()] == *raw
+            && self.schema.series_table().meet(guess)
+        {
             self.at += raw.len();
             return Ok(guess);
         }

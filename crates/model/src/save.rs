@@ -11,9 +11,9 @@ mod values;
 use std::fmt;
 
 pub use explain::{group_key, group_of_key, seal};
-pub(crate) use rows::{NOTHING, restore_head, restore_word, save_head, save_word};
+pub(crate) use rows::{NOTHING, restore_head, restore_word, save_head, save_notes, save_word};
 
-use crate::{FieldType, GroupId, Name, Schema, SeriesId, ShapeId};
+use crate::{FieldType, GroupId, Marks, Name, Schema, SeriesId, ShapeId};
 
 /// What was saved cannot be read: it is cut short, or was never written by this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,11 +77,30 @@ pub struct Saver<'a> {
     refs: Vec<Ref>,
     /// Where the notes of the value at hand begin.
     begun: usize,
+    /// The bytes are of no interest.
+    only_notes: bool,
 }
 
 impl<'a> Saver<'a> {
     pub fn new(schema: &'a Schema) -> Saver<'a> {
-        Saver { schema, bytes: Vec::new(), refs: Vec::new(), begun: 0 }
+        Saver { schema, bytes: Vec::new(), refs: Vec::new(), begun: 0, only_notes: false }
+    }
+
+    /// One that is asked for [`Saver::take_notes`] alone.
+    pub fn only_notes(schema: &'a Schema) -> Saver<'a> {
+        Saver { only_notes: true, ..Saver::new(schema) }
+    }
+
+    /// Whether only the numbers of what is saved matter: the values of rows need not be written.
+    pub(crate) fn wants_only_notes(&self) -> bool {
+        self.only_notes
+    }
+
+    /// Add the numbers of what was saved since the last call to those that are in use.
+    pub fn take_notes(&mut self, marks: &mut Marks) {
+        self.bytes.clear();
+        self.refs.drain(..).for_each(|note| marks.add(note));
+        self.begun = 0;
     }
 
     /// How many bytes and notes there are: what comes next is a value of its own.

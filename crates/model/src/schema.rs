@@ -1,7 +1,8 @@
-//! The tables that give numbers to names, shapes, series and groups; one for a whole daemon, shared by all its tasks.
+//! The tables that give numbers to names, shapes, series and groups, shared by all tasks of a daemon. A schema is one
+//! version of them: see [`crate::LiveSchema`].
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
@@ -9,18 +10,28 @@ use std::{
 };
 
 use crate::{
-    Dimensions, FieldType, Group, GroupId, Grouping, Name, Names, Series, SeriesId, Shape, ShapeId, Tags,
+    Dimensions, FieldType, Group, GroupId, Grouping, Marks, Name, Names, Series, SeriesId, Shape, ShapeId, Tags,
     group::{GroupTable, GroupingSpec, write_group_id},
     series::{SeriesTable, sort_tags},
     shape::Shapes,
 };
 
+/// Numbers are never used again. Beyond this nothing new is taken; there is a bit to spare for who packs them.
+const MOST_NUMBERS: u32 = u32::MAX / 4 * 3;
+
 /// See the module. All reading is free of locks; new entries take one.
 pub struct Schema {
+    /// Counted from 1.
+    version: u32,
     names: Names,
-    shapes: Shapes,
     series: SeriesTable,
     groups: GroupTable,
+    common: Arc<Common>,
+}
+
+/// What all versions share.
+struct Common {
+    shapes: Shapes,
     groupings: RwLock<HashMap<GroupingSpec, Arc<Grouping>>>,
     /// Bytes that all of it may take; 0 for no limit.
     limit: AtomicUsize,
@@ -29,15 +40,14 @@ pub struct Schema {
 impl Default for Schema {
     fn default() -> Self {
         let names = Names::default();
-        let shapes = Shapes::new(&names);
-        Schema {
-            names,
-            shapes,
-            series: SeriesTable::new(),
-            groups: GroupTable::new(),
-            groupings: RwLock::default(),
-            limit: AtomicUsize::new(0),
-        }
+        let common = Common { shapes: Shapes::new(&names), groupings: RwLock::default(), limit: AtomicUsize::new(0) };
+        Schema { version: 1, names, series: SeriesTable::new(), groups: GroupTable::new(), common: Arc::new(common) }
+    }
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Schema").field("version", &self.version).field("sizes", &self.sizes()).finish_non_exhaustive()
     }
 }
 
@@ -46,13 +56,41 @@ impl Schema {
         Arc::new(Schema::default())
     }
 
+    /// Which version of the tables it is. What is remembered of numbers outside of a task's state is of one version.
+    #[inline]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The next version, without what is not marked and was not met by users of this one.
+    pub(crate) fn without(&self, marks: &Marks) -> Schema {
+        let mut names: HashSet<u32, rapidhash::fast::RandomState> = marks.names.clone();
+        let note = |names: &mut HashSet<u32, _>, name: Name, tags: &Tags| {
+            names.insert(name.0);
+            names.extend(tags.iter().flat_map(|(key, value)| [key.0, value.0]));
+        };
+        let series = self
+            .series
+            .without(|number| marks.series.contains(&number), |series| note(&mut names, series.name(), series.tags()));
+        let groups = self
+            .groups
+            .without(|number| marks.groups.contains(&number), |group| note(&mut names, group.name(), group.tags()));
+        let names = self.names.without(|number| names.contains(&number));
+        Schema { version: self.version + 1, names, series, groups, common: Arc::clone(&self.common) }
+    }
+
     pub fn names(&self) -> &Names {
         &self.names
     }
 
-    /// The number of a text.
+    /// The number of a text, which is never forgotten.
     pub fn name(&self, text: &str) -> Name {
         self.names.intern(text)
+    }
+
+    /// The number of a text that is the value of a tag: forgotten with the last series and group that has it.
+    pub fn tag_value(&self, text: &str) -> Name {
+        self.names.intern_value(text)
     }
 
     #[inline]
@@ -64,12 +102,12 @@ impl Schema {
 
     #[inline]
     pub fn shape(&self, id: ShapeId) -> &Shape {
-        self.shapes.get(id)
+        self.common.shapes.get(id)
     }
 
     /// The shape with these fields in this order.
     pub fn shape_of(&self, fields: &[(Name, FieldType)]) -> ShapeId {
-        self.shapes.intern(fields, &self.names)
+        self.common.shapes.intern(fields, &self.names)
     }
 
     /// The shape that a row gets when a field is set, and the index of the field in it.
@@ -109,7 +147,7 @@ impl Schema {
 
     /// As [`Schema::series_of`], from texts.
     pub fn series_of_texts<'a>(&self, name: &str, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> SeriesId {
-        let tags: Vec<_> = tags.into_iter().map(|(k, v)| (self.name(k), self.name(v))).collect();
+        let tags: Vec<_> = tags.into_iter().map(|(k, v)| (self.name(k), self.tag_value(v))).collect();
         self.series_of(self.name(name), &tags)
     }
 
@@ -117,6 +155,11 @@ impl Schema {
     pub fn series_renamed(&self, id: SeriesId, name: Name) -> SeriesId {
         let series = self.series(id);
         if series.name() == name { id } else { self.series.intern(name, series.tags()) }
+    }
+
+    /// Use a series for what is not part of a task's state, such as a write on its way.
+    pub fn use_series(&self, id: SeriesId) {
+        self.series.meet(id);
     }
 
     pub(crate) fn series_table(&self) -> &SeriesTable {
@@ -148,36 +191,30 @@ impl Schema {
     }
 
     fn grouping_of(&self, spec: GroupingSpec) -> Arc<Grouping> {
-        if let Some(found) = self.groupings.read().unwrap_or_else(PoisonError::into_inner).get(&spec) {
+        if let Some(found) = self.common.groupings.read().unwrap_or_else(PoisonError::into_inner).get(&spec) {
             return Arc::clone(found);
         }
-        let mut groupings = self.groupings.write().unwrap_or_else(PoisonError::into_inner);
-        // A grouping that no task uses any more frees its table of series.
+        let mut groupings = self.common.groupings.write().unwrap_or_else(PoisonError::into_inner);
         groupings.retain(|_, grouping| Arc::strong_count(grouping) > 1);
-        Arc::clone(groupings.entry(spec.clone()).or_insert_with(|| Arc::new(Grouping::new(spec))))
+        Arc::clone(groupings.entry(spec.clone()).or_insert_with(|| Arc::new(Grouping { spec })))
     }
 
-    /// The group of a series.
-    #[inline]
-    pub fn group_of(&self, grouping: &Grouping, series: SeriesId) -> GroupId {
-        match grouping.known(series) {
-            Some(group) => group,
-            None => self.learn_group(grouping, series),
-        }
-    }
-
-    fn learn_group(&self, grouping: &Grouping, id: SeriesId) -> GroupId {
+    /// The group of a series. Who asks often remembers the answer: see [`crate::Divider`].
+    pub fn group_of(&self, grouping: &Grouping, id: SeriesId) -> GroupId {
         let series = self.series(id);
-        let group = match &grouping.spec.all_but {
+        match &grouping.spec.all_but {
             None => self.groups.of_series(&grouping.spec.dimensions, series),
             Some(but) => {
                 let tags: Vec<_> = series.tags().iter().copied().filter(|tag| !but.contains(&tag.0)).collect();
                 let by_name = grouping.spec.dimensions.by_name;
                 self.groups.intern(by_name, if by_name { series.name() } else { Name::EMPTY }, &tags)
             }
-        };
-        grouping.learn(id, group);
-        group
+        }
+    }
+
+    /// Whether a group is known, and not forgotten.
+    pub fn has_group(&self, id: GroupId) -> bool {
+        self.groups.has(id)
     }
 
     /// The group, by the dimensions of `group`, of a row whose series has changed.
@@ -204,32 +241,37 @@ impl Schema {
 
     /// How many names, shapes, series and groups are known.
     pub fn sizes(&self) -> [usize; 4] {
-        [self.names.len(), self.shapes.len(), self.series.len(), self.groups.len()]
+        [self.names.len(), self.common.shapes.len(), self.series.len(), self.groups.len()]
+    }
+
+    /// How many numbers were given to names, series and groups.
+    pub fn numbers(&self) -> [u32; 3] {
+        [self.names.numbers(), self.series.numbers(), self.groups.numbers()]
     }
 
     /// Bytes that the tables take, more or less.
     pub fn memory(&self) -> usize {
-        self.names.memory() + self.shapes.memory() + self.series.memory() + self.groups.memory()
+        self.names.memory() + self.common.shapes.memory() + self.series.memory() + self.groups.memory()
     }
 
     /// Let writes add nothing new once the tables take so many bytes; 0 for no limit.
     pub fn set_limit(&self, bytes: usize) {
-        self.limit.store(bytes, Ordering::Relaxed);
+        self.common.limit.store(bytes, Ordering::Relaxed);
     }
 
     /// Bytes that the tables may take; 0 for no limit.
     pub fn limit(&self) -> usize {
-        self.limit.load(Ordering::Relaxed)
+        self.common.limit.load(Ordering::Relaxed)
     }
 
     /// Writes may add nothing new.
     pub fn is_full(&self) -> bool {
         let limit = self.limit();
-        limit != 0 && self.memory() >= limit
+        (limit != 0 && self.memory() >= limit) || self.numbers().iter().any(|given| *given > MOST_NUMBERS)
     }
 
     pub(crate) fn known_shape(&self, fields: &[(Name, FieldType)]) -> Option<ShapeId> {
-        self.shapes.find(fields)
+        self.common.shapes.find(fields)
     }
 }
 

@@ -3,14 +3,14 @@
 use std::{
     hash::{BuildHasher, Hash, Hasher},
     sync::{
-        PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
 use hashbrown::HashTable;
 
-use crate::{Name, Names, Pages};
+use crate::{Name, Names, register::Register};
 
 /// The number of a series; 0 has an empty name and no tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ pub struct SeriesId(pub u32);
 /// Tag keys and values, sorted by the texts of the keys.
 pub type Tags = [(Name, Name)];
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Series {
     name: Name,
     tags: Box<Tags>,
@@ -28,6 +28,14 @@ pub struct Series {
     /// The series that followed this one in the last write, and the shape its last line had: guesses of the parser.
     next: AtomicU32,
     shape: AtomicU32,
+}
+
+impl Clone for Series {
+    fn clone(&self) -> Series {
+        let copy = |guess: &AtomicU32| AtomicU32::new(guess.load(Ordering::Relaxed));
+        let Series { name, tags, raw, next, shape } = self;
+        Series { name: *name, tags: tags.clone(), raw: raw.clone(), next: copy(next), shape: copy(shape) }
+    }
 }
 
 impl Series {
@@ -50,6 +58,11 @@ impl Series {
     #[inline]
     pub(crate) fn raw(&self) -> &[u8] {
         &self.raw
+    }
+
+    /// What it takes in the table and its index, more or less.
+    fn bytes(&self) -> usize {
+        size_of::<Series>() + size_of_val(&*self.tags) + self.raw.len() + 72
     }
 
     #[inline]
@@ -82,9 +95,17 @@ struct Slot {
 
 type Index = RwLock<HashTable<Slot>>;
 
-#[derive(Default)]
 pub(crate) struct SeriesTable {
-    series: Pages<Series>,
+    series: Register<Series>,
+    common: Arc<Common>,
+    version: u32,
+    /// What is shown of a series that is gone.
+    nothing: Series,
+}
+
+/// What all versions of the table share.
+#[derive(Default)]
+struct Common {
     by_raw: Index,
     by_tags: Index,
     bytes: AtomicUsize,
@@ -93,49 +114,55 @@ pub(crate) struct SeriesTable {
 
 impl SeriesTable {
     pub(crate) fn new() -> SeriesTable {
-        let table = SeriesTable::default();
+        let (series, common) = (Register::default(), Arc::default());
+        let table = SeriesTable { series, common, version: 1, nothing: Series::default() };
         table.intern(Name::EMPTY, &[]);
         table
     }
 
     #[inline]
     pub(crate) fn get(&self, id: SeriesId) -> &Series {
-        self.series.get(id.0).expect("a series' number comes from this table")
+        self.series.get(id.0).map_or(&self.nothing, |entry| &entry.value)
+    }
+
+    /// Use a series from now on. False if it is gone.
+    #[inline]
+    pub(crate) fn meet(&self, id: SeriesId) -> bool {
+        self.series.get(id.0).is_some_and(|entry| entry.meet(self.version))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.series.len() as usize
+        self.series.alive()
+    }
+
+    pub(crate) fn numbers(&self) -> u32 {
+        self.series.numbers()
     }
 
     pub(crate) fn memory(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
+        self.common.bytes.load(Ordering::Relaxed)
     }
 
     /// The hash of a key as it stands in line protocol, for the two functions below.
     #[inline]
     pub(crate) fn hash_raw(&self, key: &[u8]) -> u32 {
-        self.hasher.hash_one(key) as u32
+        self.common.hasher.hash_one(key) as u32
     }
 
     /// The series of a key.
     #[inline]
     pub(crate) fn find_raw(&self, hash: u32, key: &[u8]) -> Option<SeriesId> {
-        let index = self.by_raw.read().unwrap_or_else(PoisonError::into_inner);
-        index
+        let index = self.common.by_raw.read().unwrap_or_else(PoisonError::into_inner);
+        let found = index
             .find(widen(hash), |slot| slot.hash == hash && self.get(SeriesId(slot.number)).raw() == key)
-            .map(|slot| SeriesId(slot.number))
+            .map(|slot| SeriesId(slot.number));
+        found.filter(|series| self.meet(*series))
     }
 
     /// Add the series of a key that is not in the table yet.
     pub(crate) fn add_raw(&self, hash: u32, key: &[u8], name: Name, tags: Box<Tags>) -> SeriesId {
-        let mut index = self.by_raw.write().unwrap_or_else(PoisonError::into_inner);
         let same = |slot: &Slot| slot.hash == hash && self.get(SeriesId(slot.number)).raw() == key;
-        if let Some(slot) = index.find(widen(hash), same) {
-            return SeriesId(slot.number);
-        }
-        let number = self.push(name, tags, key.into());
-        index.insert_unique(widen(hash), Slot { hash, number }, |slot| widen(slot.hash));
-        SeriesId(number)
+        self.add(&self.common.by_raw, hash, same, || self.push(name, tags, key.into()))
     }
 
     /// The series of a name and tags that a node made.
@@ -145,29 +172,75 @@ impl SeriesTable {
             let series = self.get(SeriesId(slot.number));
             slot.hash == hash && series.name == name && *series.tags == *tags
         };
-        if let Some(slot) = self.by_tags.read().unwrap_or_else(PoisonError::into_inner).find(widen(hash), same) {
+        let index = self.common.by_tags.read().unwrap_or_else(PoisonError::into_inner);
+        let found = index.find(widen(hash), same).map(|slot| SeriesId(slot.number));
+        drop(index);
+        if let Some(series) = found.filter(|series| self.meet(*series)) {
+            return series;
+        }
+        self.add(&self.common.by_tags, hash, same, || self.push(name, tags.into(), Box::default()))
+    }
+
+    fn add(&self, index: &Index, hash: u32, same: impl Fn(&Slot) -> bool, push: impl FnOnce() -> u32) -> SeriesId {
+        let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = index.find_mut(widen(hash), same) {
+            if !self.meet(SeriesId(slot.number)) {
+                // It is about to be taken out.
+                slot.number = push();
+            }
             return SeriesId(slot.number);
         }
-        let mut index = self.by_tags.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = index.find(widen(hash), same) {
-            return SeriesId(slot.number);
-        }
-        let number = self.push(name, tags.into(), Box::default());
+        let number = push();
         index.insert_unique(widen(hash), Slot { hash, number }, |slot| widen(slot.hash));
         SeriesId(number)
     }
 
     fn push(&self, name: Name, tags: Box<Tags>, raw: Box<[u8]>) -> u32 {
-        let owned = size_of_val(&*tags) + raw.len();
-        self.bytes.fetch_add(size_of::<Series>() + owned + 64, Ordering::Relaxed);
-        self.series.push(Series { name, tags, raw, next: AtomicU32::new(0), shape: AtomicU32::new(0) })
+        let series = Series { name, tags, raw, next: AtomicU32::new(0), shape: AtomicU32::new(0) };
+        self.common.bytes.fetch_add(series.bytes(), Ordering::Relaxed);
+        self.series.push(series, self.version)
     }
 
     fn hash_tags(&self, name: Name, tags: &Tags) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
+        let mut hasher = self.common.hasher.build_hasher();
         name.hash(&mut hasher);
         tags.hash(&mut hasher);
         hasher.finish() as u32
+    }
+
+    /// The next version of the table, without series that users of this one have not met, but for those that are `kept`.
+    /// Those that stay are shown.
+    pub(crate) fn without(&self, kept: impl Fn(u32) -> bool, mut stays: impl FnMut(&Series)) -> SeriesTable {
+        let series = self.series.without(|number, entry| {
+            let goes = number != 0 && !kept(number) && entry.let_go(self.version);
+            match goes {
+                true => self.take_out(number, &entry.value),
+                false => stays(&entry.value),
+            }
+            goes
+        });
+        for index in [&self.common.by_raw, &self.common.by_tags] {
+            let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+            if index.len() < index.capacity() / 4 {
+                let length = index.len() * 2;
+                index.shrink_to(length, |slot| widen(slot.hash));
+            }
+        }
+        let common = Arc::clone(&self.common);
+        SeriesTable { series, common, version: self.version + 1, nothing: Series::default() }
+    }
+
+    fn take_out(&self, number: u32, series: &Series) {
+        let (index, hash) = match series.raw.is_empty() {
+            true => (&self.common.by_tags, self.hash_tags(series.name, &series.tags)),
+            false => (&self.common.by_raw, self.common.hasher.hash_one(&*series.raw) as u32),
+        };
+        let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+        // If its place was taken meanwhile, it is that of another.
+        if let Ok(slot) = index.find_entry(widen(hash), |slot| slot.number == number) {
+            slot.remove();
+        }
+        self.common.bytes.fetch_sub(series.bytes(), Ordering::Relaxed);
     }
 }
 

@@ -27,6 +27,24 @@ pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 /// A change: the key, and its value unless it is gone.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
+/// What was written for a task.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    pub pairs: Pairs,
+    /// The file is damaged: `pairs` are what there was at an earlier moment, nothing if no part of it is whole. It is put
+    /// aside under another name, and is not in the way any more.
+    pub damage: Option<Damage>,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {why}", .path.display())]
+pub struct Damage {
+    /// Where it is now.
+    pub path: PathBuf,
+    pub why: &'static str,
+}
+
 /// The folder of all tasks' files. Calls block; those for one task must not overlap.
 #[derive(Debug)]
 pub struct Checkpoints {
@@ -56,19 +74,20 @@ impl Checkpoints {
     /// What was written last for a task; nothing if nothing was.
     ///
     /// # Errors
-    /// [`Error::Damaged`]: the file is put aside under another name, and is not in the way any more.
-    pub fn load(&self, task: &str) -> Result<Pairs, Error> {
+    /// What the system refused.
+    pub fn load(&self, task: &str) -> Result<Loaded, Error> {
         let path = self.path(task);
         let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Pairs::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Loaded::default()),
             read => read.map_err(|error| io(&path, error))?,
         };
-        read(&bytes).map_err(|why| {
+        let mut pairs = Pairs::new();
+        let damage = read(&bytes, &mut pairs).err().map(|why| {
             let aside = self.folder.join(format!("{task}.damaged"));
-            let kept = fs::rename(&path, &aside).map_err(|error| io(&path, error));
-            let path = if kept.is_ok() { aside } else { path.clone() };
-            Error::Damaged { path, why: why.to_string() }
-        })
+            let path = if fs::rename(&path, &aside).is_ok() { aside } else { path };
+            Damage { path, why }
+        });
+        Ok(Loaded { pairs, damage })
     }
 
     /// Write all that there is now, in place of what was there.
@@ -171,12 +190,14 @@ fn write_frame(changes: &[Change], out: &mut Vec<u8>) {
     out[begin + 8..begin + HEAD].copy_from_slice(&sum.to_le_bytes());
 }
 
-fn read(bytes: &[u8]) -> Result<Pairs, &'static str> {
+/// Read what there was last, or up to where it is wrong.
+fn read(bytes: &[u8], pairs: &mut Pairs) -> Result<(), &'static str> {
     let mut rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as a checkpoint of this version does")?;
-    let (mut pairs, mut first) = (Pairs::new(), true);
+    let mut first = true;
     while !rest.is_empty() {
         match next_frame(&mut rest) {
-            Some(frame) => apply(frame, &mut pairs)?,
+            // Its checksum is right, so it can be wrong as a whole only.
+            Some(frame) => apply(frame, pairs)?,
             // The first frame was on disk before the file had its name.
             None if first => return Err("its first part is cut short or changed"),
             None if rest.is_empty() => break,
@@ -184,7 +205,7 @@ fn read(bytes: &[u8]) -> Result<Pairs, &'static str> {
         }
         first = false;
     }
-    if first { Err("it is empty") } else { Ok(pairs) }
+    if first { Err("it is empty") } else { Ok(()) }
 }
 
 /// The next frame, taken off. `None` with nothing left: the last one is cut short; with something: this one is wrong.
@@ -235,7 +256,7 @@ mod tests {
 
     fn shown(checkpoints: &Checkpoints, task: &str) -> String {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let pairs = checkpoints.load(task).unwrap();
+        let pairs = checkpoints.load(task).unwrap().pairs;
         pairs.iter().map(|(key, value)| format!("{}={} ", text(key), text(value))).collect()
     }
 
@@ -291,17 +312,17 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x20;
             fs::write(&path, &bytes).unwrap();
-            match checkpoints.load("t") {
-                Err(Error::Damaged { path, .. }) => assert_eq!(path, folder.path().join("c/t.damaged")),
-                // The length of a frame in the middle makes it reach beyond the end: it counts as cut short.
-                Ok(pairs) => assert_eq!(pairs.len(), 2, "changed at {at}"),
-                Err(other) => panic!("{other}"),
-            }
+            let Loaded { pairs, damage } = checkpoints.load("t").unwrap();
+            // The length of a frame in the middle may make it reach beyond the end: it counts as cut short.
+            let aside = damage.map_or_else(|| folder.path().join("c/t.damaged"), |damage| damage.path);
+            assert_eq!(aside, folder.path().join("c/t.damaged"));
+            // What came before the damage is there.
+            assert_eq!(pairs.len(), if at < 60 { 0 } else { 2 }, "changed at {at}");
         }
         for text in [&b""[..], b"kapchk-1", b"something else altogether"] {
             fs::write(&path, text).unwrap();
-            assert!(checkpoints.load("t").is_err());
-            assert!(checkpoints.load("t").unwrap().is_empty(), "it is not in the way any more");
+            assert!(checkpoints.load("t").unwrap().damage.is_some());
+            assert_eq!(checkpoints.load("t").unwrap(), Loaded::default(), "it is not in the way any more");
         }
     }
 }

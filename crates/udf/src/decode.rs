@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{BatchHead, Edge, FieldType, GroupId, Name, Row, Schema, ShapeId, Time, Words};
+use model::{BatchHead, Edge, FieldType, GroupId, LiveSchema, Name, Row, Schema, ShapeId, Time, Words};
 
 use crate::{BeginBatch, EndBatch, MOST, Point, TextEntry};
 
@@ -16,6 +16,8 @@ pub struct Output {
     pub edge: Edge,
     /// How long its messages were.
     pub bytes: usize,
+    /// What its numbers mean; to be held until somebody has taken them up.
+    pub schema: Option<Arc<Schema>>,
 }
 
 /// Why what a function says makes no sense.
@@ -35,7 +37,9 @@ pub enum OrderError {
 
 /// Puts together what a function gives, message by message.
 pub struct Collector {
-    schema: Arc<Schema>,
+    live: LiveSchema,
+    /// As long as something is not taken, or a batch is open.
+    schema: Option<Arc<Schema>>,
     /// Whether it gives batches.
     batches: bool,
     now: Output,
@@ -63,9 +67,10 @@ struct OpenRow {
 }
 
 impl Collector {
-    pub fn new(schema: Arc<Schema>, batches: bool) -> Collector {
+    pub fn new(schema: impl Into<LiveSchema>, batches: bool) -> Collector {
         Collector {
-            schema,
+            live: schema.into(),
+            schema: None,
             batches,
             now: Output::default(),
             done: Vec::new(),
@@ -78,7 +83,14 @@ impl Collector {
     /// What came so far; what belongs to a batch that has not ended stays.
     pub fn take(&mut self) -> Vec<Output> {
         self.close();
+        if self.open.is_none() {
+            self.schema = None;
+        }
         std::mem::take(&mut self.done)
+    }
+
+    fn schema(&mut self) -> Arc<Schema> {
+        Arc::clone(self.schema.get_or_insert_with(|| self.live.now()))
     }
 
     /// A point of a stream, or of the batch that is open. `bytes` is the length of its message.
@@ -86,6 +98,7 @@ impl Collector {
     /// # Errors
     /// It was not to come now.
     pub fn point(&mut self, point: Point, bytes: usize) -> Result<(), OrderError> {
+        let schema = self.schema();
         match &mut self.open {
             Some(open) => {
                 open.bytes += bytes;
@@ -93,8 +106,8 @@ impl Collector {
                     return Err(OrderError::TooLong);
                 }
                 let mut words = std::mem::take(&mut open.words);
-                let (shape, at) = self.fields(&point, &mut words);
-                let row = OpenRow { time: point.time, tags: tags(&self.schema, &point.tags), shape, at };
+                let (shape, at) = self.fields(&schema, &point, &mut words);
+                let row = OpenRow { time: point.time, tags: tags(&schema, &point.tags), shape, at };
                 if let Some(open) = &mut self.open {
                     open.words = words;
                     open.rows.push(row);
@@ -103,23 +116,22 @@ impl Collector {
             }
             None if self.batches => Err(OrderError::NoStream),
             None => {
-                self.stream_point(&point);
+                self.stream_point(&schema, &point);
                 self.now.bytes += bytes;
                 Ok(())
             }
         }
     }
 
-    fn stream_point(&mut self, point: &Point) {
+    fn stream_point(&mut self, schema: &Schema, point: &Point) {
         if self.now.database != point.database || self.now.retention_policy != point.retention_policy {
             self.close();
             self.now.database.clone_from(&point.database);
             self.now.retention_policy.clone_from(&point.retention_policy);
         }
         let mut words = std::mem::take(&mut self.now.words);
-        let (shape, at) = self.fields(point, &mut words);
+        let (shape, at) = self.fields(schema, point, &mut words);
         self.now.words = words;
-        let schema = &self.schema;
         let name = schema.name(&point.name);
         let series = schema.series_of(name, &tags(schema, &point.tags));
         let group = group_of(schema, point, name);
@@ -144,11 +156,12 @@ impl Collector {
     pub fn end(&mut self, end: &EndBatch) -> Result<(), OrderError> {
         let open = self.open.take().ok_or(OrderError::NotBegun)?;
         self.close();
-        let schema = &self.schema;
+        let schema = &self.schema();
         let name = schema.name(&end.name);
         let group = schema.group_of_tags(open.by_name, name, &tags(schema, &end.tags));
         let head = BatchHead { name, group, tmax: end.tmax };
-        let mut output = Output { words: open.words, bytes: open.bytes, ..Output::default() };
+        let held = Some(Arc::clone(schema));
+        let mut output = Output { words: open.words, bytes: open.bytes, schema: held, ..Output::default() };
         output.edge.begin_batch(head);
         for row in open.rows {
             let series = schema.series_of(name, &row.tags);
@@ -165,14 +178,14 @@ impl Collector {
                 retention_policy: self.now.retention_policy.clone(),
                 ..Output::default()
             };
-            self.done.push(std::mem::replace(&mut self.now, next));
+            let schema = self.schema.clone();
+            self.done.push(Output { schema, ..std::mem::replace(&mut self.now, next) });
         }
     }
 
     /// Append the fields of a point to these words: their shape, and where they begin. Of fields of one name in several
     /// types one counts, as in Kapacitor: booleans before floats, integers and strings.
-    fn fields(&mut self, point: &Point, words: &mut Words) -> (ShapeId, u32) {
-        let schema = &self.schema;
+    fn fields(&mut self, schema: &Schema, point: &Point, words: &mut Words) -> (ShapeId, u32) {
         self.fields.clear();
         for field in &point.fields_string {
             let word = words.push_text(&field.value);
@@ -195,7 +208,7 @@ impl Collector {
             && self.last.0.iter().zip(&self.fields).all(|(known, field)| *known == (field.0, field.1));
         if !same {
             self.last.0 = self.fields.iter().map(|field| (field.0, field.1)).collect();
-            self.last.1 = self.schema.shape_of(&self.last.0);
+            self.last.1 = schema.shape_of(&self.last.0);
         }
         words.words.extend(self.fields.iter().map(|field| field.2));
         (self.last.1, at)
@@ -213,7 +226,8 @@ impl Collector {
 
 /// Sorted by the texts of their keys, each key once: the last value counts.
 fn tags(schema: &Schema, entries: &[TextEntry]) -> Vec<(Name, Name)> {
-    let mut tags: Vec<_> = entries.iter().map(|entry| (schema.name(&entry.key), schema.name(&entry.value))).collect();
+    let mut tags: Vec<_> =
+        entries.iter().map(|entry| (schema.name(&entry.key), schema.tag_value(&entry.value))).collect();
     tags.sort_by(|a, b| schema.text(a.0).cmp(schema.text(b.0)));
     tags.reverse();
     tags.dedup_by_key(|tag| tag.0);
@@ -225,7 +239,7 @@ fn tags(schema: &Schema, entries: &[TextEntry]) -> Vec<(Name, Name)> {
 fn group_of(schema: &Schema, point: &Point, name: Name) -> GroupId {
     let value = |key: &str| {
         let found = point.tags.iter().rev().find(|tag| tag.key == key);
-        found.map_or(Name::EMPTY, |tag| schema.name(&tag.value))
+        found.map_or(Name::EMPTY, |tag| schema.tag_value(&tag.value))
     };
     let mut keys: Vec<&str> = point.dimensions.iter().map(String::as_str).collect();
     keys.sort_unstable();

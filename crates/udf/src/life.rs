@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use model::Schema;
+use model::LiveSchema;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::Semaphore,
@@ -117,7 +117,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) terms: &'a Terms,
     pub(crate) outbox: &'a Outbox,
     pub(crate) listener: &'a Arc<dyn Listener>,
-    pub(crate) schema: &'a Arc<Schema>,
+    pub(crate) schema: &'a LiveSchema,
     pub(crate) unread: &'a Arc<Semaphore>,
 }
 
@@ -135,7 +135,7 @@ impl<'a> Life<'a> {
             unread,
             peer,
             frames: Frames::default(),
-            collector: Collector::new(Arc::clone(schema), terms.batches),
+            collector: Collector::new(schema.clone(), terms.batches),
             stage: Stage::Initialising,
             requests: VecDeque::new(),
             writing: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc, time::Duration};
 
-use model::Schema;
+use model::LiveSchema;
 use tokio::{runtime::Handle, sync::Semaphore, time::Instant};
 
 use crate::{
@@ -60,11 +60,11 @@ pub fn start(
     runtime: &Handle,
     function: Arc<Function>,
     terms: Terms,
-    schema: Arc<Schema>,
+    schema: impl Into<LiveSchema>,
     listener: Arc<dyn Listener>,
 ) -> Link {
     let outbox = Arc::new(Outbox::default());
-    let link = Link::new(Arc::clone(&outbox));
+    let (link, schema) = (Link::new(Arc::clone(&outbox)), schema.into());
     runtime.spawn(async move {
         let unread = Arc::new(Semaphore::new(UNREAD));
         let around = Surroundings {

@@ -18,8 +18,6 @@ use serde_json::Value;
 /// Memory is level if it grows by no more than this share after these minutes.
 const GROWTH: f64 = 0.10;
 const WARM_UP_MINUTES: u64 = 5;
-/// Bytes of the tables of series from which on the daemon forgets those that are gone.
-const RENEW_AT: u64 = 16 << 20;
 /// How long a host lives.
 const LIFE: Duration = Duration::from_secs(120);
 
@@ -103,8 +101,8 @@ impl Daemon {
         let path = |name: &str| PathBuf::from(folder).join(name).display().to_string();
         let text = format!(
             "data_dir = {:?}\n[http]\nbind-address = {address:?}\nlog-enabled = false\n[replay]\ndir = {:?}\n\
-             [storage]\nboltdb = {:?}\n[task]\ngroup-expiry = \"3m\"\n\
-             [checkpoint]\nenabled = true\n[memory]\nrenew-at = {RENEW_AT}\n[logging]\nlevel = \"WARN\"\n\
+             [storage]\nboltdb = {:?}\n[task]\ngroup-expiry = \"1m\"\n\
+             [checkpoint]\nenabled = true\n[logging]\nlevel = \"WARN\"\n\
              [[influxdb]]\nenabled = false\n",
             path("data"),
             path("replay"),

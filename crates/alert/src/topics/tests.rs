@@ -73,7 +73,7 @@ fn states_that_are_not_ok_survive_closing() {
     assert_eq!(next.topic("t").unwrap().level, Level::Info);
     next.delete("t");
     next.open("t");
-    assert_eq!(next.topic("t").unwrap(), TopicStatus { id: "t".into(), level: Level::Ok, collected: 0 });
+    assert_eq!(next.topic("t").unwrap(), TopicStatus { id: "t".into(), level: Level::Ok, collected: 0, forgotten: 0 });
 }
 
 #[test]

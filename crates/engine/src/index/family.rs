@@ -106,6 +106,14 @@ impl Family {
         self.is_ready = false;
     }
 
+    /// Forget groups that no task knows, which may come again under other numbers.
+    pub(super) fn forget(&mut self, is_gone: impl Fn(GroupId) -> bool) {
+        self.groups.retain(|group, _| !is_gone(*group));
+        if self.groups.len() < self.groups.capacity() / 4 {
+            self.groups.shrink_to(self.groups.len() * 2);
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

@@ -15,7 +15,7 @@ mod tests;
 use std::{collections::HashMap, sync::Arc};
 
 use lambda::{Context, Evaluator, State};
-use model::{Frame, GroupId, Grouping, Name, Row, Schema, SeriesId, ShapeId};
+use model::{Divider, Frame, GroupId, Name, Numbered, Row, Schema, SeriesId, ShapeId};
 
 pub(crate) use family::PassedOver;
 pub(crate) use gate::Gate;
@@ -33,7 +33,7 @@ pub(crate) struct Index {
     /// Which family a task is in.
     homes: HashMap<TaskNumber, usize>,
     /// Per series: unknown, odd, or 2 more than the set of families that want it.
-    series: Vec<u32>,
+    series: Numbered<u32>,
     sets: Vec<Box<[Want]>>,
     numbers: HashMap<Box<[Want]>, u32>,
     /// Fields that limits read: a tag of such a name makes a series odd.
@@ -63,7 +63,7 @@ struct Want {
 struct Branch {
     key: Key,
     predicate: Option<Evaluator>,
-    grouping: Option<Arc<Grouping>>,
+    divider: Option<Divider>,
     family: Family,
 }
 
@@ -85,7 +85,7 @@ impl Index {
             host,
             families: Vec::new(),
             homes: HashMap::new(),
-            series: Vec::new(),
+            series: Numbered::default(),
             sets: Vec::new(),
             numbers: HashMap::new(),
             fields: Vec::new(),
@@ -109,8 +109,8 @@ impl Index {
         let home = self.families.iter().position(|branch| branch.key == key).unwrap_or_else(|| {
             let predicate = from.predicate.as_ref();
             let predicate = predicate.map(|(program, _)| Evaluator::new(Arc::clone(program), &self.schema));
-            let (grouping, family) = (from.grouping.clone(), Family::default());
-            self.families.push(Branch { key, predicate, grouping, family });
+            let (divider, family) = (from.grouping.clone().map(Divider::new), Family::default());
+            self.families.push(Branch { key, predicate, divider, family });
             self.families.len() - 1
         });
         self.families[home].family.add(task, gate);
@@ -143,6 +143,12 @@ impl Index {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.families.is_empty()
+    }
+
+    /// Go on with the newest schema, without the groups that it has not got any more.
+    pub(crate) fn renew(&mut self, schema: &Arc<Schema>) {
+        self.schema = Arc::clone(schema);
+        self.families.iter_mut().for_each(|branch| branch.family.forget(|group| !schema.has_group(group)));
     }
 
     /// Sort out the rows of its measurement. Whether a task's alert is quiet in a group, or would begin so, is asked.
@@ -193,7 +199,7 @@ impl Index {
         let predicates = self.families.iter().filter_map(|branch| branch.predicate.as_ref());
         let references = predicates.flat_map(|predicate| predicate.program().references());
         self.tags = distinct(&mut references.map(|name| self.schema.name(name)));
-        self.series = Vec::new();
+        self.series = Numbered::default();
         self.sets = Vec::new();
         self.numbers = HashMap::new();
         self.shape = (ShapeId(0), false);
@@ -203,7 +209,7 @@ impl Index {
     #[inline]
     fn row(&mut self, index: u32, write: &Write, here: &[bool], is_quiet: &impl IsQuiet) {
         let row = &write.rows[index as usize];
-        let mut set = self.series.get(row.series.0 as usize).copied().unwrap_or(UNKNOWN);
+        let mut set = self.series.of(&self.schema).get(row.series.0);
         if row.shape != self.shape.0 {
             self.meet_shape(row.shape);
         }
@@ -221,13 +227,13 @@ impl Index {
             if !here[family] {
                 continue;
             }
-            let Branch { family, grouping, .. } = &mut self.families[family];
+            let Branch { family, divider, .. } = &mut self.families[family];
             if want.is_odd {
                 // Each task's `from` tells the error.
                 family.show_whole(index);
                 continue;
             }
-            let group = group_of(&self.schema, grouping.as_deref(), row.series);
+            let group = group_of(&self.schema, divider, row.series);
             family.pass(index, row, group, Data { schema: &self.schema, words: &write.words }, is_quiet);
         }
     }
@@ -235,8 +241,8 @@ impl Index {
     /// Show a row to all, since what it does is not known here.
     #[cold]
     fn show_odd(&mut self, index: u32, series: SeriesId) {
-        for Branch { family, grouping, .. } in &mut self.families {
-            family.show_odd(index, group_of(&self.schema, grouping.as_deref(), series));
+        for Branch { family, divider, .. } in &mut self.families {
+            family.show_odd(index, group_of(&self.schema, divider, series));
         }
     }
 
@@ -249,17 +255,13 @@ impl Index {
     /// Which families want a series; the row has no field of a tag's name.
     #[cold]
     fn learn(&mut self, row: &Row, write: &Write) -> u32 {
-        let SeriesId(index) = row.series;
         let tags = self.schema.series(row.series).tags();
         let set = if tags.iter().any(|(name, _)| self.fields.binary_search(name).is_ok()) {
             ODD
         } else {
             self.wants(row, write)
         };
-        if index as usize >= self.series.len() {
-            self.series.resize(index as usize + 1, UNKNOWN);
-        }
-        self.series[index as usize] = set;
+        self.series.set(row.series.0, set);
         set
     }
 
@@ -285,8 +287,8 @@ impl Index {
 }
 
 #[inline]
-fn group_of(schema: &Schema, grouping: Option<&Grouping>, series: SeriesId) -> GroupId {
-    grouping.map_or(GroupId::NIL, |by| schema.group_of(by, series))
+fn group_of(schema: &Schema, divider: &mut Option<Divider>, series: SeriesId) -> GroupId {
+    divider.as_mut().map_or(GroupId::NIL, |by| by.group_of(schema, series))
 }
 
 impl Key {

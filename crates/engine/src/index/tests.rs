@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use alert::Kinds;
-use model::{Precision, Schema, Words, parse_lines};
+use model::{LiveSchema, Precision, Schema, Words, parse_lines};
 use proptest::prelude::*;
 
 use crate::{
@@ -32,17 +32,11 @@ struct World {
 impl World {
     fn new(by_index: bool) -> World {
         let host = Arc::new(TestHost::default());
-        let worker = Worker::new(Arc::clone(&host) as Arc<dyn Host>, Arc::new(|number, why| panic!("{number}: {why}")));
-        World {
-            schema: Schema::new(),
-            host,
-            worker,
-            tasks: BTreeMap::new(),
-            indexed: Vec::new(),
-            by_index,
-            written: 0,
-            ahead: 1,
-        }
+        let schema = Schema::new();
+        let live = LiveSchema::from(Arc::clone(&schema));
+        let ended = Arc::new(|number, why| panic!("{number}: {why}"));
+        let worker = Worker::new(Arc::clone(&host) as Arc<dyn Host>, live, ended);
+        World { schema, host, worker, tasks: BTreeMap::new(), indexed: Vec::new(), by_index, written: 0, ahead: 1 }
     }
 
     fn add(&mut self, number: TaskNumber, script: &str) {

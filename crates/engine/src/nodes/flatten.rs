@@ -44,6 +44,7 @@ impl Definition for Flatten {
             delimiter: self.delimiter,
             tolerance: i64::try_from(self.tolerance.as_nanos()).unwrap_or(i64::MAX),
             drop_field_name: self.drop_field_name,
+            version: 0,
             prefixes: HashMap::new(),
             names: HashMap::new(),
             rows: Vec::new(),
@@ -58,6 +59,8 @@ struct FlattenNode {
     delimiter: String,
     tolerance: i64,
     drop_field_name: bool,
+    /// The version of the schema that what is known is of.
+    version: u32,
     /// What the tags of a series make of a field's name; the missing tag if there is one.
     prefixes: HashMap<SeriesId, Result<Name, Name>>,
     /// Names of fields by prefix and original name.
@@ -79,6 +82,11 @@ save_fields!(Group { name, time, held });
 
 impl FlattenNode {
     fn prefix(&mut self, schema: &Schema, series: SeriesId) -> Result<Name, Name> {
+        if self.version != schema.version() {
+            self.version = schema.version();
+            self.prefixes = HashMap::new();
+            self.names = HashMap::new();
+        }
         let FlattenNode { on, delimiter, prefixes, .. } = self;
         *prefixes.entry(series).or_insert_with(|| {
             let values: Result<Vec<&str>, Name> = on

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use declare::{Argument, Declaration, Lambda, Nanos, SetError};
 use lambda::{Evaluator, State};
-use model::{Damaged, Edge, GroupId, Grouping, Name, Row, Save, SeriesId, Time, Walk, truncate};
+use model::{Damaged, Edge, GroupId, Grouping, Name, Numbered, Row, Save, SeriesId, Time, Walk, truncate};
 
 use crate::{
     BuildError, Cx, Definition, Dropped, EdgeKind, FromSieve, Node, NodeSaved, NodeSaver, Place, Plan, Shed, Sieve,
@@ -81,7 +81,7 @@ impl Definition for From {
             truncate: nanos(self.truncate),
             round: nanos(self.round),
             expiry: if grouped { Expiry::new(self.expire_groups, plan) } else { None },
-            known: Vec::new(),
+            known: Numbered::default(),
         }))
     }
 }
@@ -112,7 +112,7 @@ struct FromNode {
     round: i64,
     expiry: Option<Expiry>,
     /// Per series: not looked at yet, refused, or 2 more than its group.
-    known: Vec<u32>,
+    known: Numbered<u32>,
 }
 
 const UNKNOWN: u32 = 0;
@@ -122,7 +122,7 @@ impl FromNode {
     /// The group of a series, if its measurement is wanted.
     #[inline]
     fn place(&mut self, series: SeriesId, cx: &Cx<'_>) -> Option<GroupId> {
-        match self.known.get(series.0 as usize).copied().unwrap_or(UNKNOWN) {
+        match self.known.of(cx.schema).get(series.0) {
             UNKNOWN => self.learn(series, cx),
             REFUSED => None,
             group => Some(GroupId(group - 2)),
@@ -133,11 +133,7 @@ impl FromNode {
     fn learn(&mut self, series: SeriesId, cx: &Cx<'_>) -> Option<GroupId> {
         let wanted = self.measurement.is_empty() || cx.schema.series(series).name() == self.measurement;
         let group = wanted.then(|| self.grouping.as_ref().map_or(GroupId::NIL, |by| cx.schema.group_of(by, series)));
-        let index = series.0 as usize;
-        if index >= self.known.len() {
-            self.known.resize(index + 1, UNKNOWN);
-        }
-        self.known[index] = group.map_or(REFUSED, |group| group.0 + 2);
+        self.known.set(series.0, group.map_or(REFUSED, |group| group.0 + 2));
         group
     }
 
@@ -235,6 +231,6 @@ impl Node for FromNode {
 
     fn memory(&self) -> usize {
         let expiry = self.expiry.as_ref().map_or(0, Expiry::memory);
-        self.known.capacity() * size_of::<u32>() + self.state.owned() + expiry
+        self.known.memory() + self.state.owned() + expiry
     }
 }

@@ -1,9 +1,7 @@
 //! `|groupBy('host')`: rows divided anew, by other tags.
 
-use std::sync::Arc;
-
 use declare::{Argument, Declaration, Nanos};
-use model::{BatchHead, Damaged, Edge, GroupId, Grouping, KeptRows, Row, Save, Schema, Slab, Time, Walk};
+use model::{BatchHead, Damaged, Divider, Edge, GroupId, KeptRows, Row, Save, Schema, SeriesId, Slab, Time, Walk};
 
 use crate::{
     BuildError, Cx, Definition, Dropped, Node, NodeSaved, NodeSaver, Place, Plan, Shed,
@@ -55,8 +53,8 @@ impl Definition for GroupBy {
         let by = dimensions(&self.by).map_err(|error| BuildError::new(error.to_string()))?;
         let grouping = |by_name| grouping_of(plan.schema, &by, &self.exclude, by_name);
         Ok(Box::new(GroupByNode {
-            plain: grouping(self.by_measurement),
-            by_name: grouping(true),
+            plain: Divider::new(grouping(self.by_measurement)),
+            by_name: Divider::new(grouping(true)),
             last: (GroupId::NIL, false),
             time: None,
             held: Vec::new(),
@@ -68,9 +66,9 @@ impl Definition for GroupBy {
 }
 
 struct GroupByNode {
-    plain: Arc<Grouping>,
+    plain: Divider,
     /// For what comes grouped by measurement: it stays so.
-    by_name: Arc<Grouping>,
+    by_name: Divider,
     /// Whether this group was grouped by measurement.
     last: (GroupId, bool),
     /// The time of the batches held.
@@ -85,18 +83,19 @@ struct GroupByNode {
 
 impl GroupByNode {
     #[inline]
-    fn grouping(&mut self, schema: &Schema, group: GroupId) -> &Grouping {
+    fn group_of(&mut self, schema: &Schema, group: GroupId, series: SeriesId) -> GroupId {
         if self.last.0 != group {
             self.last = (group, schema.dimensions(group).by_name);
         }
-        if self.last.1 { &self.by_name } else { &self.plain }
+        let divider = if self.last.1 { &mut self.by_name } else { &mut self.plain };
+        divider.group_of(schema, series)
     }
 
     fn batch(&mut self, head: BatchHead, rows: &[Row], cx: &mut Cx<'_>) {
         self.release(head.tmax, cx);
         for row in rows {
             let series = cx.schema.series_renamed(row.series, head.name);
-            let group = cx.schema.group_of(self.grouping(cx.schema, head.group), series);
+            let group = self.group_of(cx.schema, head.group, series);
             if let Some(expiry) = &mut self.expiry {
                 expiry.see(group, cx);
             }
@@ -134,7 +133,7 @@ impl Node for GroupByNode {
             match item {
                 Walk::Points(rows) => {
                     for row in rows {
-                        let group = cx.schema.group_of(self.grouping(cx.schema, row.group), row.series);
+                        let group = self.group_of(cx.schema, row.group, row.series);
                         if let Some(expiry) = &mut self.expiry {
                             expiry.see(group, cx);
                         }
@@ -201,6 +200,7 @@ impl Node for GroupByNode {
     }
 
     fn memory(&self) -> usize {
-        self.held.owned() + self.places.memory() + self.expiry.as_ref().map_or(0, Expiry::memory)
+        let dividers = self.plain.memory() + self.by_name.memory();
+        dividers + self.held.owned() + self.places.memory() + self.expiry.as_ref().map_or(0, Expiry::memory)
     }
 }

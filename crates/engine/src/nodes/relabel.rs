@@ -1,34 +1,40 @@
 //! Series under another name or with more tags, as nodes that write points elsewhere give them.
 
-use model::{Name, Schema, SeriesId};
+use model::{Name, Numbered, Schema, SeriesId};
 
 /// Tags that every series gets, and what became of the series met so far.
 #[derive(Default)]
 pub(crate) struct Relabel {
     tags: Vec<(Name, Name)>,
     /// By number of a series: the name it was last given, and the series that it became then.
-    known: Vec<Option<(Name, SeriesId)>>,
+    known: Numbered<Option<(Name, SeriesId)>>,
 }
 
 impl Relabel {
     pub(crate) fn new(schema: &Schema, tags: &[(String, String)]) -> Relabel {
         let tags = tags.iter().map(|(key, value)| (schema.name(key), schema.name(value))).collect();
-        Relabel { tags, known: Vec::new() }
+        Relabel { tags, known: Numbered::default() }
     }
 
     /// The series with this name and the tags.
     #[inline]
     pub(crate) fn series(&mut self, schema: &Schema, series: SeriesId, name: Name) -> SeriesId {
-        match self.known.get(series.0 as usize) {
-            Some(Some((known, to))) if *known == name => *to,
-            _ if self.tags.is_empty() && schema.series(series).name() == name => series,
+        match self.known.of(schema).get(series.0) {
+            Some((known, to)) if known == name => to,
             _ => self.learn(schema, series, name),
         }
     }
 
     #[cold]
     fn learn(&mut self, schema: &Schema, series: SeriesId, name: Name) -> SeriesId {
-        let mut tags = schema.series(series).tags().to_vec();
+        let old = schema.series(series);
+        if self.tags.is_empty() && old.name() == name {
+            // It leaves the task that has it in its state.
+            schema.use_series(series);
+            self.known.set(series.0, Some((name, series)));
+            return series;
+        }
+        let mut tags = old.tags().to_vec();
         for (key, value) in &self.tags {
             match tags.iter_mut().find(|tag| tag.0 == *key) {
                 Some(tag) => tag.1 = *value,
@@ -36,11 +42,7 @@ impl Relabel {
             }
         }
         let to = schema.series_of(name, &tags);
-        let index = series.0 as usize;
-        if index >= self.known.len() {
-            self.known.resize(index + 1, None);
-        }
-        self.known[index] = Some((name, to));
+        self.known.set(series.0, Some((name, to)));
         to
     }
 }

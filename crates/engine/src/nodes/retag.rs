@@ -1,6 +1,6 @@
 //! Rows and batches whose tags a node changes: the series and groups they get, found once per series.
 
-use model::{BatchHead, GroupId, Name, Row, Schema, SeriesId};
+use model::{BatchHead, GroupId, Name, Numbered, Row, Schema, SeriesId};
 
 /// What a node does to tags. The answers are remembered, so it must give the same for the same.
 pub(super) trait ChangeTags {
@@ -20,7 +20,7 @@ struct Known {
 /// What is known of each series met so far.
 #[derive(Default)]
 pub(super) struct Retag {
-    known: Vec<Option<Known>>,
+    known: Numbered<Option<Known>>,
 }
 
 impl Retag {
@@ -33,11 +33,7 @@ impl Retag {
         schema: &Schema,
         mut row: Row,
     ) -> (Row, u32) {
-        let index = row.series.0 as usize;
-        if index >= self.known.len() {
-            self.known.resize(index + 1, None);
-        }
-        let known = self.known[index].get_or_insert_with(|| {
+        let known = self.known.of(schema).get_mut(row.series.0).get_or_insert_with(|| {
             let series = schema.series(row.series);
             let mut tags = series.tags().to_vec();
             let changed = change.change(schema, &mut tags);

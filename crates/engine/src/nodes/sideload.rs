@@ -79,7 +79,7 @@ impl Definition for Sideload {
                 .map(|(name, default)| (plan.schema.name(&name), name, Value::String(default.into())))
                 .collect(),
             regroups: plan.input == EdgeKind::Stream,
-            version: source.version(),
+            version: (source.version(), 0),
             source,
             found: HashMap::new(),
             shape: None,
@@ -119,8 +119,8 @@ struct SideloadNode {
     tags: Wanted,
     /// Points with other tags may be of another group; rows of batches stay in theirs.
     regroups: bool,
-    /// The version of the source that `found` comes from.
-    version: u64,
+    /// The versions of the source that `found` comes from, and of the schema.
+    version: (u64, u32),
     /// What each series gets: its tags alone decide.
     found: HashMap<SeriesId, Arc<Found>>,
     /// The last shape of a row, that with all fields, and where in it they are.
@@ -140,10 +140,10 @@ struct Found {
 
 impl SideloadNode {
     fn find(&mut self, row: &Row, cx: &Cx<'_>) -> Arc<Found> {
-        let version = self.source.version();
+        let version = (self.source.version(), cx.schema.version());
         if version != self.version {
             self.version = version;
-            self.found.clear();
+            self.found = HashMap::new();
         }
         if let Some(found) = self.found.get(&row.series) {
             return Arc::clone(found);
@@ -185,7 +185,7 @@ impl SideloadNode {
         let mut tags = tags.to_vec();
         for ((name, ..), value) in self.tags.iter().zip(added) {
             let Value::String(text) = value else { continue };
-            let value = schema.name(&text);
+            let value = schema.tag_value(&text);
             match tags.iter_mut().find(|tag| tag.0 == *name) {
                 Some(tag) => tag.1 = value,
                 None => tags.push((*name, value)),
@@ -261,9 +261,9 @@ fn go_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// What the group of the last row has become: found again if it is not known.
+/// What the group of the last row has become, and the version of the schema: found again if it is not known.
 #[derive(Default)]
-struct Known(Option<(SeriesId, GroupId)>);
+struct Known(Option<(u32, SeriesId, GroupId)>);
 
 impl Save for Known {
     fn save(&self, _out: &mut Saver<'_>) {}
@@ -293,10 +293,10 @@ impl PerRow for SideloadNode {
             new.series = found.series;
             if self.regroups {
                 new.group = match &known.0 {
-                    Some((series, group)) if *series == found.series => *group,
+                    Some((version, series, group)) if (*version, *series) == (self.version.1, found.series) => *group,
                     _ => cx.schema.regroup(row.group, found.series),
                 };
-                known.0 = Some((found.series, new.group));
+                known.0 = Some((self.version.1, found.series, new.group));
             }
         }
         Some(new)

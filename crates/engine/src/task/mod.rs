@@ -2,6 +2,7 @@
 
 mod footprint;
 mod letter;
+mod numbers;
 mod pace;
 mod snapshot;
 mod sweep;
@@ -83,6 +84,8 @@ pub struct Task {
     gate: Option<usize>,
     /// The number of the last write of the log that its state has.
     covered: u64,
+    /// Somebody is told of what changes in its state.
+    told: bool,
 }
 
 /// How far a task has come to its end.
@@ -142,6 +145,7 @@ impl Task {
             suspends: false,
             gate: None,
             covered: 0,
+            told: false,
         };
         task.gate = task.find_gate();
         task
@@ -149,10 +153,6 @@ impl Task {
 
     pub fn info(&self) -> &Arc<TaskInfo> {
         &self.info
-    }
-
-    pub(crate) fn schema(&self) -> &Arc<Schema> {
-        &self.schema
     }
 
     /// Counters of its nodes, readable from anywhere.

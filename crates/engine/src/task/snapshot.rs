@@ -1,6 +1,6 @@
 //! A task's state: taken down between two letters, and taken up before the first one.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use super::Task;
 use crate::saving::{Extent, Header, NodeSaved, NodeSaver, NodeSnapshot, SavedTask, Snapshot};
@@ -22,6 +22,7 @@ impl Task {
         if !extent.is_last() {
             self.footprint.rest();
         }
+        self.told = true;
         let mut wakes: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
         for Reverse((time, node)) in self.wakes.iter() {
             wakes.entry(*node).or_default().push(*time);
@@ -46,14 +47,18 @@ impl Task {
             place.node.save(&mut saver);
             nodes.push(NodeSnapshot::new(&place.name, saver));
         }
-        (whole || extent.is_last() || !nodes.is_empty()).then_some(Snapshot { extent, nodes })
+        (whole || extent.is_last() || !nodes.is_empty()).then(|| Snapshot {
+            schema: Arc::clone(&self.schema),
+            extent,
+            nodes,
+        })
     }
 
     /// Take up what was saved of a task like this one; to be called before [`super::Letter::Start`]. Nodes that cannot
     /// are told, and begin anew.
     pub fn restore(&mut self, saved: &SavedTask) -> Vec<BeginsAnew> {
         self.now = self.host.now();
-        let schema = std::sync::Arc::clone(&self.schema);
+        let schema = Arc::clone(&self.schema);
         let mut anew = Vec::new();
         let mut known = BTreeMap::new();
         for (name, node) in saved.nodes(&schema) {

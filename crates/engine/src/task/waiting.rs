@@ -17,6 +17,11 @@ impl Waiting {
         self.letters.is_empty()
     }
 
+    /// All that waits.
+    pub(super) fn letters(&self) -> impl Iterator<Item = &Letter> {
+        self.letters.values().flatten().map(|(letter, _)| letter)
+    }
+
     fn has(&self, node: usize) -> bool {
         self.letters.contains_key(&node)
     }

@@ -3,6 +3,7 @@
 //! Tasks measure themselves between two letters when they are asked to, so this costs their work little; between two looks
 //! they may go beyond a limit by what they are sent meanwhile. `judge.rs` decides, this file asks and acts.
 
+mod forgetting;
 mod judge;
 
 use std::{
@@ -18,10 +19,11 @@ use std::{
 use api::memory as shown;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use engine::{Origin, Running, Shed, Tasks};
-use model::Schema;
+use model::LiveSchema;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::config::{Memory, TaskLimit};
+use crate::config::{Config, Memory, TaskLimit};
+use forgetting::Forgetting;
 use judge::{Act, Holding, Judge, Limit};
 
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -29,6 +31,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 const SHARE: u32 = 50;
 /// After this time the tables hold the series that live.
 const SETTLING: Duration = Duration::from_secs(60);
+/// Numbers of series, groups or names after which the tables are begun anew: tables of what nodes know have 8 bytes for
+/// each 4096 of them.
+const MOST_NUMBERS: u32 = 1 << 28;
 /// KiB for each permit of the queue of writes.
 pub(crate) const PERMIT: usize = 1 << 10;
 /// Bytes of bodies of requests other than writes, together; none of them is larger.
@@ -40,7 +45,8 @@ pub(crate) const RETRY_AFTER_SECONDS: u32 = 5;
 pub struct Budgets {
     judge: Judge,
     tasks: Weak<Tasks>,
-    schema: Arc<Schema>,
+    schema: LiveSchema,
+    forgetting: Mutex<Forgetting>,
     /// Room for writes that wait for tasks, a permit for each KiB.
     queue: Arc<Semaphore>,
     queue_permits: usize,
@@ -60,6 +66,8 @@ pub struct Budgets {
 struct Renewal {
     /// Bytes; never if there are none.
     at: Option<usize>,
+    /// Whether that may be done at all.
+    allowed: bool,
     begun: Instant,
     /// What they took a while after the start: series that live.
     settled: OnceLock<usize>,
@@ -68,7 +76,10 @@ struct Renewal {
 
 impl Renewal {
     /// Whether most of the tables is of no use any more, so far as that can be seen from their size alone.
-    fn is_due(&self, bytes: usize, now: Instant) -> bool {
+    fn is_due(&self, bytes: usize, numbers: [u32; 3], now: Instant) -> bool {
+        if self.allowed && numbers.iter().any(|given| *given > MOST_NUMBERS) {
+            return true;
+        }
         let Some(at) = self.at else { return false };
         if now.saturating_duration_since(self.begun) < SETTLING {
             return false;
@@ -110,12 +121,9 @@ impl Drop for Watch {
 
 impl Budgets {
     /// Budgets of this config. The tables of series know their limit from now on.
-    pub(crate) fn new(
-        (memory, limits): (&Memory, &[TaskLimit]),
-        queue: &Arc<Semaphore>,
-        tasks: &Arc<Tasks>,
-        schema: &Arc<Schema>,
-    ) -> Budgets {
+    pub(crate) fn new(config: &Config, queue: &Arc<Semaphore>, tasks: &Arc<Tasks>) -> Budgets {
+        let (memory, limits) = (&config.memory, &config.task_limits);
+        let schema = tasks.schema().clone();
         let limit = match memory.limit {
             0 => machine() / 4 * 3,
             limit => u64::try_from(limit).unwrap_or(u64::MAX),
@@ -125,11 +133,12 @@ impl Budgets {
             limit => u64::try_from(limit).unwrap_or(u64::MAX),
         };
         // A limit that is never reached needs no figure.
-        schema.set_limit(if tables >= u64::MAX / 2 { 0 } else { usize::try_from(tables).unwrap_or(0) });
+        schema.now().set_limit(if tables >= u64::MAX / 2 { 0 } else { usize::try_from(tables).unwrap_or(0) });
         Budgets {
             judge: Judge::new(Limit { memory: limit, groups: u64::MAX, at_limit: memory.at_limit() }, limits),
             tasks: Arc::downgrade(tasks),
-            schema: Arc::clone(schema),
+            forgetting: Mutex::new(Forgetting::new(Instant::now())),
+            schema,
             queue: Arc::clone(queue),
             queue_permits: queue_permits(memory),
             requests: Arc::new(Semaphore::new(REQUESTS / PERMIT + 1)),
@@ -139,6 +148,7 @@ impl Budgets {
             loopback_dropped: AtomicU64::new(0),
             looks: Mutex::default(),
             renewal: Renewal {
+                allowed: config.checkpoint.enabled,
                 at: usize::try_from(memory.renew_at).ok().filter(|at| *at > 0),
                 begun: Instant::now(),
                 settled: OnceLock::new(),
@@ -231,9 +241,12 @@ impl Budgets {
                 looks.due.insert(id.clone(), now + pause);
             }
         }
-        if self.renewal.is_due(self.schema.memory(), now) {
+        let schema = self.schema.now();
+        if self.renewal.is_due(schema.memory(), schema.numbers(), now) {
             self.renewal.due.notify_one();
         }
+        drop(schema);
+        self.forgetting.lock().unwrap_or_else(PoisonError::into_inner).look(&tasks, now);
         let holdings: Vec<Holding<'_>> = running.iter().map(|(id, task)| Holding::of(id, task)).collect();
         let acts = self.judge.judge(&holdings, self.common());
         self.act(&tasks, &running, acts, &mut looks);
@@ -241,7 +254,7 @@ impl Budgets {
 
     /// Bytes of what belongs to no task.
     fn common(&self) -> u64 {
-        (self.schema.memory() + self.waiting()) as u64
+        (self.schema.now().memory() + self.waiting()) as u64
     }
 
     /// Bytes of writes that wait for tasks.
@@ -286,15 +299,16 @@ impl Budgets {
         let Some(tasks) = self.tasks.upgrade() else { return shown::Memory::default() };
         let all: Vec<shown::TaskMemory> = running(&tasks).iter().map(|(id, task)| self.task(id, task)).collect();
         let limit = |limit: u64| if limit >= u64::MAX / 2 { 0 } else { limit };
-        let [names, shapes, series, groups] = self.schema.sizes().map(|count| count as u64);
+        let schema = self.schema.now();
+        let [names, shapes, series, groups] = schema.sizes().map(|count| count as u64);
         let own = self.judge.own();
         shown::Memory {
             bytes: all.iter().map(|task| task.bytes).sum::<u64>() + self.common(),
             limit: limit(own.memory),
             at_limit: own.at_limit.name().to_string(),
             tables: shown::Tables {
-                bytes: self.schema.memory() as u64,
-                limit: self.schema.limit() as u64,
+                bytes: schema.memory() as u64,
+                limit: schema.limit() as u64,
                 names,
                 shapes,
                 series,

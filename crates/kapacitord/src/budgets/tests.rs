@@ -69,13 +69,22 @@ fn a_single_group_lets_go_of_points_and_the_end_is_a_stop() {
 #[test]
 fn tables_are_begun_anew_when_most_of_them_is_of_no_use() {
     let begun = Instant::now();
-    let renewal = |at| Renewal { at, begun, settled: OnceLock::new(), due: Notify::new() };
+    let renewal = |at| Renewal { at, allowed: true, begun, settled: OnceLock::new(), due: Notify::new() };
     let after = |seconds| begun + Duration::from_secs(seconds);
-    assert!(!renewal(None).is_due(usize::MAX, after(1000)));
+    assert!(!renewal(None).is_due(usize::MAX, [0; 3], after(1000)));
     let small = renewal(Some(1000));
-    assert!(!small.is_due(5000, after(59)), "series that live are still coming in");
-    assert!(!small.is_due(100, after(60)) && !small.is_due(1000, after(70)) && small.is_due(1001, after(80)));
+    assert!(!small.is_due(5000, [0; 3], after(59)), "series that live are still coming in");
+    assert!(
+        !small.is_due(100, [0; 3], after(60))
+            && !small.is_due(1000, [0; 3], after(70))
+            && small.is_due(1001, [0; 3], after(80))
+    );
+    assert!(renewal(None).is_due(0, [0, 1 << 29, 0], after(1)), "numbers come to their end");
     // Where so many live, as much again may be forgotten three times.
     let large = renewal(Some(1000));
-    assert!(!large.is_due(900, after(61)) && !large.is_due(3600, after(70)) && large.is_due(3601, after(80)));
+    assert!(
+        !large.is_due(900, [0; 3], after(61))
+            && !large.is_due(3600, [0; 3], after(70))
+            && large.is_due(3601, [0; 3], after(80))
+    );
 }

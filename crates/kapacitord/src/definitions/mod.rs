@@ -13,7 +13,7 @@ use engine::{
     Host, TaskInfo, Tasks,
     define::{Built, DefineError, Defined, Pipeline, Request, Surface, build, define},
 };
-use model::Schema;
+use model::LiveSchema;
 use store::{
     Store,
     tasks::{Status, Task, TaskType},
@@ -70,7 +70,7 @@ impl From<store::Error> for Refused {
 pub struct Definitions {
     store: Store,
     surface: Surface,
-    schema: Arc<Schema>,
+    schema: LiveSchema,
     host: Arc<dyn Host>,
     running: Arc<Tasks>,
     /// None if tasks begin anew each time.
@@ -85,7 +85,7 @@ impl Definitions {
     pub fn new(
         store: Store,
         surface: Surface,
-        schema: Arc<Schema>,
+        schema: LiveSchema,
         host: Arc<dyn Host>,
         running: Arc<Tasks>,
         checkpoints: Option<Checkpoints>,
@@ -323,9 +323,8 @@ impl Definitions {
             stream: task.task_type == TaskType::Stream,
             dbrps: task.dbrps.iter().map(|dbrp| (dbrp.db.clone(), dbrp.rp.clone())).collect(),
         });
-        let built = build(&self.surface, &defined.pipeline, &info, &self.schema, host).map_err(|why| Refused {
-            kept: Some(why.message.clone()),
-            ..Refused::failed(why.render(&task.raw_script))
+        let built = build(&self.surface, &defined.pipeline, &info, &self.schema.now(), host).map_err(|why| {
+            Refused { kept: Some(why.message.clone()), ..Refused::failed(why.render(&task.raw_script)) }
         })?;
         Ok((built, defined.pipeline))
     }

@@ -8,7 +8,7 @@ use std::{
 
 use engine::{Answer, InfluxQuery, InfluxWrite};
 use influx::{Cluster, Precision};
-use model::Schema;
+use model::{LiveSchema, Schema};
 use tokio::runtime::Handle;
 
 use super::{
@@ -161,7 +161,7 @@ impl Clusters {
         known.cluster.takes(Precision::named(precision).unwrap_or_default()).map_err(|error| error.to_string())
     }
 
-    pub(super) fn query(&self, query: InfluxQuery, mail: Mail, schema: Arc<Schema>) {
+    pub(super) fn query(&self, query: InfluxQuery, mail: Mail, schema: LiveSchema) {
         match self.known(&query.cluster) {
             Ok(known) => known.gate.ask(query, mail, schema, &self.runtime),
             Err(why) => mail.send(Answer::Failed(why)),

@@ -12,7 +12,7 @@ use std::{
 
 use engine::{Answer, InfluxQuery};
 use influx::Cluster;
-use model::Schema;
+use model::{LiveSchema, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
@@ -69,10 +69,10 @@ impl Gate {
         self: &Arc<Self>,
         query: InfluxQuery,
         mail: Mail,
-        schema: Arc<Schema>,
+        schema: impl Into<LiveSchema>,
         runtime: &tokio::runtime::Handle,
     ) {
-        let query = Arc::new(query);
+        let (query, schema) = (Arc::new(query), schema.into());
         let pause = self.pause(&mail);
         {
             let mut waiting = self.lock();
@@ -88,12 +88,14 @@ impl Gate {
             let (gate, query) = (Arc::clone(self), Arc::clone(&query));
             async move {
                 tokio::time::sleep(pause).await;
-                gate.find(&schema, &query).await
+                let schema = schema.now();
+                (gate.find(&schema, &query).await, Some(schema))
             }
         });
         runtime.spawn(async move {
-            let fault = |_| Err("it ended by a fault of the program, or of its end".to_string());
-            let found = asking.await.unwrap_or_else(fault);
+            let fault = |_| (Err("it ended by a fault of the program, or of its end".to_string()), None);
+            // The schema is held until tasks have the rows that were found with it.
+            let (found, _schema) = asking.await.unwrap_or_else(fault);
             gate.answer(&query, found);
         });
     }

@@ -20,7 +20,7 @@ use engine::{
     ServerInfo, SideSource, TaskInfo, Tasks, Ticket, UdfLink, UdfStart, Write,
 };
 use lambda::Zone;
-use model::{Row, Schema, Time, Words};
+use model::{LiveSchema, Row, Time, Words};
 use serde_json::Value as Json;
 
 use crate::budgets::Budgets;
@@ -36,7 +36,7 @@ pub struct DaemonHost {
     zone: Zone,
     server: ServerInfo,
     topics: Arc<Topics>,
-    schema: Arc<Schema>,
+    schema: LiveSchema,
     endpoints: RwLock<HashMap<String, HttpEndpoint>>,
     clusters: Clusters,
     posts: Posts,
@@ -55,7 +55,7 @@ impl DaemonHost {
     pub fn new(
         server: ServerInfo,
         topics: Arc<Topics>,
-        schema: Arc<Schema>,
+        schema: LiveSchema,
         endpoints: HashMap<String, HttpEndpoint>,
         (clusters, udfs): (Clusters, Udfs),
         runtime: tokio::runtime::Handle,
@@ -131,7 +131,7 @@ impl DaemonHost {
     /// # Errors
     /// Why there is no answer.
     pub(crate) fn ask(&self, query: &InfluxQuery) -> Result<queries::Found, String> {
-        self.clusters.ask(query, &self.schema)
+        self.clusters.ask(query, &self.schema.now())
     }
 }
 
@@ -243,7 +243,7 @@ impl Host for DaemonHost {
     }
 
     fn query(&self, query: InfluxQuery, ticket: Ticket) {
-        self.clusters.query(query, self.mail(ticket), Arc::clone(&self.schema));
+        self.clusters.query(query, self.mail(ticket), self.schema.clone());
     }
 
     fn sideload(&self, source: &str) -> Result<Arc<SideSource>, String> {

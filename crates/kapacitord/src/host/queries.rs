@@ -137,7 +137,8 @@ impl Rows for Batches {
     ) -> Result<(), String> {
         self.close();
         let schema = &self.schema;
-        let mut tags: Vec<(Name, Name)> = tags.map(|(key, value)| (schema.name(key), schema.name(value))).collect();
+        let mut tags: Vec<(Name, Name)> =
+            tags.map(|(key, value)| (schema.name(key), schema.tag_value(value))).collect();
         tags.sort_by(|a, b| schema.text(a.0).cmp(schema.text(b.0)));
         let name = schema.name(name);
         self.series = schema.series_of(name, &tags);

@@ -12,7 +12,7 @@ use engine::{
     Answer, EdgeKind, LogLevel, LogRecord, Origin, UdfLink, UdfNews, UdfStart, nodes::UdfFunction as Described,
 };
 use futures_util::future::try_join_all;
-use model::{BatchHead, Frame, Row, Schema};
+use model::{BatchHead, Frame, LiveSchema, Row, Schema};
 use store::snapshots::Snapshots;
 use udf::{EdgeType, Function, InfoResponse, Level, Link, Listener, News, OptionCall, Target, Terms, Value, ValueType};
 
@@ -76,7 +76,7 @@ impl Udfs {
         &self,
         (start, apart): (UdfStart, bool),
         mail: Mail,
-        schema: &Arc<Schema>,
+        schema: &LiveSchema,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Box<dyn UdfLink>, String> {
         let function = self.functions.get(&start.function);
@@ -93,7 +93,7 @@ impl Udfs {
             snapshot_interval: self.snapshot_interval,
         };
         let listener = Arc::new(NodeListener { mail, node: start.node, kept });
-        let link = udf::start(runtime, Arc::clone(function), terms, Arc::clone(schema), listener);
+        let link = udf::start(runtime, Arc::clone(function), terms, schema.clone(), listener);
         Ok(Box::new(NodeLink(link)))
     }
 }

@@ -36,7 +36,7 @@ use std::{
 };
 
 use engine::{Origin, Tasks};
-use model::{Name, Row, Schema};
+use model::{LiveSchema, Name, Row, Schema};
 
 pub(crate) use answer::percent_decoded;
 pub use auth::{Auth, SUBSCRIBER};
@@ -60,7 +60,7 @@ pub struct Api {
     pub running: Arc<Tasks>,
     pub(crate) recordings: Arc<crate::recordings::Recordings>,
     pub host: Arc<crate::host::DaemonHost>,
-    pub schema: Arc<Schema>,
+    pub schema: LiveSchema,
     pub identity: store::meta::Identity,
     pub hostname: String,
     pub default_retention_policy: String,

@@ -41,6 +41,9 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
             if held > 0 {
                 values.push(("held_back", json!(held)));
             }
+            if topic.forgotten > 0 {
+                values.push(("states_forgotten", json!(topic.forgotten)));
+            }
             stats.add("topics", &[("id", &topic.id)], &values);
         }
         stats.handlers(&api);
@@ -119,13 +122,13 @@ impl Stats {
     }
 
     fn ingress(&mut self, api: &Api) {
-        let mut all = 0;
+        let (mut all, schema) = (0, api.schema.now());
         for (origin, measurement, points) in api.ingress.all() {
             all += points;
             let tags = [
                 ("database", origin.database.as_str()),
                 ("retention_policy", &origin.retention_policy),
-                ("measurement", api.schema.text(measurement)),
+                ("measurement", schema.text(measurement)),
                 ("task_master", "main"),
             ];
             self.add("ingress", &tags, &[("points_received", json!(points))]);

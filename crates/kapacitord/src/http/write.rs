@@ -86,7 +86,8 @@ pub(super) async fn write(
     let (mut rows, mut words) = (Vec::with_capacity(body.len() / 100), Words::default());
     let now = crate::definitions::now();
     let precision = Precision::parse(params.get("precision"));
-    if let Err(error) = parse_lines(&api.schema, &body, precision, now, &mut rows, &mut words) {
+    let schema = api.schema.now();
+    if let Err(error) = parse_lines(&schema, &body, precision, now, &mut rows, &mut words) {
         let place = if error.line > 1 || body.iter().filter(|&&b| b == b'\n').count() > 1 {
             format!(" (line {} of the write; nothing of it was taken)", error.line)
         } else {
@@ -103,9 +104,9 @@ pub(super) async fn write(
     }
     let origin = Origin { database: params.get("db").to_string(), retention_policy: retention_policy.to_string() };
     let received = api.ingress.of(origin);
-    received.count(&api.schema, &rows);
+    received.count(&schema, &rows);
     let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words), number: 0 };
-    let share: Share = Some(Arc::new(room));
+    let share: Share = Some(Arc::new((room, schema)));
     let Some(log) = &api.log else {
         api.running.write(&Arc::new(write), share);
         return nothing();

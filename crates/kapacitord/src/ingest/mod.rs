@@ -131,6 +131,8 @@ pub struct IngestLog {
     shared: Arc<Shared>,
     /// Tells this log from others, so that the places of one are not taken for those of another.
     id: u64,
+    /// The number of the first write that was in it at the start.
+    oldest: Option<u64>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -183,7 +185,8 @@ impl Found {
         let mut writer = Writer::new(Arc::clone(&shared), journal, tasks, id, options);
         tail.records.iter().for_each(|(place, head)| writer.known(place.segment, head.last()));
         let thread = std::thread::Builder::new().name("ingest-log".to_string()).spawn(move || writer.run())?;
-        Ok((IngestLog { shared, id, writer: Mutex::new(Some(thread)) }, tail))
+        let oldest = tail.records.first().map(|(_, head)| head.first);
+        Ok((IngestLog { shared, id, oldest, writer: Mutex::new(Some(thread)) }, tail))
     }
 }
 
@@ -201,6 +204,11 @@ impl IngestLog {
     /// The number of the last write that is in the log.
     pub fn last(&self) -> u64 {
         self.shared.last.load(Ordering::Acquire)
+    }
+
+    /// Whether all writes after this number were in it at the start.
+    pub fn had_all_after(&self, number: u64) -> bool {
+        number == self.last() || self.oldest.is_some_and(|oldest| oldest <= number + 1)
     }
 
     /// A checkpoint says that there was a write of this number: later ones get greater numbers.

@@ -17,7 +17,7 @@ use std::{
 };
 
 use engine::{Host, Tasks};
-use model::{BatchHead, Row, Schema, Words};
+use model::{BatchHead, LiveSchema, Row, Words};
 use store::{
     Page,
     recordings::{Recording, State},
@@ -43,7 +43,7 @@ pub(crate) struct Recordings {
     definitions: Arc<Definitions>,
     running: Arc<Tasks>,
     host: Arc<DaemonHost>,
-    schema: Arc<Schema>,
+    schema: LiveSchema,
     dir: PathBuf,
     recording: UnderWay,
     replaying: UnderWay,
@@ -65,7 +65,7 @@ impl Recordings {
         definitions: Arc<Definitions>,
         running: Arc<Tasks>,
         host: Arc<DaemonHost>,
-        schema: Arc<Schema>,
+        schema: LiveSchema,
         dir: &Path,
     ) -> Result<Recordings, Refused> {
         let failed =

@@ -17,7 +17,7 @@ use engine::{
     nodes::{Queries, Span, asks},
 };
 use influxql::Select;
-use model::{Frame, GroupId, Row, Time};
+use model::{Frame, GroupId, Row, Schema, Time};
 use replay::{ArchiveWriter, StreamWriter, write_batch};
 use store::{
     recordings::{Recording, State},
@@ -45,6 +45,8 @@ type Job = Box<dyn FnOnce(&Recordings, &Path, &Work) -> Result<(), String> + Sen
 /// Writes as they come, until it is dropped.
 struct Listening {
     router: Router<()>,
+    /// Held, so that nothing is forgotten of what waits.
+    schema: Arc<Schema>,
     writes: Receiver<Arc<Write>>,
     /// More came than may wait.
     overrun: Arc<AtomicBool>,
@@ -124,8 +126,8 @@ impl Recordings {
         let world: Arc<dyn Host> = Arc::clone(&self.host) as _;
         let (built, _) = self.definitions.build(task, &world).map_err(|refused| refused.text)?;
         let info = Arc::clone(built.task.info());
-        let mut router = Router::default();
-        router.add(&self.schema, (), &info.dbrps, &built.interest);
+        let (mut router, schema) = (Router::default(), self.schema.now());
+        router.add(&schema, (), &info.dbrps, &built.interest);
         let (send, writes) = crossbeam_channel::bounded::<Arc<Write>>(WAITING);
         let overrun = Arc::new(AtomicBool::new(false));
         let number = self.running.tap(Box::new({
@@ -138,7 +140,7 @@ impl Recordings {
                 }
             }
         }));
-        Ok(Listening { router, writes, overrun, running: Arc::clone(&self.running), number })
+        Ok(Listening { router, schema, writes, overrun, running: Arc::clone(&self.running), number })
     }
 
     fn record_stream(&self, heard: Listening, stop: Time, path: &Path, work: &Work) -> Result<(), String> {
@@ -153,7 +155,7 @@ impl Recordings {
                 break Err("data came faster than it could be recorded".to_string());
             }
             match heard.writes.recv_timeout(Duration::from_secs(1)) {
-                Ok(write) => match self.take_write(&heard.router, &write, stop, &mut writer) {
+                Ok(write) => match Self::take_write((&heard.router, &heard.schema), &write, stop, &mut writer) {
                     Ok(false) => {}
                     Ok(true) => break Ok(()),
                     Err(why) => break Err(why),
@@ -168,15 +170,14 @@ impl Recordings {
 
     /// Record what a task wants of a write; true if a point is later than the stop.
     fn take_write(
-        &self,
-        router: &Router<()>,
+        (router, schema): (&Router<()>, &Schema),
         write: &Write,
         stop: Time,
         writer: &mut StreamWriter<BufWriter<File>>,
     ) -> Result<bool, String> {
         let frame = Frame::new(Arc::clone(&write.words));
         let origin = (write.origin.database.as_str(), write.origin.retention_policy.as_str());
-        for ((), selection) in router.select(&self.schema, write) {
+        for ((), selection) in router.select(schema, write) {
             let rows: Vec<&Row> = match &selection {
                 Selection::All => write.rows.iter().collect(),
                 Selection::Some(indexes) => indexes.iter().map(|&index| &write.rows[index as usize]).collect(),
@@ -185,7 +186,7 @@ impl Recordings {
                 if row.time > stop {
                     return Ok(true);
                 }
-                writer.point(&self.schema, &frame, row, origin).map_err(|error| error.to_string())?;
+                writer.point(schema, &frame, row, origin).map_err(|error| error.to_string())?;
             }
         }
         Ok(false)
@@ -225,10 +226,11 @@ impl Recordings {
             }
             TaskType::Stream => {
                 let mut writer = StreamWriter::new(create(path)?);
+                let schema = self.schema.now();
                 let outcome = self.host.ask(&query).map_err(query_failed).and_then(|(words, batches)| {
                     let frame = Frame::new(Arc::new(words));
                     for row in in_order(batches) {
-                        let written = writer.point(&self.schema, &frame, &row, (&origin.0, &origin.1));
+                        let written = writer.point(&schema, &frame, &row, (&origin.0, &origin.1));
                         written.map_err(|error| error.to_string())?;
                     }
                     Ok(())
@@ -239,11 +241,11 @@ impl Recordings {
     }
 
     fn write_answer(&self, query: &InfluxQuery, out: &mut dyn std::io::Write) -> Result<(), String> {
-        let mut text = String::new();
+        let (mut text, schema) = (String::new(), self.schema.now());
         for piece in self.pieces(query)? {
             text.clear();
             let frame = Frame::new(piece.words);
-            write_batch(&self.schema, &frame, &piece.head, &piece.rows, &mut text);
+            write_batch(&schema, &frame, &piece.head, &piece.rows, &mut text);
             out.write_all(text.as_bytes()).map_err(|error| error.to_string())?;
         }
         Ok(())

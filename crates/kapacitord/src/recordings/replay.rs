@@ -127,7 +127,7 @@ impl Recordings {
         let nodes: Vec<usize> = nodes.map(|(index, _)| index).collect();
         let (stats, edges) = (built.task.stats().to_vec(), built.edges.clone());
         work.plays(ReplayedTask { id: task.id.clone(), stats, edges });
-        let mut player = Player::start(built, &self.schema, host, letters, Arc::clone(work));
+        let mut player = Player::start(built, &self.schema.now(), host, letters, Arc::clone(work));
         let played = match task.task_type {
             TaskType::Stream => self.play_stream(&mut player, data, clock, work),
             TaskType::Batch => self.play_batches(&mut player, &nodes, task, (data, clock), work),
@@ -143,8 +143,8 @@ impl Recordings {
                 fits(recording, TaskType::Stream)?;
                 let file = File::open(&recording.path).map_err(|error| unopened(recording, &error))?;
                 let size = file.metadata().map_or(0, |file| file.len());
-                let mut reader = StreamReader::new(Counted::new(file, size, work));
-                while let Some(points) = reader.read(&self.schema).map_err(|error| error.to_string())? {
+                let (mut reader, schema) = (StreamReader::new(Counted::new(file, size, work)), self.schema.now());
+                while let Some(points) = reader.read(&schema).map_err(|error| error.to_string())? {
                     work.go_on()?;
                     let origin = Origin { database: points.database, retention_policy: points.retention_policy };
                     let write =
@@ -223,9 +223,10 @@ impl Recordings {
         let members = members(Path::new(&recording.path)).map_err(|error| unopened(recording, &error))?;
         let pieces = members.into_iter().map(|member| -> Pieces<'a> {
             let size = member.size;
-            let mut reader = BatchReader::new(Counted::new(Box::new(member), size, work));
+            let (mut reader, schema) =
+                (BatchReader::new(Counted::new(Box::new(member), size, work)), self.schema.now());
             Box::new(move || {
-                let batch = reader.read(&self.schema).map_err(|error| error.to_string())?;
+                let batch = reader.read(&schema).map_err(|error| error.to_string())?;
                 Ok(batch.map(|batch| Piece { head: batch.head, rows: batch.rows, words: Arc::new(batch.words) }))
             })
         });

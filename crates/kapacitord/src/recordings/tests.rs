@@ -7,7 +7,7 @@ use std::{
 
 use alert::{Delivery, Kinds, NoStore, Topics};
 use engine::{Host, Origin, ServerInfo, Tasks, Write, define::Surface};
-use model::{Precision, Schema, Words, parse_lines};
+use model::{LiveSchema, Precision, Schema, Words, parse_lines};
 use store::{
     Store,
     recordings::{Recording, Replay, State},
@@ -26,7 +26,7 @@ const SECOND: i64 = 1_000_000_000;
 struct World {
     recordings: Arc<Recordings>,
     running: Arc<Tasks>,
-    schema: Arc<Schema>,
+    schema: LiveSchema,
     folder: tempfile::TempDir,
     _runtime: tokio::runtime::Runtime,
 }
@@ -34,7 +34,7 @@ struct World {
 impl World {
     fn new() -> World {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (store, schema) = (Store::in_memory(), Schema::new());
+        let (store, schema) = (Store::in_memory(), LiveSchema::from(Schema::new()));
         let topics = Arc::new(Topics::new(Delivery::Inline, Arc::new(NoStore)));
         let clusters = Clusters::new(Vec::new(), String::new(), runtime.handle());
         let (udfs, _) =
@@ -42,19 +42,18 @@ impl World {
         let host = Arc::new(DaemonHost::new(
             ServerInfo::default(),
             topics,
-            Arc::clone(&schema),
+            schema.clone(),
             HashMap::new(),
             (clusters, udfs),
             runtime.handle().clone(),
         ));
         let world: Arc<dyn Host> = Arc::clone(&host) as _;
-        let running = Arc::new(Tasks::new(Arc::clone(&schema), &world, 1).unwrap());
+        let running = Arc::new(Tasks::new(schema.clone(), &world, 1).unwrap());
         host.attach(&running);
         let surface = Surface::new(Kinds::default());
-        let definitions =
-            Arc::new(Definitions::new(store, surface, Arc::clone(&schema), world, Arc::clone(&running), None));
+        let definitions = Arc::new(Definitions::new(store, surface, schema.clone(), world, Arc::clone(&running), None));
         let folder = tempfile::tempdir().unwrap();
-        let recordings = Recordings::open(definitions, Arc::clone(&running), host, Arc::clone(&schema), folder.path());
+        let recordings = Recordings::open(definitions, Arc::clone(&running), host, schema.clone(), folder.path());
         World { recordings: Arc::new(recordings.unwrap()), running, schema, folder, _runtime: runtime }
     }
 
@@ -68,7 +67,7 @@ impl World {
 
     fn write(&self, lines: &str) {
         let (mut rows, mut words) = (Vec::new(), Words::default());
-        parse_lines(&self.schema, lines.as_bytes(), Precision::Nanoseconds, 0, &mut rows, &mut words).unwrap();
+        parse_lines(&self.schema.now(), lines.as_bytes(), Precision::Nanoseconds, 0, &mut rows, &mut words).unwrap();
         let origin = Arc::new(Origin { database: "d".to_string(), retention_policy: "r".to_string() });
         self.running.write(&Arc::new(Write { origin, rows, words: Arc::new(words), number: 0 }), None);
     }

@@ -134,8 +134,49 @@ fn a_damaged_checkpoint_is_told_and_the_task_runs() {
     daemon.start();
     assert_eq!(task(&daemon, "t")["executing"], true);
     let log = daemon.log();
-    assert!(log.contains("the task begins anew") && log.contains("t.damaged"), "{log}");
+    assert!(log.contains("what it remembered is lost") && log.contains("t.damaged"), "{log}");
     assert!(folder.join("t.damaged").exists());
+}
+
+/// With a log of writes: a daemon is killed after four of five points of a window, with a checkpoint after each of them,
+/// and its file is damaged. The fifth point must find the others.
+fn comes_again_from_the_log(damage: fn(&mut [u8]), told: &str) {
+    let config = "[checkpoint]\ninterval = \"100ms\"\n[ingest]\ndurable = true\n";
+    let mut daemon = setup().config(config).start();
+    run_task(
+        &daemon,
+        "t",
+        "stream|from().measurement('m')|window().periodCount(5).everyCount(5)|sum('v')|httpOut('sum')",
+    );
+    let path = daemon.folder().join("store.checkpoints/t.state");
+    let size = || fs::metadata(&path).map_or(0, |file| file.len());
+    for value in 1..5 {
+        let before = size();
+        daemon.write(&format!("m v={value} {value}000000000\n"));
+        wait::until("a checkpoint", || (size() != before).then_some(()));
+    }
+    daemon.kill();
+    let mut bytes = fs::read(&path).unwrap();
+    damage(&mut bytes);
+    fs::write(&path, bytes).unwrap();
+    daemon.start();
+    let log = daemon.log();
+    assert!(log.contains(told) && log.contains("t.damaged"), "{log}");
+    daemon.write("m v=5 5000000000\n");
+    let sum =
+        json!({ "series": [{ "name": "m", "columns": ["time", "sum"], "values": [["1970-01-01T00:00:05Z", 15]] }] });
+    shows(&daemon, "t/sum", &sum);
+}
+
+/// Where the second part of a checkpoint's file begins.
+fn second_part(bytes: &[u8]) -> usize {
+    8 + 16 + u64::from_le_bytes(bytes[8..16].try_into().unwrap()) as usize
+}
+
+#[test]
+fn a_damaged_checkpoint_loses_nothing_that_the_log_has() {
+    comes_again_from_the_log(|bytes| bytes[second_part(bytes) + 20] ^= 1, "nothing is lost");
+    comes_again_from_the_log(|bytes| bytes[30] ^= 1, "with the writes that the log still has");
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn read_tags(from: &mut Saved<'_>) -> Result<Vec<(Name, Name)>, Damaged> {
     let count = from.count()?;
     let mut tags = Vec::with_capacity(count);
     for _ in 0..count {
-        tags.push((from.schema.name(from.text()?), from.schema.name(from.text()?)));
+        tags.push((from.schema.name(from.text()?), from.schema.tag_value(from.text()?)));
     }
     Ok(tags)
 }

@@ -29,6 +29,15 @@ pub(crate) fn save_head(row: &Row, before: &Row, out: &mut Saver<'_>) {
     }
 }
 
+/// The numbers of rows alone.
+pub(crate) fn save_notes<'r>(rows: impl Iterator<Item = &'r Row>, out: &mut Saver<'_>) {
+    let mut before = (NOTHING.series, NOTHING.group);
+    for row in rows.filter(|row| std::mem::replace(&mut before, (row.series, row.group)) != (row.series, row.group)) {
+        out.series(row.series);
+        out.group(row.group);
+    }
+}
+
 /// The row has no place for its words yet.
 pub(crate) fn restore_head(before: &Row, from: &mut Saved<'_>) -> Result<Row, Damaged> {
     let flags = from.byte()?;

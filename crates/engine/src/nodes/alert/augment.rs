@@ -129,7 +129,7 @@ impl Augment {
             put(key, schema.name(said.level.name()));
         }
         if let Some(key) = self.id_tag {
-            put(key, schema.name(&said.id));
+            put(key, schema.tag_value(&said.id));
         }
     }
 

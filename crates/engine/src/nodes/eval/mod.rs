@@ -109,7 +109,8 @@ struct EvalNode {
 
 /// What became of the last row that was given tags: the next one is often like it.
 struct Tagged {
-    from: (SeriesId, GroupId),
+    /// With the version of the schema.
+    from: (u32, SeriesId, GroupId),
     values: Vec<Name>,
     to: (SeriesId, GroupId),
 }
@@ -200,10 +201,10 @@ impl EvalNode {
     fn tag(&self, out: &Out, row: &Row, cx: &mut Cx<'_>) -> Tagged {
         let value = |(_, source): &(Name, Source)| {
             let word = self.word(*source, row, cx);
-            cx.schema.name(cx.frame.text(word))
+            cx.schema.tag_value(cx.frame.text(word))
         };
         let values: Vec<Name> = out.tags.iter().map(value).collect();
-        let from = (row.series, row.group);
+        let from = (cx.schema.version(), row.series, row.group);
         if let Some(last) = &self.tagged
             && last.from == from
             && last.values == values
