@@ -35,7 +35,7 @@ pub use inhibit::{Inhibitor, Inhibitors};
 pub use kind::{Global, HandlerOptions, Kind, KindBuilder, Kinds, OpenError, Place};
 pub use level::{Level, UnknownLevel};
 pub use match_::{MatchError, Matcher};
-pub use outbox::{DeadLetter, Death, Letters, Outbox, OutboxCounts, OutboxOpened, OutboxOptions};
+pub use outbox::{DeadLetter, Death, Known, Letters, Outbox, OutboxCounts, OutboxOpened, OutboxOptions, Stepper};
 pub use queue::{Counts, QueueOptions};
 pub use retry::RetryPolicy;
 pub use silence::{
@@ -44,8 +44,8 @@ pub use silence::{
 pub use store::{MemoryStore, NoStore, StoreError, TopicStore};
 pub use subscribe::{HandlerSpec, Prepared, SpecError, TopicHandlers};
 pub use topics::{
-    Attachment, Delivery, DeliveryStatus, HandlerId, HandlerStatus, HeldStatus, Subscription, TopicError, TopicStatus,
-    Topics,
+    Attachment, Clock, Delivery, DeliveryStatus, HandlerId, HandlerStatus, HeldStatus, Subscription, TopicError,
+    TopicStatus, Topics,
 };
 
 /// In the outbox, the handler of events that are held back.

@@ -1,6 +1,5 @@
 //! How long to wait before an event is sent once more.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 /// Exponential back-off with jitter and an end.
@@ -47,9 +46,12 @@ impl RetryPolicy {
     }
 }
 
-/// A number from 0 to 1 that nobody has to guess.
-pub(crate) fn random() -> f64 {
-    RandomState::new().hash_one(0u8) as f64 / u64::MAX as f64
+/// A number from 0 to 1 that is another one for each handler, event and attempt: nobody has to guess it, and what is
+/// played once more is the same once more.
+pub(crate) fn chance(handler: &str, raised: i64, failures: u32) -> f64 {
+    let seed = (raised as u64).wrapping_add(u64::from(failures));
+    rapidhash::v3::rapidhash_v3_seeded(handler.as_bytes(), &rapidhash::v3::RapidSecrets::seed(seed)) as f64
+        / u64::MAX as f64
 }
 
 #[cfg(test)]
@@ -82,9 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn random_numbers_are_within_their_bounds() {
-        for _ in 0..100 {
-            assert!((0.0..=1.0).contains(&random()));
-        }
+    fn chances_are_spread() {
+        let chances: Vec<f64> = (0..100).map(|raised| chance("slack", raised * 1000, 1)).collect();
+        assert!(chances.iter().all(|chance| (0.0..=1.0).contains(chance)));
+        let mean = chances.iter().sum::<f64>() / 100.0;
+        assert!((0.3..0.7).contains(&mean), "{mean}");
+        assert_eq!(chance("slack", 7, 1), chance("slack", 7, 1));
+        assert_ne!(chance("slack", 7, 1), chance("slack", 7, 2));
+        assert_ne!(chance("slack", 7, 1), chance("post", 7, 1));
     }
 }

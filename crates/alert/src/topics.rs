@@ -1,14 +1,15 @@
 //! Where alert nodes publish and handlers subscribe.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use model::Time;
 use tokio::runtime::Handle;
 use tracing::{error, warn};
 
-use crate::outbox::{DeadLetter, Letters, Outbox, now};
+use crate::outbox::{DeadLetter, Known, Letters, Outbox, now};
 use crate::queue::{Counters, Queue, QueueOptions, Refused, Sending, Workers};
 use crate::topic::{Held, Subscriber, Topic, Way};
 use crate::{
@@ -32,17 +33,21 @@ pub struct Topics {
     /// Kinds of handlers whose events are not kept.
     not_kept: Vec<String>,
     delivery: Delivery,
+    clock: Clock,
     workers: Workers,
     inhibitors: Inhibitors,
     silences: Silences,
     next_handler: AtomicU64,
-    /// Data of before a kill come again: events of these names are in the outbox already.
-    replayed: RwLock<Option<HashSet<String>>>,
+    /// Data of before a kill come again: these events are in the outbox already, those after this number are of these data.
+    replayed: RwLock<Option<(Known, u64)>>,
     is_replaying: AtomicBool,
 }
 
 type Entry = Arc<Mutex<Topic>>;
 type Entries = HashMap<Arc<str>, Entry, rapidhash::fast::RandomState>;
+
+/// Says what time it is, nanoseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// Names a handler of a topic, in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,6 +141,7 @@ impl Topics {
             outbox: None,
             not_kept: Vec::new(),
             delivery,
+            clock: Arc::new(now),
             workers: Workers::default(),
             inhibitors: Inhibitors::default(),
             silences: Silences::default(),
@@ -153,6 +159,13 @@ impl Topics {
         self
     }
 
+    /// Goes by another clock than the system's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// What users hold back.
     pub fn silences(&self) -> &Silences {
         &self.silences
@@ -163,11 +176,18 @@ impl Topics {
         &self.inhibitors
     }
 
-    /// Data of before a kill come again, until [`Topics::end_replay`]: of the events that they raise those of these names
+    /// Data of before a kill come again, until [`Topics::end_replay`]: of the events that they raise those that are known
     /// were taken before, and are not taken twice.
-    pub fn begin_replay(&self, known: HashSet<String>) {
-        *self.replayed.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    pub fn begin_replay(&self, known: Known) {
+        *self.replayed.write().unwrap_or_else(PoisonError::into_inner) = Some((known, 0));
         self.is_replaying.store(true, Ordering::Release);
+    }
+
+    /// The data that come again raised no event up to this number of the outbox.
+    pub fn replay_after(&self, number: u64) {
+        if let Some((_, after)) = &mut *self.replayed.write().unwrap_or_else(PoisonError::into_inner) {
+            *after = number;
+        }
     }
 
     /// All data of before the kill have come.
@@ -176,14 +196,27 @@ impl Topics {
         *self.replayed.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether data of before a kill come again: what is known of events may be of later data.
-    pub fn is_replaying(&self) -> bool {
+    fn is_replaying(&self) -> bool {
         self.is_replaying.load(Ordering::Acquire)
     }
 
     fn was_taken(&self, event: &Event) -> bool {
         let replayed = self.replayed.read().unwrap_or_else(PoisonError::into_inner);
-        replayed.as_ref().is_some_and(|known| known.contains(&event.uid()))
+        replayed.as_ref().is_some_and(|(known, _)| known.names.contains(&event.uid()))
+    }
+
+    /// Whether what is known of an event comes of data that come again, seen from those of this time.
+    fn is_ahead(&self, topic: &str, state: &EventState, time: Time) -> bool {
+        if !self.is_replaying() {
+            return false;
+        }
+        let replayed = self.replayed.read().unwrap_or_else(PoisonError::into_inner);
+        let last = replayed.as_ref().and_then(|(known, after)| {
+            let last = known.last.get(&(Arc::from(topic), state.id.clone()))?;
+            Some(last > after)
+        });
+        // Events that are not kept have no number.
+        last.unwrap_or(state.time >= time)
     }
 
     /// Publishes an event: fills in its previous level, remembers its state, and hands it to the topic's handlers.
@@ -240,7 +273,7 @@ impl Topics {
                 kept.push(subscriber.name.clone());
             }
         }
-        let raised = now();
+        let raised = (self.clock)();
         let number = match &self.outbox {
             Some(outbox) if !kept.is_empty() => outbox.append(event, raised, kept),
             _ => 0,
@@ -277,13 +310,13 @@ impl Topics {
     /// Why an event is not to be told now.
     fn reason_to_hold(&self, event: &Event) -> Option<Reason> {
         // What a replay raises is nobody's alert. Most daemons hold back nothing, and need not know the time.
-        if event.no_external || self.silences.is_empty() { None } else { self.silences.judge(event, now()) }
+        if event.no_external || self.silences.is_empty() { None } else { self.silences.judge(event, (self.clock)()) }
     }
 
     /// Keeps an event that is not to be told now, in place of an older one of its id.
     fn hold_back(&self, topic: &mut Topic, event: Arc<Event>, reason: Reason) {
         self.silences.count(&reason);
-        let number = self.outbox.as_ref().map_or(0, |outbox| outbox.append(&event, now(), vec![HELD.into()]));
+        let number = self.outbox.as_ref().map_or(0, |outbox| outbox.append(&event, (self.clock)(), vec![HELD.into()]));
         if number == 0 {
             self.store.hasten();
         }
@@ -304,7 +337,7 @@ impl Topics {
         for waiting in outbox.held() {
             let event = waiting.event;
             // Why it is held back, if it still is, is found out when it is looked at next.
-            let reason = self.silences.judge(&event, now()).unwrap_or_else(Reason::over);
+            let reason = self.silences.judge(&event, (self.clock)()).unwrap_or_else(Reason::over);
             let held = Held { reason, event: event.clone(), number: waiting.number };
             let before = lock(&self.entry(&event.topic)).held.insert(event.state.id.clone(), held);
             if let Some(before) = before {
@@ -316,14 +349,17 @@ impl Topics {
     /// Tells what was held back and is so no more: alerts that are not OK, and those that were told to be so. What comes
     /// for a topic without handlers waits until it has some.
     pub fn release_held(&self, now: i64) {
-        let topics: Vec<_> = self.read().values().cloned().collect();
-        for entry in topics {
+        let mut topics: Vec<_> = self.read().iter().map(|(id, entry)| (id.clone(), entry.clone())).collect();
+        topics.sort_by(|a, b| a.0.cmp(&b.0));
+        for (_, entry) in topics {
             let mut topic = lock(&entry);
             if topic.held.is_empty() || topic.subscribers.is_empty() {
                 continue;
             }
-            let ids: Vec<Arc<str>> = topic.held.keys().cloned().collect();
-            for id in ids {
+            // In the order in which they were raised, as they would have gone out.
+            let mut ids: Vec<_> = topic.held.iter().map(|(id, held)| (held.number, id.clone())).collect();
+            ids.sort();
+            for (_, id) in ids {
                 let Some(held) = topic.held.get_mut(&id) else { continue };
                 if let Some(reason) = self.silences.judge(&held.event, now) {
                     held.reason = reason;
@@ -511,6 +547,12 @@ impl Topics {
     /// The last state of an event, if the topic is open and knows it.
     pub fn event_state(&self, topic: &str, id: &str) -> Option<EventState> {
         self.if_open(topic, |topic| topic.state(id).cloned())?
+    }
+
+    /// As `event_state`, for data of this time: while data of before a kill come again, what came of later ones is not
+    /// known yet.
+    pub fn event_state_before(&self, topic: &str, id: &str, time: Time) -> Option<EventState> {
+        self.event_state(topic, id).filter(|state| !self.is_ahead(topic, state, time))
     }
 
     /// Sets the state of an event without telling any handler.

@@ -65,6 +65,11 @@ impl TestHost {
         TestHost { topics, ..TestHost::default() }
     }
 
+    /// One with topics of one's own.
+    pub fn with_topics(topics: Arc<Topics>) -> TestHost {
+        TestHost { topics, ..TestHost::default() }
+    }
+
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use alert::{Outcome, Topics};
+use alert::{BoxFuture, Outcome, Topics};
 
 use crate::Configs;
-use crate::http::{Http, Recorder};
+use crate::http::{Answered, Http, Network, Posted};
 use crate::kafka::Clusters;
 use crate::mqtt::Brokers;
 
@@ -30,10 +30,25 @@ impl AlertHost {
         configs: Configs,
         topics: &Arc<Topics>,
         url: impl Into<String>,
-        recorder: impl Fn(&crate::Posted) -> u16 + Send + Sync + 'static,
+        recorder: impl Fn(&Posted) -> u16 + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let recorder: Option<Recorder> = Some(Box::new(recorder));
-        AlertHost::with(configs, topics, url.into(), Http { recorder, ..Http::default() })
+        let answers = move |posted: Posted| -> BoxFuture<'static, Answered> {
+            let status = recorder(&posted);
+            Box::pin(std::future::ready(Ok(status)))
+        };
+        AlertHost::on_network(configs, topics, url, answers)
+    }
+
+    /// As `new`, but requests over HTTP go there in place of the network. It answers with a status, or says why there is
+    /// no answer, and may take its time.
+    pub fn on_network(
+        configs: Configs,
+        topics: &Arc<Topics>,
+        url: impl Into<String>,
+        network: impl Fn(Posted) -> BoxFuture<'static, Answered> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let network: Option<Network> = Some(Box::new(network));
+        AlertHost::with(configs, topics, url.into(), Http { network, ..Http::default() })
     }
 
     fn with(configs: Configs, topics: &Arc<Topics>, url: String, http: Http) -> Arc<Self> {

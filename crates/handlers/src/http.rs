@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use alert::{BoxFuture, Event, Handler, Outcome};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, ClientBuilder, Method, Response, Url};
 use serde_json::Value as Json;
+use tokio::time::timeout;
 
 use crate::tls::Tls;
 use crate::{AlertHost, Configs};
@@ -103,11 +106,14 @@ impl Request {
 pub(crate) struct Http {
     pub(crate) clients: Mutex<HashMap<(Tls, Proxies), Client>>,
     /// Takes the requests in the place of the network.
-    pub(crate) recorder: Option<Recorder>,
+    pub(crate) network: Option<Network>,
 }
 
-/// Gets each request as it would have gone out, and answers with a status.
-pub type Recorder = Box<dyn Fn(&Posted) -> u16 + Send + Sync>;
+/// Gets each request as it would have gone out.
+pub(crate) type Network = Box<dyn Fn(Posted) -> BoxFuture<'static, Answered> + Send + Sync>;
+
+/// The status of an answer, or why there is none.
+pub type Answered = Result<u16, String>;
 
 /// A request that was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,10 +162,22 @@ impl Http {
         };
         let (success, show_answer) = (request.success, request.show_answer);
         let request = to_reqwest(&client, url, request);
-        if let Some(recorder) = &self.recorder {
-            return match request.build() {
-                Ok(request) => judge_status(recorder(&Posted::of(&request)), success, &place),
-                Err(error) => Outcome::give_up(format!("no request to {place}: {}", causes(error))),
+        if let Some(network) = &self.network {
+            let posted = match request.build() {
+                Ok(request) => Posted::of(&request),
+                Err(error) => return Outcome::give_up(format!("no request to {place}: {}", causes(error))),
+            };
+            let mut answer = network(posted);
+            // What is answered at once needs no clock, and so no runtime.
+            let answered = match poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+                Poll::Ready(answered) => answered,
+                Poll::Pending => {
+                    timeout(ANSWER_LIMIT, answer).await.unwrap_or_else(|_| Err("it took too long".to_string()))
+                }
+            };
+            return match answered {
+                Ok(status) => judge_status(status, success, &place),
+                Err(why) => Outcome::retry(format!("no answer from {place}: {why}")),
             };
         }
         match request.send().await {

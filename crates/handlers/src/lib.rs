@@ -53,7 +53,7 @@ use alert::Kinds;
 
 pub use config::{Configs, Section};
 pub use host::AlertHost;
-pub use http::{Posted, connections};
+pub use http::{Answered, Posted, connections};
 pub use service_test::{TestError, service_names, service_options, test_service};
 
 /// All kinds for programs that check scripts and open no handler: nothing is configured, nothing is ever sent.

@@ -11,9 +11,11 @@ mod reader;
 mod segment;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use disk::{Disk, Lock, System};
 
 pub use reader::Reader;
 pub use segment::Unsynced;
@@ -66,11 +68,11 @@ impl std::fmt::Display for Cut {
 }
 
 /// The log; see the crate. Dropping it commits nothing.
-#[derive(Debug)]
 pub struct Journal {
+    disk: Arc<dyn Disk>,
     folder: PathBuf,
     /// Held as long as the journal is open.
-    _lock: File,
+    _lock: Lock,
     /// A segment that is larger gets no more records.
     segment_bytes: u64,
     /// The bytes of the segments before the head, by number.
@@ -91,24 +93,37 @@ impl Journal {
     pub fn open(
         folder: impl Into<PathBuf>,
         segment_bytes: u64,
+        visit: impl FnMut(Place, &[u8]),
+    ) -> Result<(Journal, Vec<Cut>), Error> {
+        Journal::open_on(Arc::new(System), folder, segment_bytes, visit)
+    }
+
+    /// As [`Journal::open`], on a disk of one's own.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        folder: impl Into<PathBuf>,
+        segment_bytes: u64,
         mut visit: impl FnMut(Place, &[u8]),
     ) -> Result<(Journal, Vec<Cut>), Error> {
         let folder = folder.into();
-        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        let lock = lock(&folder)?;
+        disk.make_folder(&folder).map_err(Error::io(&folder))?;
+        let lock = lock(&*disk, &folder)?;
         let mut cuts = Vec::new();
         let mut sealed = BTreeMap::new();
-        for number in segment::numbers(&folder)? {
-            let (bytes, cut) = segment::scan(&folder, number, &mut visit)?;
+        for number in segment::numbers(&*disk, &folder)? {
+            let (bytes, cut) = segment::scan(&*disk, &folder, number, &mut visit)?;
             cuts.extend(cut);
             sealed.insert(number, bytes);
         }
         let head = match sealed.pop_last() {
-            Some((number, bytes)) => Segment::reopen(&folder, number, bytes)?,
-            None => Segment::create(&folder, 1)?,
+            Some((number, bytes)) => Segment::reopen(&disk, &folder, number, bytes)?,
+            None => Segment::create(&disk, &folder, 1)?,
         };
         let (waiting, unsynced) = (Vec::new(), false);
-        Ok((Journal { folder, _lock: lock, segment_bytes, sealed, head, waiting, unsynced }, cuts))
+        Ok((Journal { disk, folder, _lock: lock, segment_bytes, sealed, head, waiting, unsynced }, cuts))
     }
 
     /// Adds a record, which is there after the next [`Journal::commit`].
@@ -116,8 +131,13 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] if a new segment was needed and could not be made.
     pub fn append(&mut self, record: &[u8]) -> Result<Place, Error> {
-        if self.head.bytes + self.waiting.len() as u64 >= self.segment_bytes.max(HEADER.len() as u64 + 1) {
-            self.rotate()?;
+        // What is committed together stays together, so that it can be taken back.
+        if self.waiting.is_empty() {
+            self.head.settle()?;
+            let is_full = self.head.bytes >= self.segment_bytes.max(HEADER.len() as u64 + 1);
+            if is_full || self.head.is_closed() {
+                self.rotate()?;
+            }
         }
         let place = Place { segment: self.head.number, offset: self.head.bytes + self.waiting.len() as u64 };
         segment::encode(record, &mut self.waiting);
@@ -142,13 +162,24 @@ impl Journal {
     /// Waits until all that is committed is on the disk.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::Io`]; then what was committed since the last sync may be missing after a power cut. What comes next goes
+    /// to another segment, so that it does not lie behind a gap.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.commit()?;
         if std::mem::take(&mut self.unsynced) {
-            self.head.unsynced()?.sync()?;
+            self.head.unsynced().sync()?;
         }
         Ok(())
+    }
+
+    /// Takes back all records from this place on, if it is in the segment that is written to: for who has told nobody
+    /// that they are there.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: they may come again, but nothing behind them. It is tried again before anything else is written.
+    pub fn retract(&mut self, place: Place) -> Result<(), Error> {
+        self.waiting.clear();
+        if place.segment == self.head.number { self.head.cut(place.offset) } else { Ok(()) }
     }
 
     /// What is committed and not on the disk, for another thread to sync while writing goes on. From now on it counts
@@ -161,9 +192,8 @@ impl Journal {
         if !self.unsynced {
             return Ok(None);
         }
-        let unsynced = self.head.unsynced()?;
         self.unsynced = false;
-        Ok(Some(unsynced))
+        Ok(Some(self.head.unsynced()))
     }
 
     /// Whether something was committed since the last sync.
@@ -183,7 +213,7 @@ impl Journal {
     pub fn drop_oldest(&mut self) -> Result<(), Error> {
         if let Some((number, _)) = self.sealed.pop_first() {
             let path = path_of(&self.folder, number);
-            fs::remove_file(&path).map_err(Error::io(&path))?;
+            self.disk.remove(&path).map_err(Error::io(&path))?;
         }
         Ok(())
     }
@@ -204,31 +234,35 @@ impl Journal {
 
     /// Who fetches single records again.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.folder.clone())
+        Reader::new(Arc::clone(&self.disk), self.folder.clone())
     }
 
     /// Goes on in a new segment. The old one is on disk before, so that damage by a power cut is in the last one only.
     fn rotate(&mut self) -> Result<(), Error> {
         self.commit()?;
         // Another thread may be about to sync it, and is not waited for.
-        self.head.unsynced()?.sync()?;
+        if !self.head.is_suspect() {
+            self.head.unsynced().sync()?;
+        }
         self.unsynced = false;
-        let next = Segment::create(&self.folder, self.head.number + 1)?;
+        let next = Segment::create(&self.disk, &self.folder, self.head.number + 1)?;
         let full = std::mem::replace(&mut self.head, next);
         self.sealed.insert(full.number, full.bytes);
         Ok(())
     }
 }
 
-/// No second process may append here.
-fn lock(folder: &Path) -> Result<File, Error> {
-    let path = folder.join("lock");
-    let file = File::create(&path).map_err(Error::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: folder.to_path_buf() }),
-        Err(TryLockError::Error(source)) => Err(Error::Io { path, source }),
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").field("folder", &self.folder).field("head", &self.head).finish_non_exhaustive()
     }
+}
+
+/// No second process may append here.
+fn lock(disk: &dyn Disk, folder: &Path) -> Result<Lock, Error> {
+    let path = folder.join("lock");
+    let lock = disk.lock(&path).map_err(Error::io(&path))?;
+    lock.ok_or_else(|| Error::Locked { path: folder.to_path_buf() })
 }
 
 #[cfg(test)]

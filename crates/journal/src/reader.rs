@@ -1,8 +1,9 @@
 //! Fetches single records of a journal again.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use disk::{Disk, DiskFile};
 
 use crate::segment::{FRAME, decode, four, path_of};
 use crate::{Error, Place};
@@ -10,13 +11,14 @@ use crate::{Error, Place};
 /// Reads committed records. It keeps the last file open, so reading in order is quick.
 #[derive(Debug)]
 pub struct Reader {
+    disk: Arc<dyn Disk>,
     folder: PathBuf,
-    open: Option<(u64, File)>,
+    open: Option<(u64, Arc<dyn DiskFile>)>,
 }
 
 impl Reader {
-    pub(crate) fn new(folder: PathBuf) -> Reader {
-        Reader { folder, open: None }
+    pub(crate) fn new(disk: Arc<dyn Disk>, folder: PathBuf) -> Reader {
+        Reader { disk, folder, open: None }
     }
 
     /// The record at a place that [`crate::Journal::append`] told, once it is committed.
@@ -28,12 +30,12 @@ impl Reader {
         let damaged = |why| Error::Damaged { path: path.clone(), offset: place.offset, why };
         let file = match self.open.take() {
             Some((number, file)) if number == place.segment => file,
-            _ => File::open(&path).map_err(Error::io(&path))?,
+            _ => self.disk.open(&path).map_err(Error::io(&path))?,
         };
         let mut frame = [0; FRAME];
         file.read_exact_at(&mut frame, place.offset).map_err(Error::io(&path))?;
         let length = four(&frame, 0).map_or(0, u32::from_le_bytes) as usize;
-        let left = file.metadata().map_err(Error::io(&path))?.len().saturating_sub(place.offset);
+        let left = file.len().map_err(Error::io(&path))?.saturating_sub(place.offset);
         if (FRAME + length) as u64 > left {
             return Err(damaged("the record is not complete"));
         }

@@ -1,9 +1,10 @@
 //! One file of a journal: a header, then records, each with its length and a checksum.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use disk::{Disk, DiskFile};
 
 use crate::{Cut, Error, Place};
 
@@ -19,43 +20,96 @@ const LONGEST: usize = 256 << 20;
 pub(crate) struct Segment {
     pub(crate) number: u64,
     path: PathBuf,
-    file: File,
+    file: Arc<dyn DiskFile>,
+    disk: Arc<dyn Disk>,
     /// How far it is whole.
     pub(crate) bytes: u64,
     /// The folder in which its name is not on disk yet.
     unnamed_in: Option<PathBuf>,
+    /// The disk has failed to take a part of it: there may be a gap, behind which nothing is found.
+    suspect: Arc<AtomicBool>,
+    /// There may be something behind its end that is not to be found.
+    owes_cut: bool,
+    /// Another process has written it, and nobody knows whether the disk has failed it.
+    is_old: bool,
 }
 
 impl Segment {
     /// Nothing of it is on disk before the first sync.
-    pub(crate) fn create(folder: &Path, number: u64) -> Result<Segment, Error> {
+    pub(crate) fn create(disk: &Arc<dyn Disk>, folder: &Path, number: u64) -> Result<Segment, Error> {
         let path = path_of(folder, number);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path).map_err(Error::io(&path))?;
+        let file = disk.create(&path).map_err(Error::io(&path))?;
         file.write_all_at(&HEADER, 0).map_err(Error::io(&path))?;
-        Ok(Segment { number, path, file, bytes: HEADER.len() as u64, unnamed_in: Some(folder.to_path_buf()) })
+        let unnamed_in = Some(folder.to_path_buf());
+        Ok(Segment { bytes: HEADER.len() as u64, unnamed_in, ..Segment::of(disk, number, path, file) })
     }
 
-    /// Goes on with a file that is whole up to here.
-    pub(crate) fn reopen(folder: &Path, number: u64, bytes: u64) -> Result<Segment, Error> {
-        if bytes < HEADER.len() as u64 {
-            return Segment::create(folder, number);
+    fn of(disk: &Arc<dyn Disk>, number: u64, path: PathBuf, file: Arc<dyn DiskFile>) -> Segment {
+        let (disk, suspect) = (Arc::clone(disk), Arc::default());
+        Segment { number, path, file, disk, bytes: 0, unnamed_in: None, suspect, owes_cut: false, is_old: false }
+    }
+
+    /// Goes on after a file that is whole up to here.
+    pub(crate) fn reopen(disk: &Arc<dyn Disk>, folder: &Path, number: u64, bytes: u64) -> Result<Segment, Error> {
+        if bytes <= HEADER.len() as u64 {
+            return Segment::create(disk, folder, number);
         }
         let path = path_of(folder, number);
-        let file = OpenOptions::new().write(true).open(&path).map_err(Error::io(&path))?;
-        Ok(Segment { number, path, file, bytes, unnamed_in: None })
+        let file = disk.open_to_write(&path).map_err(Error::io(&path))?;
+        let unnamed_in = Some(folder.to_path_buf());
+        let mut segment = Segment { bytes, unnamed_in, is_old: true, ..Segment::of(disk, number, path, file) };
+        // Who goes by what is here now must find it after a power cut, too.
+        segment.unsynced().sync()?;
+        Ok(segment)
     }
 
     /// Adds encoded records. After an error the next write takes their place.
     pub(crate) fn write(&mut self, records: &[u8]) -> Result<(), Error> {
-        self.file.write_all_at(records, self.bytes).map_err(Error::io(&self.path))?;
-        self.bytes += records.len() as u64;
+        self.settle()?;
+        match self.file.write_all_at(records, self.bytes).map_err(Error::io(&self.path)) {
+            Ok(()) => {
+                self.bytes += records.len() as u64;
+                Ok(())
+            }
+            Err(why) => {
+                // A part may be there. Whole records of it would be found behind a shorter one that takes their place.
+                let _ = self.cut(self.bytes);
+                Err(why)
+            }
+        }
+    }
+
+    /// Cuts off what is beyond. After an error it is tried again before anything else is written.
+    pub(crate) fn cut(&mut self, bytes: u64) -> Result<(), Error> {
+        self.bytes = bytes;
+        self.owes_cut = true;
+        self.settle()
+    }
+
+    /// Brings it to its length on the disk, if it may be longer.
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
+        if self.owes_cut {
+            self.file.set_len(self.bytes).map_err(Error::io(&self.path))?;
+            self.unsynced().sync()?;
+            self.owes_cut = false;
+        }
         Ok(())
     }
 
+    /// Whether there may be a gap in it after a power cut.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Acquire)
+    }
+
+    /// Whether no more should be written to it, since it might lie behind a gap.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_old || self.is_suspect()
+    }
+
     /// What of it is not on disk; from now on it counts as synced.
-    pub(crate) fn unsynced(&mut self) -> Result<Unsynced, Error> {
-        let file = self.file.try_clone().map_err(Error::io(&self.path))?;
-        Ok(Unsynced { path: self.path.clone(), file, unnamed_in: self.unnamed_in.take() })
+    pub(crate) fn unsynced(&mut self) -> Unsynced {
+        let (path, file, suspect) = (self.path.clone(), Arc::clone(&self.file), Arc::clone(&self.suspect));
+        Unsynced { path, file, disk: Arc::clone(&self.disk), unnamed_in: self.unnamed_in.take(), suspect }
     }
 }
 
@@ -63,21 +117,26 @@ impl Segment {
 #[derive(Debug)]
 pub struct Unsynced {
     path: PathBuf,
-    file: File,
+    file: Arc<dyn DiskFile>,
+    disk: Arc<dyn Disk>,
     unnamed_in: Option<PathBuf>,
+    suspect: Arc<AtomicBool>,
 }
 
 impl Unsynced {
     /// Waits until all that is committed is on the disk.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::Io`]; what comes next goes to another segment.
     pub fn sync(&self) -> Result<(), Error> {
-        self.file.sync_data().map_err(Error::io(&self.path))?;
-        if let Some(folder) = &self.unnamed_in {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder))?;
+        let synced = self.file.sync().map_err(Error::io(&self.path)).and_then(|()| match &self.unnamed_in {
+            Some(folder) => self.disk.sync_folder(folder).map_err(Error::io(folder)),
+            None => Ok(()),
+        });
+        if synced.is_err() {
+            self.suspect.store(true, Ordering::Release);
         }
-        Ok(())
+        synced
     }
 }
 
@@ -86,10 +145,9 @@ pub(crate) fn path_of(folder: &Path, number: u64) -> PathBuf {
 }
 
 /// The numbers of a folder's segments, oldest first.
-pub(crate) fn numbers(folder: &Path) -> Result<Vec<u64>, Error> {
+pub(crate) fn numbers(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, Error> {
     let mut numbers = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
-        let name = entry.map_err(Error::io(folder))?.file_name();
+    for name in disk.names(folder).map_err(Error::io(folder))? {
         let number = name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|stem| stem.parse::<u64>().ok());
         numbers.extend(number);
     }
@@ -132,19 +190,17 @@ pub(crate) fn four(bytes: &[u8], at: usize) -> Option<[u8; 4]> {
 
 /// Shows all whole records of a segment, and cuts off what comes after them: how long it is then, and what went.
 pub(crate) fn scan(
+    disk: &dyn Disk,
     folder: &Path,
     number: u64,
     visit: &mut impl FnMut(Place, &[u8]),
 ) -> Result<(u64, Option<Cut>), Error> {
     let path = path_of(folder, number);
-    let bytes = fs::read(&path).map_err(Error::io(&path))?;
+    let bytes = disk.read(&path).map_err(Error::io(&path))?;
     if !bytes.starts_with(&HEADER) {
-        // A file that was being made when the power went has nothing, or zeros.
-        return if bytes.iter().all(|byte| *byte == 0) || HEADER.starts_with(&bytes) {
-            Ok((0, None))
-        } else {
-            Err(Error::Foreign { path })
-        };
+        // A file that was being made when the power went has nothing, or zeros, and perhaps something behind them.
+        let is_torn = bytes.iter().zip(&HEADER).all(|(byte, header)| [0, *header].contains(byte));
+        return if is_torn { Ok((0, None)) } else { Err(Error::Foreign { path }) };
     }
     let mut at = HEADER.len();
     let why = loop {
@@ -159,12 +215,7 @@ pub(crate) fn scan(
             Err(why) => break why,
         }
     };
-    cut(&path, at as u64).map_err(Error::io(&path))?;
+    let file = disk.open_to_write(&path).map_err(Error::io(&path))?;
+    file.set_len(at as u64).and_then(|()| file.sync()).map_err(Error::io(&path))?;
     Ok((at as u64, Some(Cut { path, offset: at as u64, bytes: (bytes.len() - at) as u64, why })))
-}
-
-fn cut(path: &Path, length: u64) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(length)?;
-    file.sync_all()
 }

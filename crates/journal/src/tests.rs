@@ -1,5 +1,8 @@
 //! Tests of the journal.
 
+use std::fs;
+
+use disk::testing::{SimDisk, Weather};
 use proptest::prelude::*;
 
 use super::*;
@@ -137,6 +140,50 @@ fn a_segment_that_was_just_being_made_is_made_again() {
         drop(journal);
         assert_eq!(texts(&open(folder.path(), 64).1), ["x"]);
     }
+}
+
+fn open_on(disk: &SimDisk) -> (Journal, Vec<String>) {
+    let mut records = Vec::new();
+    let take = |_, record: &[u8]| records.push(String::from_utf8(record.to_vec()).unwrap());
+    let (journal, _) = Journal::open_on(Arc::new(disk.clone()), "/j", 1 << 20, take).unwrap();
+    (journal, records)
+}
+
+#[test]
+fn what_is_taken_back_or_was_never_whole_does_not_come_again() {
+    let disk = SimDisk::new(4);
+    let (mut journal, _) = open_on(&disk);
+    journal.append(b"first").unwrap();
+    journal.commit().unwrap();
+    let place = journal.append(b"taken back").unwrap();
+    journal.append(b"and this").unwrap();
+    journal.commit().unwrap();
+    journal.retract(place).unwrap();
+    disk.set_weather(Weather::Full);
+    for text in ["much too long", "for this", "disk"] {
+        journal.append(text.as_bytes()).unwrap();
+    }
+    journal.commit().unwrap_err();
+    disk.set_weather(Weather::Fine);
+    journal.append(b"second").unwrap();
+    journal.sync().unwrap();
+    assert_eq!(open_on(&disk.power_cut()).1, ["first", "second"]);
+}
+
+#[test]
+fn nothing_lies_behind_what_a_sync_has_given_up() {
+    let disk = SimDisk::new(2);
+    let (mut journal, _) = open_on(&disk);
+    journal.append(b"synced").unwrap();
+    journal.sync().unwrap();
+    journal.append(b"given up").unwrap();
+    journal.commit().unwrap();
+    disk.set_weather(Weather::Failing(1));
+    journal.sync().unwrap_err();
+    disk.set_weather(Weather::Fine);
+    journal.append(b"later").unwrap();
+    journal.sync().unwrap();
+    assert_eq!(open_on(&disk.power_cut()).1, ["synced", "later"]);
 }
 
 proptest! {

@@ -21,7 +21,7 @@ use std::{
 use alert::Outbox;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use engine::{BeginsAnew, Ending, Extent, LAST, Snapshot, Task, Tasks};
-use store::checkpoints::{Checkpoints as Files, Loaded, Pairs};
+use store::checkpoints::{Change, Checkpoints as Files, Loaded, Pairs};
 
 use crate::{ingest::IngestLog, topic_store::WriteBehind};
 
@@ -31,6 +31,8 @@ const SHARE: u32 = 25;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The key of the place in the log of writes: the log's id, and the number of the last write that is covered.
 const COVERED: &[u8] = &[1];
+/// The key of the number of the last event of the outbox that is covered.
+const EVENTS: &[u8] = &[2];
 
 /// See the module.
 pub struct Checkpoints {
@@ -120,8 +122,8 @@ impl Checkpoints {
         let id = Arc::clone(&task.info().id);
         let mut kept = self.shared.lock();
         let (mut pairs, damaged) = self.shared.load(&id);
-        let mut covered = 0;
-        if let Some(Durable { log, .. }) = &self.shared.durable {
+        let (mut covered, mut events) = (0, 0);
+        if let Some(Durable { log, outbox, .. }) = &self.shared.durable {
             let known = covered_by(&pairs, log.id());
             covered = match known {
                 Some(known) => known,
@@ -131,14 +133,17 @@ impl Checkpoints {
                 None => log.last(),
             };
             log.seen(covered);
+            events = match known {
+                Some(_) => number(&pairs, EVENTS).unwrap_or(0),
+                None => outbox.as_ref().map_or(0, |outbox| outbox.last()),
+            };
             if known.is_some() {
                 // All that came later comes again, so there are no traces of it that would have to be heeded.
                 pairs.insert(LAST.to_vec(), vec![1]);
             }
         }
         task.set_covered(covered);
-        let fresh =
-            Kept { wants_whole: true, lags: false, due: Instant::now(), error: String::new(), covered, events: 0 };
+        let fresh = Kept { wants_whole: true, lags: false, due: Instant::now(), error: String::new(), covered, events };
         kept.insert(id.to_string(), fresh);
         if pairs.is_empty() {
             return;
@@ -160,7 +165,7 @@ impl Checkpoints {
     pub fn started(&self, id: &str, covered: u64) {
         let mut kept = self.shared.lock();
         let (Some(durable), Some(task)) = (&self.shared.durable, kept.get_mut(id)) else { return };
-        let place = [(COVERED.to_vec(), Some(place(durable.log.id(), covered)))];
+        let place = places(durable.log.id(), covered, task.events);
         let files = &self.shared.files;
         let written = if files.has(id) { files.append(id, &place).map(drop) } else { files.replace(id, &place) };
         match written {
@@ -182,7 +187,9 @@ impl Checkpoints {
             Some(None) => self.shared.files.delete(id),
             // It has done nothing yet, and needs nothing to begin anew.
             Some(Some(_)) if self.shared.durable.is_none() && !self.shared.files.has(id) && !has_moved() => return,
-            Some(Some((snapshot, covered))) => self.shared.write(id, &snapshot, covered).map(|_| ()),
+            Some(Some((snapshot, covered))) => {
+                self.shared.write(id, &snapshot, covered, self.shared.last_event()).map(|_| ())
+            }
         };
         if let Err(error) = written {
             self.shared.tell(id, &error);
@@ -218,6 +225,11 @@ impl Checkpoints {
         self.shared.lock().values().map(|kept| kept.covered).min().unwrap_or(u64::MAX)
     }
 
+    /// The number up to which events of the outbox come of writes that all tasks have.
+    pub fn events(&self) -> u64 {
+        self.shared.lock().values().map(|kept| kept.events).min().unwrap_or(u64::MAX)
+    }
+
     pub fn counts(&self) -> CheckpointCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         CheckpointCounts { written: read(&self.shared.written), failed: read(&self.shared.failed) }
@@ -239,39 +251,29 @@ impl Shared {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a task remembered, and whether its file is damaged. An earlier state of it is of use if all that came since
-    /// comes again.
+    /// What a task remembered, and whether that is nothing because its file is damaged.
     fn load(&self, task: &str) -> (Pairs, bool) {
+        let log = self.durable.as_ref().map(|durable| &durable.log);
         let Loaded { pairs, damage } = match self.files.load(task) {
             Ok(loaded) => loaded,
             Err(error) => {
-                tracing::error!(task, "the task begins anew, its checkpoint cannot be read: {error}");
+                let with = if log.is_some() { " with the writes that the log still has" } else { "" };
+                tracing::error!(task, "the task begins anew{with}, its checkpoint cannot be used: {error}");
                 return (Pairs::new(), true);
             }
         };
-        let Some(damage) = damage else { return (pairs, false) };
-        let log = self.durable.as_ref().map(|durable| &durable.log);
-        let covered = log.and_then(|log| covered_by(&pairs, log.id()));
-        match (log, covered) {
-            (Some(log), Some(covered)) if log.had_all_after(covered) => {
-                tracing::error!(
-                    task,
-                    "its checkpoint is damaged: it goes on from an earlier part of it, and what was written since comes \
-                     again from the log; nothing is lost: {damage}"
-                );
-                return (pairs, true);
-            }
-            (Some(_), _) => tracing::error!(
-                task,
-                "its checkpoint is damaged: it begins anew with the writes that the log still has, and what it \
-                 remembered of earlier ones is lost: {damage}"
-            ),
-            (None, _) => tracing::error!(
-                task,
-                "its checkpoint is damaged: it begins anew, and what it remembered is lost: {damage}"
-            ),
+        if let Some(damage) = damage {
+            let covered = log.and_then(|log| covered_by(&pairs, log.id()));
+            let rest = match (log, covered) {
+                (Some(log), Some(covered)) if log.had_all_after(covered) => {
+                    "what was written since comes again from the log, so nothing is lost"
+                }
+                (Some(_), _) => "the log does not reach back so far, so some of what was written since is lost",
+                (None, _) => "what was written since is lost",
+            };
+            tracing::error!(task, "the task goes on as of before its last changes; {rest}: {damage}");
         }
-        (Pairs::new(), true)
+        (pairs, false)
     }
 
     fn tell(&self, task: &str, error: &store::Error) {
@@ -292,7 +294,15 @@ impl Shared {
     /// Let the log of writes and the outbox drop what all checkpoints have.
     fn release(&self) {
         let Some(Durable { log, outbox, .. }) = &self.durable else { return };
-        let kept = self.lock();
+        let mut kept = self.lock();
+        // A power cut must not take what makes it superfluous.
+        if let Err((id, error)) = self.files.sync() {
+            self.tell(&id, &error);
+            if let Some(task) = kept.get_mut(&id) {
+                (task.wants_whole, task.lags) = (true, true);
+            }
+            return;
+        }
         log.covered(kept.values().map(|kept| kept.covered).min().unwrap_or_else(|| log.last()));
         if let Some(outbox) = outbox {
             outbox.covered(kept.values().map(|kept| kept.events).min().unwrap_or_else(|| outbox.last()));
@@ -306,8 +316,7 @@ impl Shared {
             return;
         }
         let extent = if task.wants_whole { Extent::Whole } else { Extent::Changes };
-        let events =
-            self.durable.as_ref().and_then(|durable| durable.outbox.as_ref()).map_or(0, |outbox| outbox.last());
+        let events = self.last_event();
         let (answer, asked) = bounded(1);
         let answer = Box::new(move |snapshot, covered| drop(answer.send((Instant::now(), snapshot, covered))));
         if !self.tasks.snapshot(id, extent, answer) {
@@ -315,7 +324,7 @@ impl Shared {
         }
         let answered = match asked.recv_timeout(PATIENCE) {
             Ok((answered, snapshot, covered)) => {
-                let written = snapshot.map_or(Ok(false), |snapshot| self.write(id, &snapshot, covered));
+                let written = snapshot.map_or(Ok(false), |snapshot| self.write(id, &snapshot, covered, events));
                 if written.is_ok() {
                     (task.covered, task.events) = (covered, events);
                 }
@@ -353,10 +362,16 @@ impl Shared {
     }
 
     /// Whether the next one should be whole.
-    fn write(&self, id: &str, snapshot: &Snapshot, covered: u64) -> Result<bool, store::Error> {
+    fn write(&self, id: &str, snapshot: &Snapshot, covered: u64, events: u64) -> Result<bool, store::Error> {
         let mut changes = snapshot.changes();
-        changes.push((COVERED.to_vec(), self.durable.as_ref().map(|durable| place(durable.log.id(), covered))));
-        self.settle();
+        match &self.durable {
+            Some(durable) => changes.extend(places(durable.log.id(), covered, events)),
+            None => changes.extend([(COVERED.to_vec(), None), (EVENTS.to_vec(), None)]),
+        }
+        if !self.settle() {
+            let source = std::io::Error::other("the outbox cannot be written, and has to be before it");
+            return Err(store::Error::Io { path: self.files.path(id), source });
+        }
         let outcome = match snapshot.is_whole() {
             true => self.files.replace(id, &changes).map(|()| false),
             false => self.files.append(id, &changes),
@@ -365,20 +380,30 @@ impl Shared {
         outcome
     }
 
-    /// What followed from writes that will not come again must be on disk.
-    fn settle(&self) {
-        let Some(Durable { outbox, states, .. }) = &self.durable else { return };
-        if let Some(outbox) = outbox {
-            outbox.wait_until_written(outbox.last());
-        }
+    /// What followed from writes that will not come again must be on disk; whether it is.
+    fn settle(&self) -> bool {
+        let Some(Durable { outbox, states, .. }) = &self.durable else { return true };
+        let is_written = outbox.as_ref().is_none_or(|outbox| outbox.wait_until_written(outbox.last()));
         if let Some(states) = states {
             states.settle();
         }
+        is_written
+    }
+
+    /// The number of the last event of the outbox.
+    fn last_event(&self) -> u64 {
+        self.durable.as_ref().and_then(|durable| durable.outbox.as_ref()).map_or(0, |outbox| outbox.last())
     }
 }
 
-fn place(log: u64, number: u64) -> Vec<u8> {
-    [log.to_le_bytes(), number.to_le_bytes()].concat()
+/// What a checkpoint says of what it has.
+fn places(log: u64, covered: u64, events: u64) -> [Change; 2] {
+    let place = [log.to_le_bytes(), covered.to_le_bytes()].concat();
+    [(COVERED.to_vec(), Some(place)), (EVENTS.to_vec(), Some(events.to_le_bytes().to_vec()))]
+}
+
+fn number(pairs: &Pairs, key: &[u8]) -> Option<u64> {
+    pairs.get(key)?.as_slice().try_into().ok().map(u64::from_le_bytes)
 }
 
 /// The number of the last write of this log that a checkpoint has; `None` if it knows nothing of it.

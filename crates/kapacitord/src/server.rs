@@ -1,14 +1,14 @@
 //! The daemon's services, started from top to bottom and stopped from bottom to top.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use alert::{Delivery, NoStore, Outbox, OutboxOptions, QueueOptions, TopicStore, Topics};
+use alert::{Delivery, Known, NoStore, Outbox, OutboxOptions, QueueOptions, TopicStore, Topics};
 use anyhow::{Context, anyhow};
 use engine::{
     Host, HttpEndpoint, ServerInfo, Tasks,
@@ -211,8 +211,10 @@ impl Server {
 
         if let (Some(log), Some(tail)) = (log.clone(), tail) {
             let (definitions, running, schema) = (Arc::clone(&definitions), Arc::clone(&running), schema.now());
+            let replaying = Arc::clone(&topics);
             tokio::task::spawn_blocking(move || {
                 let from = definitions.checkpoints().map_or(u64::MAX, Checkpoints::covered);
+                replaying.replay_after(definitions.checkpoints().map_or(u64::MAX, Checkpoints::events));
                 let count = tail.replay(from, &log, &schema, &running);
                 tracing::info!(writes = count, "the log of writes is at its end");
             })
@@ -450,15 +452,11 @@ fn settle_log(config: &Config, log: Option<Arc<IngestLog>>) -> anyhow::Result<Op
 
 /// The outbox of the config, with the states brought into the store that only the outbox has. It `remembers` events,
 /// whose names come with it, if data may come again.
-async fn open_outbox(
-    config: &Config,
-    store: &Store,
-    remembers: bool,
-) -> anyhow::Result<(Option<Arc<Outbox>>, HashSet<String>)> {
+async fn open_outbox(config: &Config, store: &Store, remembers: bool) -> anyhow::Result<(Option<Arc<Outbox>>, Known)> {
     let Some(options) = config.alert.outbox_options(&config.storage.boltdb) else { return Ok(Default::default()) };
     let options = OutboxOptions { remembers, ..options };
     let (topics, keeps_states) = (store.topics(), config.alert.persist_topics);
-    let opening = move || -> anyhow::Result<(Arc<Outbox>, HashSet<String>)> {
+    let opening = move || -> anyhow::Result<(Arc<Outbox>, Known)> {
         let settled = keeps_states.then(|| topics.last()).transpose()?;
         let folder = options.folder.display().to_string();
         let opened = Outbox::open(options, settled)

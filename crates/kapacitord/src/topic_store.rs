@@ -15,6 +15,9 @@ use store::topics::{self as stored, Changes};
 /// How long states are gathered that the outbox has, too.
 const GATHERING: Duration = Duration::from_millis(200);
 
+/// How long after it has failed the disk is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+
 #[derive(Default)]
 struct Pending {
     /// What is to be written.
@@ -146,19 +149,31 @@ fn write_all(topics: &stored::Topics, shared: &Shared, outbox: Option<&Outbox>) 
             (pending.writing.clone(), last)
         };
         let kept = outbox.zip(last);
-        if let Some((outbox, last)) = kept {
-            outbox.wait_until_written(last);
+        // A level whose event is not on the disk must not be there before it: nobody would be told of it after a kill.
+        let may_be_written = kept.is_none_or(|(outbox, last)| outbox.wait_until_written(last));
+        let written = may_be_written.then(|| topics.apply(&batch, last));
+        match &written {
+            Some(Ok(())) => kept.into_iter().for_each(|(outbox, last)| outbox.settled(last)),
+            Some(Err(error)) => tracing::error!("cannot keep the states of alerts: {error}"),
+            None => {}
         }
-        match topics.apply(&batch, last) {
-            Ok(()) => kept.into_iter().for_each(|(outbox, last)| outbox.settled(last)),
-            Err(error) => tracing::error!("cannot keep the states of alerts: {error}"),
+        let mut pending = shared.lock();
+        if !matches!(written, Some(Ok(()))) {
+            // What has come since goes before it.
+            let later = std::mem::replace(&mut pending.next, batch);
+            pending.next.add(later);
         }
-        {
-            let mut pending = shared.lock();
-            pending.writing = Changes::default();
-            pending.over += 1;
-        }
+        pending.writing = Changes::default();
+        pending.over += 1;
         shared.written.notify_all();
+        if !pending.next.is_empty() && !matches!(written, Some(Ok(()))) {
+            // The disk does not take it now, and is asked again in a while.
+            let stays = |pending: &mut Pending| !pending.stopping;
+            let waited = shared.wake.wait_timeout_while(pending, PAUSE, stays);
+            if waited.map_or(true, |(pending, _)| pending.stopping) {
+                return;
+            }
+        }
     }
 }
 

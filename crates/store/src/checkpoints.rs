@@ -5,12 +5,13 @@
 //! frame that a crash left half written nothing is used, so what is read is what there was at one moment.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    fs::{self, File, OpenOptions},
-    io::{ErrorKind, Write},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io::ErrorKind,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use disk::{Disk, System};
 
 use crate::Error;
 
@@ -28,66 +29,76 @@ pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
 /// What was written for a task.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Loaded {
     pub pairs: Pairs,
-    /// The file is damaged: `pairs` are what there was at an earlier moment, nothing if no part of it is whole. It is put
-    /// aside under another name, and is not in the way any more.
-    pub damage: Option<Damage>,
-}
-
-/// What is wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {why}", .path.display())]
-pub struct Damage {
-    /// Where it is now.
-    pub path: PathBuf,
-    pub why: &'static str,
+    /// Its last changes are not whole, as after a power cut: what is there is what there was before them.
+    pub damage: Option<String>,
 }
 
 /// The folder of all tasks' files. Calls block; those for one task must not overlap.
 #[derive(Debug)]
 pub struct Checkpoints {
+    disk: Arc<dyn Disk>,
     folder: PathBuf,
     /// Sizes of files written by this process: of the first frame, and of all.
     sizes: Mutex<HashMap<String, (u64, u64)>>,
+    /// Tasks whose last changes may be lost in a power cut.
+    unsynced: Mutex<BTreeSet<String>>,
 }
 
 impl Checkpoints {
     /// # Errors
     /// The folder cannot be made.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Checkpoints, Error> {
-        let folder = folder.into();
-        fs::create_dir_all(&folder).map_err(|error| io(&folder, error))?;
-        Ok(Checkpoints { folder, sizes: Mutex::default() })
+        Checkpoints::open_on(Arc::new(System), folder)
     }
 
-    fn path(&self, task: &str) -> PathBuf {
+    /// As [`Checkpoints::open`], on a disk of one's own.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn open_on(disk: Arc<dyn Disk>, folder: impl Into<PathBuf>) -> Result<Checkpoints, Error> {
+        let folder = folder.into();
+        disk.make_folder(&folder).map_err(|error| io(&folder, error))?;
+        Ok(Checkpoints { disk, folder, sizes: Mutex::default(), unsynced: Mutex::default() })
+    }
+
+    /// The file of a task.
+    pub fn path(&self, task: &str) -> PathBuf {
         self.folder.join(format!("{task}.state"))
     }
 
     /// Whether there is anything of a task.
     pub fn has(&self, task: &str) -> bool {
-        self.path(task).exists()
+        self.disk.exists(&self.path(task))
     }
 
-    /// What was written last for a task; nothing if nothing was.
+    /// What was written last for a task; nothing if nothing was. What is behind damage is cut off.
     ///
     /// # Errors
-    /// What the system refused.
+    /// [`Error::Damaged`]: the file is put aside under another name, and is not in the way any more.
     pub fn load(&self, task: &str) -> Result<Loaded, Error> {
         let path = self.path(task);
-        let bytes = match fs::read(&path) {
+        let bytes = match self.disk.read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Loaded::default()),
             read => read.map_err(|error| io(&path, error))?,
         };
-        let mut pairs = Pairs::new();
-        let damage = read(&bytes, &mut pairs).err().map(|why| {
-            let aside = self.folder.join(format!("{task}.damaged"));
-            let path = if fs::rename(&path, &aside).is_ok() { aside } else { path };
-            Damage { path, why }
+        let found = read(&bytes).map(|(pairs, whole)| {
+            let damage = (whole < bytes.len()).then(|| {
+                let cut = self.disk.open_to_write(&path).and_then(|file| file.set_len(whole as u64));
+                let failed = cut.err().map_or_else(String::new, |error| format!(", which fails: {error}"));
+                let (bytes, path) = (bytes.len() - whole, path.display());
+                format!("{path}: {bytes} bytes from byte {whole} on are cut off, since they are not whole{failed}")
+            });
+            Loaded { pairs, damage }
         });
-        Ok(Loaded { pairs, damage })
+        found.map_err(|why| {
+            let aside = self.folder.join(format!("{task}.damaged"));
+            let kept = self.disk.rename(&path, &aside).map_err(|error| io(&path, error));
+            let path = if kept.is_ok() { aside } else { path.clone() };
+            Error::Damaged { path, why: why.to_string() }
+        })
     }
 
     /// Write all that there is now, in place of what was there.
@@ -98,15 +109,16 @@ impl Checkpoints {
         let (path, new) = (self.path(task), self.folder.join(format!("{task}.state.new")));
         let mut bytes = MAGIC.to_vec();
         write_frame(all, &mut bytes);
-        let written = File::create(&new).and_then(|mut file| {
-            file.write_all(&bytes)?;
-            file.sync_data()
+        let written = self.disk.create(&new).and_then(|file| {
+            file.write_all_at(&bytes, 0)?;
+            file.sync()
         });
-        written.and_then(|()| fs::rename(&new, &path)).map_err(|error| io(&path, error))?;
-        // A rename is on disk when its folder is; where folders cannot be synced, it is when the system thinks fit.
-        let _ = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        written.and_then(|()| self.disk.rename(&new, &path)).map_err(|error| io(&path, error))?;
+        // A rename is on disk when its folder is; `sync` says if that fails.
+        let _ = self.disk.sync_folder(&self.folder);
         let size = bytes.len() as u64;
         self.sizes().insert(task.to_string(), (size, size));
+        self.unsynced().insert(task.to_string());
         Ok(())
     }
 
@@ -118,12 +130,46 @@ impl Checkpoints {
         let path = self.path(task);
         let mut bytes = Vec::new();
         write_frame(changes, &mut bytes);
-        let opened = OpenOptions::new().append(true).open(&path);
-        opened.and_then(|mut file| file.write_all(&bytes)).map_err(|error| io(&path, error))?;
+        let written = self.disk.open_to_write(&path).and_then(|file| file.write_all_at(&bytes, file.len()?));
+        written.map_err(|error| io(&path, error))?;
+        self.unsynced().insert(task.to_string());
         let mut sizes = self.sizes();
         let (first, all) = sizes.entry(task.to_string()).or_default();
         *all += bytes.len() as u64;
         Ok(*all > (*first * 2).max(*first + SMALL))
+    }
+
+    /// Wait until all that was written is there after a power cut, too: before what it makes superfluous goes.
+    ///
+    /// # Errors
+    /// What the system refused, with the task: its file must be written anew then.
+    pub fn sync(&self) -> Result<(), (String, Error)> {
+        let mut unsynced = self.unsynced();
+        if unsynced.is_empty() {
+            return Ok(());
+        }
+        while let Some(task) = unsynced.pop_first() {
+            let path = self.path(&task);
+            let synced = self.disk.open(&path).and_then(|file| {
+                file.sync()?;
+                // Files that were written anew have got their names by that.
+                if unsynced.is_empty() { self.sync_folder() } else { Ok(()) }
+            });
+            match synced {
+                // It was forgotten, or has another name.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                synced => synced.map_err(|error| (task, io(&path, error)))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Where folders cannot be synced, their files have their names when the system thinks fit.
+    fn sync_folder(&self) -> std::io::Result<()> {
+        match self.disk.sync_folder(&self.folder) {
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+            synced => synced,
+        }
     }
 
     /// Forget a task.
@@ -133,7 +179,7 @@ impl Checkpoints {
     pub fn delete(&self, task: &str) -> Result<(), Error> {
         self.sizes().remove(task);
         let path = self.path(task);
-        match fs::remove_file(&path) {
+        match self.disk.remove(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(io(&path, error)),
             _ => Ok(()),
         }
@@ -146,16 +192,21 @@ impl Checkpoints {
     pub fn rename(&self, old: &str, new: &str) -> Result<(), Error> {
         let sizes = self.sizes().remove(old);
         let (from, to) = (self.path(old), self.path(new));
-        match fs::rename(&from, &to) {
+        match self.disk.rename(&from, &to) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             renamed => renamed.map_err(|error| io(&from, error))?,
         }
         self.sizes().extend(sizes.map(|sizes| (new.to_string(), sizes)));
+        self.unsynced().insert(new.to_string());
         Ok(())
     }
 
-    fn sizes(&self) -> std::sync::MutexGuard<'_, HashMap<String, (u64, u64)>> {
+    fn sizes(&self) -> MutexGuard<'_, HashMap<String, (u64, u64)>> {
         self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unsynced(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -190,35 +241,33 @@ fn write_frame(changes: &[Change], out: &mut Vec<u8>) {
     out[begin + 8..begin + HEAD].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// Read what there was last, or up to where it is wrong.
-fn read(bytes: &[u8], pairs: &mut Pairs) -> Result<(), &'static str> {
+/// What the whole frames from the first one on say, and where they end.
+fn read(bytes: &[u8]) -> Result<(Pairs, usize), &'static str> {
     let mut rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as a checkpoint of this version does")?;
-    let mut first = true;
-    while !rest.is_empty() {
+    // The first frame was on disk before the file had its name.
+    let first =
+        next_frame(&mut rest).ok_or(if rest.is_empty() { "it is empty" } else { "its first part is not whole" })?;
+    let mut pairs = Pairs::new();
+    apply(first, &mut pairs)?;
+    loop {
+        let whole = bytes.len() - rest.len();
         match next_frame(&mut rest) {
-            // Its checksum is right, so it can be wrong as a whole only.
-            Some(frame) => apply(frame, pairs)?,
-            // The first frame was on disk before the file had its name.
-            None if first => return Err("its first part is cut short or changed"),
-            None if rest.is_empty() => break,
-            None => return Err("a part in its middle was changed"),
+            Some(frame) => apply(frame, &mut pairs)?,
+            None => return Ok((pairs, whole)),
         }
-        first = false;
     }
-    if first { Err("it is empty") } else { Ok(()) }
 }
 
-/// The next frame, taken off. `None` with nothing left: the last one is cut short; with something: this one is wrong.
+/// The next frame, taken off. `None`: there is none, or it is not whole.
 fn next_frame<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let bytes = *rest;
-    let cut = bytes.split_first_chunk::<8>().and_then(|(length, after)| {
-        let (sum, body) = after.split_first_chunk::<8>()?;
-        let frame = body.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        Some((frame, u64::from_le_bytes(*sum), &body[frame.len()..]))
-    });
-    let (frame, sum, after) = cut.unwrap_or((&[], !checksum(&[]), &[]));
-    *rest = after;
-    (checksum(frame) == sum).then_some(frame)
+    let (length, after) = rest.split_first_chunk::<8>()?;
+    let (sum, body) = after.split_first_chunk::<8>()?;
+    let frame = body.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    if checksum(frame) != u64::from_le_bytes(*sum) {
+        return None;
+    }
+    *rest = &body[frame.len()..];
+    Some(frame)
 }
 
 fn apply(mut frame: &[u8], pairs: &mut Pairs) -> Result<(), &'static str> {
@@ -248,6 +297,8 @@ fn apply(mut frame: &[u8], pairs: &mut Pairs) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn change(key: &str, value: Option<&str>) -> Change {
@@ -312,17 +363,20 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x20;
             fs::write(&path, &bytes).unwrap();
-            let Loaded { pairs, damage } = checkpoints.load("t").unwrap();
-            // The length of a frame in the middle may make it reach beyond the end: it counts as cut short.
-            let aside = damage.map_or_else(|| folder.path().join("c/t.damaged"), |damage| damage.path);
-            assert_eq!(aside, folder.path().join("c/t.damaged"));
-            // What came before the damage is there.
-            assert_eq!(pairs.len(), if at < 60 { 0 } else { 2 }, "changed at {at}");
+            match checkpoints.load("t") {
+                Err(Error::Damaged { path, .. }) => assert_eq!(path, folder.path().join("c/t.damaged")),
+                // What is before the damage is there, and the rest is not in the way any more.
+                Ok(Loaded { pairs, damage }) => {
+                    assert_eq!((at, pairs.len(), damage.is_some()), (60, 2, true));
+                    assert_eq!(checkpoints.load("t").unwrap(), Loaded { pairs, damage: None });
+                }
+                Err(other) => panic!("{other}"),
+            }
         }
         for text in [&b""[..], b"kapchk-1", b"something else altogether"] {
             fs::write(&path, text).unwrap();
-            assert!(checkpoints.load("t").unwrap().damage.is_some());
-            assert_eq!(checkpoints.load("t").unwrap(), Loaded::default(), "it is not in the way any more");
+            assert!(checkpoints.load("t").is_err());
+            assert!(checkpoints.load("t").unwrap().pairs.is_empty(), "it is not in the way any more");
         }
     }
 }

@@ -57,6 +57,13 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         self.forgotten.is_empty() && self.states.is_empty()
     }
+
+    /// Adds what came later.
+    pub fn add(&mut self, later: Changes) {
+        self.states.retain(|(topic, _), _| !later.forgotten.contains(topic));
+        self.forgotten.extend(later.forgotten);
+        self.states.extend(later.states);
+    }
 }
 
 /// States by event id.

@@ -1,6 +1,7 @@
 //! Processes that end with the test that started them, and ports for them.
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -45,10 +46,18 @@ impl Drop for Process {
     }
 }
 
-/// A port that is free now.
+/// Ports that the system gives to nobody who does not ask for them: one of a server that is down for a while must not
+/// become the other end of somebody's connection, or that of a client who tries to connect to it, with itself.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A port that is free now, and not given away by the system.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
-    listener.local_addr().expect("a bound listener has an address").port()
+    let count = u64::from(PORTS.end - PORTS.start);
+    // Tests that run beside each other begin elsewhere.
+    let begin = RandomState::new().hash_one(std::process::id());
+    let ports = (0..count).map(|step| PORTS.start + (begin.wrapping_add(step) % count) as u16);
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.into_iter().find(is_free).expect("a free loopback port")
 }
 
 /// Where `cargo xtask peers` puts what is not Debian's.

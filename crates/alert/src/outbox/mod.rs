@@ -17,6 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use disk::{Disk, System};
 use journal::{Journal, Reader};
 use tokio::sync::watch;
 use tracing::error;
@@ -26,6 +27,7 @@ use index::{Entry, Index, Source};
 use lease::Lease;
 pub(crate) use lease::{Claim, Notice};
 use record::Record;
+use writer::Writer;
 
 /// How the outbox keeps events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,8 +120,34 @@ pub struct OutboxOpened {
     pub states: Vec<(Arc<str>, EventState)>,
     /// What was damaged, for the log.
     pub damage: Vec<String>,
-    /// The names of events that are in the journal, sent or not, if it remembers them.
-    pub known: HashSet<String>,
+    /// The events that are in the journal, sent or not, if it remembers them.
+    pub known: Known,
+}
+
+/// Events of before the end of the daemon.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub(crate) names: HashSet<String>,
+    /// The number of the last event by topic and id.
+    pub(crate) last: HashMap<(Arc<str>, Arc<str>), u64>,
+}
+
+impl Known {
+    fn add(&mut self, number: u64, event: &Event) {
+        self.names.insert(event.uid());
+        let last = self.last.entry((event.topic.clone(), event.state.id.clone())).or_default();
+        *last = number.max(*last);
+    }
+}
+
+/// Writes an outbox step by step; see [`Outbox::open_stepped`].
+pub struct Stepper(Writer);
+
+impl Stepper {
+    /// Writes what waits. Whether there was anything.
+    pub fn step(&mut self) -> bool {
+        self.0.step()
+    }
 }
 
 /// See the module. Dropping it writes what is left.
@@ -143,12 +171,17 @@ struct State {
     index: Index,
     /// What is to be written.
     queue: Vec<Record>,
+    /// How many records were taken to be written, and of how many of those it is known what became of them.
+    taken: u64,
+    handled: u64,
     /// The number of the last event.
     last: u64,
     /// The states of all events up to this number are in the store of states.
     settled: u64,
     /// The data of events up to this number will not come again.
     covered: u64,
+    /// The oldest event of which the disk has not taken all: it cannot be written for now.
+    unkept: Option<u64>,
     stopping: bool,
     reader: Reader,
     leases: HashMap<(Arc<str>, Arc<str>), Arc<Lease>>,
@@ -170,10 +203,29 @@ impl Outbox {
     /// # Errors
     /// What hinders it.
     pub fn open(options: OutboxOptions, settled: Option<u64>) -> Result<OutboxOpened, journal::Error> {
-        let known = options.remembers.then(HashSet::new);
+        let path = options.folder.clone();
+        let (opened, stepper) = Outbox::open_stepped(Arc::new(System), options, settled)?;
+        let writer = std::thread::Builder::new()
+            .name("outbox".to_string())
+            .spawn(move || stepper.0.run())
+            .map_err(|source| journal::Error::Io { path, source })?;
+        *opened.outbox.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
+        Ok(opened)
+    }
+
+    /// As [`Outbox::open`], on a disk of one's own; it writes when it is told to, and only then. For simulations.
+    ///
+    /// # Errors
+    /// What hinders it.
+    pub fn open_stepped(
+        disk: Arc<dyn Disk>,
+        options: OutboxOptions,
+        settled: Option<u64>,
+    ) -> Result<(OutboxOpened, Stepper), journal::Error> {
+        let known = options.remembers.then(Known::default);
         let mut recovery = Recovery { settled, known, ..Recovery::default() };
         let (journal, cuts) =
-            Journal::open(&options.folder, options.segment_bytes, |place, bytes| recovery.take(place, bytes))?;
+            Journal::open_on(disk, &options.folder, options.segment_bytes, |place, bytes| recovery.take(place, bytes))?;
         let Recovery { index, last, mut states, mut damage, known, .. } = recovery;
         damage.extend(cuts.iter().map(ToString::to_string));
         states.sort_by_key(|(number, ..)| *number);
@@ -181,9 +233,12 @@ impl Outbox {
         let state = State {
             index,
             queue: Vec::new(),
+            taken: 0,
+            handled: 0,
             last,
             settled: settled.unwrap_or(u64::MAX),
             covered: if options.remembers { 0 } else { u64::MAX },
+            unkept: None,
             stopping: false,
             reader: journal.reader(),
             leases: HashMap::new(),
@@ -197,16 +252,11 @@ impl Outbox {
             committed: watch::Sender::new(last),
             options,
         });
-        let writing = Arc::clone(&shared);
-        let path = shared.options.folder.clone();
-        let writer = std::thread::Builder::new()
-            .name("outbox".to_string())
-            .spawn(move || writer::run(&writing, journal))
-            .map_err(|source| journal::Error::Io { path, source })?;
+        let writer = Writer::new(Arc::clone(&shared), journal);
         let states = states.into_iter().map(|(_, topic, state)| (topic, state)).collect();
         let known = known.unwrap_or_default();
-        let outbox = Arc::new(Outbox { shared, writer: Mutex::new(Some(writer)) });
-        Ok(OutboxOpened { outbox, states, damage, known })
+        let outbox = Arc::new(Outbox { shared, writer: Mutex::default() });
+        Ok((OutboxOpened { outbox, states, damage, known }, Stepper(writer)))
     }
 
     /// Keeps an event for these handlers; its number, or 0 if there is no room for it. Never waits.
@@ -311,9 +361,9 @@ impl Outbox {
     }
 
     /// Dead letters, oldest first, of which so many are passed over and so many are given at most; and how many there
-    /// are. Events whose handler is not there are among them.
+    /// are. Events whose handler is not there are among them. Blocks: what is told is there after a kill, too.
     pub fn dead_letters(&self, which: &Letters, offset: usize, limit: usize) -> (Vec<DeadLetter>, usize) {
-        let mut state = self.shared.lock();
+        let mut state = self.written();
         let State { index, reader, leases, .. } = &mut *state;
         let (mut letters, mut count) = (Vec::new(), 0);
         for (&number, entry) in &index.entries {
@@ -348,11 +398,13 @@ impl Outbox {
         self.shared.lock().last
     }
 
-    /// Waits until all events up to this number are written. Blocks.
-    pub fn wait_until_written(&self, number: u64) {
+    /// Waits until all events up to this number are written. Blocks. `false`: they are not, since the disk does not take
+    /// them; it is asked again until it does.
+    pub fn wait_until_written(&self, number: u64) -> bool {
         let state = self.shared.lock();
         let pending = |state: &mut State| *self.shared.committed.borrow() < number && !state.stopping;
-        let _done = self.shared.written.wait_while(state, pending).unwrap_or_else(PoisonError::into_inner);
+        let state = self.shared.written.wait_while(state, pending).unwrap_or_else(PoisonError::into_inner);
+        state.unkept.is_none_or(|unkept| unkept > number)
     }
 
     /// The states of all events up to this number are in the store of states.
@@ -367,6 +419,15 @@ impl Outbox {
     pub fn covered(&self, number: u64) {
         let mut state = self.shared.lock();
         state.covered = state.covered.max(number);
+    }
+
+    /// Waits until all that is known by now is written, or the disk has refused it.
+    fn written(&self) -> MutexGuard<'_, State> {
+        let has_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let state = self.shared.lock();
+        let wanted = state.taken + state.queue.len() as u64;
+        let pending = |state: &mut State| has_writer && state.handled < wanted && !state.stopping;
+        self.shared.written.wait_while(state, pending).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the number of the last event that is written.
@@ -435,6 +496,12 @@ impl Shared {
 }
 
 impl State {
+    /// What is to be written.
+    fn take(&mut self) -> Vec<Record> {
+        self.taken += self.queue.len() as u64;
+        std::mem::take(&mut self.queue)
+    }
+
     /// Whether so much more fits, if need be without the oldest dead letters.
     fn make_room(&mut self, bytes: u64, most: u64) -> bool {
         while self.index.bytes + bytes > most {
@@ -481,8 +548,8 @@ struct Recovery {
     last: u64,
     states: Vec<(u64, Arc<str>, EventState)>,
     damage: Vec<String>,
-    /// The names of all events, if they are to be remembered.
-    known: Option<HashSet<String>>,
+    /// All events, if they are to be remembered.
+    known: Option<Known>,
 }
 
 impl Recovery {
@@ -493,10 +560,13 @@ impl Recovery {
                     self.states.push((number, event.topic.clone(), event.state.clone()));
                 }
                 if let Some(known) = &mut self.known {
-                    known.insert(event.uid());
+                    known.add(number, &event);
                 }
-                let entry = Entry { source: Source::Journal(place), ..Entry::new(&event, raised, to) };
-                self.index.insert(number, entry);
+                // One that all are done with is there to be known.
+                if !to.is_empty() {
+                    let entry = Entry { source: Source::Journal(place), ..Entry::new(&event, raised, to) };
+                    self.index.insert(number, entry);
+                }
                 number
             }
             Ok(Record::Done { number, to }) => {

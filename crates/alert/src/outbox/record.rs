@@ -35,6 +35,23 @@ pub(super) enum Unreadable {
 }
 
 impl Record {
+    /// That of the event.
+    pub(super) fn number(&self) -> u64 {
+        let (Record::Event { number, .. }
+        | Record::Done { number, .. }
+        | Record::Dead { number, .. }
+        | Record::Again { number, .. }) = self;
+        *number
+    }
+
+    /// Whose way with an event it tells; `None` for the event itself.
+    pub(super) fn handler(&self) -> Option<&Arc<str>> {
+        match self {
+            Record::Event { .. } => None,
+            Record::Done { to, .. } | Record::Dead { to, .. } | Record::Again { to, .. } => Some(to),
+        }
+    }
+
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let mut out = Writer(out);
         out.byte(VERSION);

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use disk::testing::{SimDisk, Weather};
+
 use super::*;
 use crate::Level;
 use crate::testing::event;
@@ -155,4 +157,28 @@ fn handlers_that_are_gone_leave_dead_letters() {
     let (letters, _) = outbox.dead_letters(&Letters::default(), 0, 10);
     let told: Vec<_> = letters.iter().map(|letter| (&*letter.handler, letter.death.is_some())).collect();
     assert_eq!(told, [("x", true), ("y", false)]);
+}
+
+#[test]
+fn what_the_disk_does_not_take_is_written_once_it_does() {
+    let disk = SimDisk::new(1);
+    let open = |disk: &SimDisk| Outbox::open_stepped(Arc::new(disk.clone()), options(Path::new("/o")), None).unwrap();
+    let (opened, mut stepper) = open(&disk);
+    let outbox = opened.outbox;
+    let first = append(&outbox, "a", &["x", "y"]);
+    stepper.step();
+    disk.set_weather(Weather::ReadOnly);
+    outbox.done(first, &"x".into());
+    let gone = append(&outbox, "gone", &["x"]);
+    outbox.done(gone, &"x".into());
+    let last = append(&outbox, "b", &["x"]);
+    stepper.step();
+    // It may be sent, but who goes by what is kept is told that it is not.
+    assert_eq!(*outbox.committed().borrow(), last);
+    assert!(!outbox.wait_until_written(last) && outbox.wait_until_written(first - 1));
+    disk.set_weather(Weather::Fine);
+    stepper.step();
+    assert!(outbox.wait_until_written(last));
+    let (opened, _stepper) = open(&disk.power_cut());
+    assert_eq!((ids(&opened.outbox, "x"), ids(&opened.outbox, "y")), (vec!["b".to_string()], vec!["a".to_string()]));
 }

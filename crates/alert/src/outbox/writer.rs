@@ -1,58 +1,178 @@
-//! The thread that writes the outbox: what came together is written together; files that hold nothing more are removed.
+//! Writes the outbox: what came together is written together; files that hold nothing more are removed.
 
-use std::sync::PoisonError;
+use std::collections::BTreeMap;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::Duration;
 
 use journal::{Journal, Place, Unsynced};
+use tokio::time::Instant;
 use tracing::error;
 
 use super::index::Source;
 use super::record::Record;
 use super::{Shared, fetch};
+use crate::Event;
 
-/// Writes until the outbox is dropped. Events go out as soon as they are written; a sync between them would hold up
-/// those that come meanwhile, so it is another thread's.
-pub(super) fn run(shared: &Shared, mut journal: Journal) {
-    let interval = shared.options.fsync_interval;
-    let syncer = (!interval.is_zero()).then(Syncer::start).and_then(Result::ok);
-    let mut synced = Instant::now();
-    let mut failing = false;
-    loop {
-        let due = journal.is_unsynced().then(|| synced + interval);
-        let (batch, stopping) = next(shared, due);
-        let written = write(&mut journal, &batch);
-        let is_due = stopping || interval.is_zero() || due.is_some_and(|due| due <= Instant::now());
-        let outcome = written.and_then(|places| {
-            if is_due {
-                match &syncer {
-                    Some(syncer) if !stopping => syncer.sync(&mut journal)?,
-                    _ => journal.sync()?,
-                }
-                synced = Instant::now();
+/// How long after it has failed the disk is asked again if nothing else comes.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The one who writes. Events go out as soon as they are written; a sync between them would hold up those that come
+/// meanwhile, so it is another thread's if there is one.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    journal: Journal,
+    syncer: Option<Syncer>,
+    synced: Instant,
+    /// What the disk did not take, by the event's number. It is tried again, in the end with success.
+    unwritten: BTreeMap<u64, Unwritten>,
+}
+
+/// So many events that are done with are remembered for a disk that does not take them.
+const MOST_DONE: usize = 10_000;
+
+/// What is not written of an event.
+#[derive(Default)]
+struct Unwritten {
+    /// The event itself, with when it was raised.
+    event: Option<(i64, Arc<Event>)>,
+    /// What became of it; the last record of each handler.
+    fates: Vec<Record>,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, journal: Journal) -> Writer {
+        Writer { shared, journal, syncer: None, synced: Instant::now(), unwritten: BTreeMap::new() }
+    }
+
+    /// Writes until the outbox is dropped.
+    pub(super) fn run(mut self) {
+        let waits = !self.shared.options.fsync_interval.is_zero();
+        self.syncer = waits.then(Syncer::start).and_then(Result::ok);
+        loop {
+            let (batch, stopping) = next(&self.shared, self.due());
+            self.round(batch, stopping);
+            if stopping {
+                return;
             }
-            Ok(places)
-        });
-        let places = match outcome {
+        }
+    }
+
+    /// When there is something to be done even if nothing comes.
+    fn due(&self) -> Option<Instant> {
+        let sync = self.journal.is_unsynced().then(|| self.synced + self.shared.options.fsync_interval);
+        let again = (!self.unwritten.is_empty()).then(|| Instant::now() + PAUSE);
+        [sync, again].into_iter().flatten().min()
+    }
+
+    /// Writes what waits; whether there was anything.
+    pub(super) fn step(&mut self) -> bool {
+        let batch = self.shared.lock().take();
+        let has_any = !batch.is_empty() || !self.unwritten.is_empty();
+        self.round(batch, false);
+        has_any
+    }
+
+    fn round(&mut self, batch: Vec<Record>, stopping: bool) {
+        let was_failing = !self.unwritten.is_empty();
+        let again = self.again();
+        match self.write(again.iter().chain(&batch), stopping) {
             Ok(places) => {
-                failing = false;
-                places
+                self.unwritten.clear();
+                publish(&self.shared, &batch, places, None);
             }
             Err(why) => {
-                if !std::mem::replace(&mut failing, true) {
-                    error!(%why, "the outbox cannot be written: events are sent, but not kept over a restart");
+                if !was_failing {
+                    error!(%why, "the outbox cannot be written: until it can, events are sent, but not kept over a restart");
                 }
-                Vec::new()
+                self.put_off(&batch);
+                publish(&self.shared, &batch, Vec::new(), self.unwritten.keys().next().copied());
             }
-        };
-        publish(shared, &batch, places);
-        if let Err(why) = compact(shared, &mut journal) {
+        }
+        if let Err(why) = compact(&self.shared, &mut self.journal) {
             error!(%why, "the outbox cannot be compacted");
         }
-        if stopping {
-            return;
+    }
+
+    /// What the disk did not take, as it is by now.
+    fn again(&mut self) -> Vec<Record> {
+        let state = self.shared.lock();
+        let is_done = |number: &u64| !state.index.entries.contains_key(number);
+        // An event that never was on the disk, and is done with, leaves a trace only if its data may come again.
+        let most = if self.shared.options.remembers { MOST_DONE } else { 0 };
+        let done = self.unwritten.iter().filter(|(number, unwritten)| unwritten.event.is_some() && is_done(number));
+        let mut surplus = done.count().saturating_sub(most);
+        self.unwritten.retain(|number, unwritten| {
+            let goes = surplus > 0 && unwritten.event.is_some() && is_done(number);
+            surplus -= usize::from(goes);
+            !goes
+        });
+        let mut records = Vec::new();
+        for (&number, unwritten) in &self.unwritten {
+            let Some((raised, event)) = &unwritten.event else {
+                records.extend(unwritten.fates.iter().cloned());
+                continue;
+            };
+            let to = state.index.entries.get(&number).map(|entry| entry.to.clone()).unwrap_or_default();
+            records.push(Record::Event { number, raised: *raised, to, event: Arc::clone(event) });
         }
+        records
+    }
+
+    fn put_off(&mut self, batch: &[Record]) {
+        for record in batch {
+            let unwritten = self.unwritten.entry(record.number()).or_default();
+            match record {
+                Record::Event { raised, event, .. } => unwritten.event = Some((*raised, Arc::clone(event))),
+                fate => {
+                    unwritten.fates.retain(|known| known.handler() != fate.handler());
+                    unwritten.fates.push(fate.clone());
+                }
+            }
+        }
+    }
+
+    /// All of it is written, or nothing.
+    fn write<'a>(
+        &mut self,
+        records: impl Iterator<Item = &'a Record>,
+        stopping: bool,
+    ) -> Result<Vec<(u64, Place)>, journal::Error> {
+        let mut bytes = Vec::new();
+        let (mut places, mut first) = (Vec::new(), None);
+        for record in records {
+            bytes.clear();
+            record.encode(&mut bytes);
+            let place = self.journal.append(&bytes)?;
+            first.get_or_insert(place);
+            if let Record::Event { number, .. } = record {
+                places.push((*number, place));
+            }
+        }
+        self.journal.commit()?;
+        if let Err(why) = self.sync(stopping) {
+            if let Some(first) = first.filter(|_| self.shared.options.fsync_interval.is_zero()) {
+                // What is written again must not be there twice, if the disk lets us.
+                let _ = self.journal.retract(first);
+            }
+            return Err(why);
+        }
+        Ok(places)
+    }
+
+    /// Has what is written forced to the disk if it is time.
+    fn sync(&mut self, stopping: bool) -> Result<(), journal::Error> {
+        let interval = self.shared.options.fsync_interval;
+        if !(stopping || interval.is_zero() || self.synced + interval <= Instant::now()) {
+            return Ok(());
+        }
+        match &self.syncer {
+            Some(syncer) if !stopping => syncer.sync(&mut self.journal)?,
+            _ => self.journal.sync()?,
+        }
+        self.synced = Instant::now();
+        Ok(())
     }
 }
 
@@ -115,35 +235,19 @@ fn next(shared: &Shared, due: Option<Instant>) -> (Vec<Record>, bool) {
         }
         state = shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
     }
-    (std::mem::take(&mut state.queue), state.stopping)
-}
-
-fn write(journal: &mut Journal, batch: &[Record]) -> Result<Vec<(u64, Place)>, journal::Error> {
-    let mut bytes = Vec::new();
-    let mut places = Vec::new();
-    for record in batch {
-        bytes.clear();
-        record.encode(&mut bytes);
-        let place = journal.append(&bytes)?;
-        if let Record::Event { number, .. } = record {
-            places.push((*number, place));
-        }
-    }
-    journal.commit()?;
-    Ok(places)
+    (state.take(), state.stopping)
 }
 
 /// Tells who waits that the events of a batch may be sent.
-fn publish(shared: &Shared, batch: &[Record], places: Vec<(u64, Place)>) {
+fn publish(shared: &Shared, batch: &[Record], places: Vec<(u64, Place)>, unkept: Option<u64>) {
     let mut state = shared.lock();
     for (number, place) in places {
         state.index.placed(number, place);
     }
-    let last = batch.iter().filter_map(|record| match record {
-        Record::Event { number, .. } => Some(*number),
-        _ => None,
-    });
-    if let Some(last) = last.max() {
+    state.unkept = unkept;
+    state.handled += batch.len() as u64;
+    let events = batch.iter().filter(|record| record.handler().is_none());
+    if let Some(last) = events.map(Record::number).max() {
         shared.committed.send_modify(|committed| *committed = last.max(*committed));
     }
     drop(state);

@@ -12,7 +12,7 @@ use tracing::{error, warn};
 use super::lines::{Item, Lines};
 use super::{Counters, Phase, QueueOptions};
 use crate::outbox::{Claim, Notice, Outbox};
-use crate::retry::random;
+use crate::retry::chance;
 use crate::{Event, Handler, Opener, Outcome};
 
 /// The order of the first event that comes; those of an earlier life are before it.
@@ -110,7 +110,9 @@ impl Worker {
         counters: Arc<Counters>,
         options: QueueOptions,
     ) -> Worker {
-        let (at_once, most) = (handler.at_once().max(1), handler.most_at_once().max(1));
+        // Who cannot be made once more has to do.
+        let at_once = if more.is_some() { handler.at_once().max(1) } else { 1 };
+        let most = handler.most_at_once().max(1);
         let gathers = if most > 1 { handler.gathers() } else { Duration::ZERO };
         let now = Instant::now();
         Worker {
@@ -198,11 +200,14 @@ impl Worker {
             if self.busy.is_empty() && (rule == Rule::Stop || nothing_left) {
                 break;
             }
+            // In this order, so that a run can be played once more; what comes last is all that can come without an end.
             tokio::select! {
-                count = items.recv_many(&mut taken, MOST_TAKEN), if open => {
-                    open = count > 0;
-                    taken.drain(..).for_each(|item| self.line_up(item));
+                biased;
+                notice = notice(&mut self.kept, self.notice) => {
+                    self.notice = Some((notice, Instant::now() + self.options.flush_limit));
                 }
+                changed = phase.changed(), if phases => phases = changed.is_ok(),
+                changed = deadline.changed(), if deadlines => deadlines = changed.is_ok(),
                 Some(ended) = self.running.join_next_with_id() => self.ended(ended, rule),
                 () = until(wake) => {
                     if matches!(rule, Rule::LastTry(end) if end <= Instant::now()) {
@@ -210,10 +215,9 @@ impl Worker {
                     }
                     self.flush_if_due().await;
                 }
-                changed = phase.changed(), if phases => phases = changed.is_ok(),
-                changed = deadline.changed(), if deadlines => deadlines = changed.is_ok(),
-                notice = notice(&mut self.kept, self.notice) => {
-                    self.notice = Some((notice, Instant::now() + self.options.flush_limit));
+                count = items.recv_many(&mut taken, MOST_TAKEN), if open => {
+                    open = count > 0;
+                    taken.drain(..).for_each(|item| self.line_up(item));
                 }
             }
         }
@@ -374,7 +378,8 @@ impl Worker {
         let now = Instant::now();
         let tried = self.lines.failed(&busy.key, now);
         let since = now.duration_since(tried.first);
-        let Some(pause) = self.options.retry.pause(tried.failures, after, since, random()) else {
+        let spread = chance(&self.name, first.raised, tried.failures);
+        let Some(pause) = self.options.retry.pause(tried.failures, after, since, spread) else {
             return self.given_up(busy, why);
         };
         let (seconds, event) = (pause.as_secs_f64(), &first.event);

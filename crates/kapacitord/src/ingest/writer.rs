@@ -156,8 +156,12 @@ impl Writer {
         let journal = &mut self.journal;
         let written = journal.append(record).and_then(|place| {
             journal.commit()?;
-            if self.options.fsync_interval.is_zero() {
-                journal.sync()?;
+            if self.options.fsync_interval.is_zero()
+                && let Err(why) = journal.sync()
+            {
+                // Clients are told that it is refused. If it cannot be taken back now, it is before the next one comes.
+                let _ = journal.retract(place);
+                return Err(why);
             }
             Ok(place)
         });

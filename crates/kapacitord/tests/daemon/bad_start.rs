@@ -188,3 +188,30 @@ fn a_store_that_is_in_use() {
     assert!(line.contains("in use"), "{line}");
     assert_eq!(daemon.get(TASKS).status, 200);
 }
+
+#[test]
+fn folders_that_cannot_be_made_are_named() {
+    // As root nothing is forbidden, but below a file there is no folder for anybody.
+    let below_a_file = |sections: fn(&str) -> String| {
+        let setup = setup();
+        fs::write(setup.folder().join("file"), "something").unwrap();
+        let path = setup.folder().join("file/below").display().to_string();
+        let output = setup.config(&sections(&path)).fail();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        // Some services have begun by then, and may have said something.
+        let line = text.lines().find(|line| line.starts_with("run: ")).unwrap_or_else(|| panic!("no reason: {text}"));
+        assert!(output.status.code() == Some(1) && line.contains("file/below"), "{text}");
+        assert!(line.contains("Not a directory"), "{line}");
+    };
+    below_a_file(|path| format!("[alert]\noutbox-dir = \"{path}\"\n"));
+    below_a_file(|path| format!("[checkpoint]\ndir = \"{path}\"\n"));
+    below_a_file(|path| format!("[ingest]\ndurable = true\ndir = \"{path}\"\n"));
+    let setup = setup();
+    fs::write(setup.folder().join("file"), "something").unwrap();
+    let store = format!("{}/store", setup.folder().display());
+    let line = why(&setup.replace(&store, &store.replace("/store", "/file/store")));
+    assert!(
+        line.starts_with("run: cannot make the folder") && line.ends_with("/file: File exists (os error 17)"),
+        "{line}"
+    );
+}

@@ -42,6 +42,8 @@ fn an_influxdb_that_is_killed_and_comes_back_is_used_again_and_nothing_written_i
     assert_eq!(daemon.request("POST", TASKS, batch("b", query)).status, 200);
     daemon.write("m v=1 1\n");
     wait::until("a point written through", || (count(&influxd, "out", "m") == 1).then_some(()));
+    // It can be read before it is answered, and what is not answered waits, too.
+    wait::until("the answer", || (node_stat(&daemon, "copy", "influxdb_out2", "points_queued") == 0).then_some(()));
     wait::until("queries that succeed", || (node_stat(&daemon, "b", "query1", "errors") == 0).then_some(()));
 
     influxd.kill();

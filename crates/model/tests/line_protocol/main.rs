@@ -37,6 +37,30 @@ fn name() -> impl Strategy<Value = String> {
     vec(part, 1..4).prop_map(|parts| parts.concat())
 }
 
+/// Numbers about the ends of what fits, and odd ways to write some.
+const EDGES: [&str; 20] = [
+    "9223372036854775807i",
+    "9223372036854775808i",
+    "-9223372036854775808i",
+    "-9223372036854775809i",
+    "18446744073709551616i",
+    "00000000000000000000000001i",
+    "-0i",
+    "+1i",
+    "-0",
+    "+1",
+    "1e308",
+    "-1e309",
+    "1e-400",
+    "4.9e-324",
+    "179769313486231570000000000000000000000e270",
+    "0.1e1",
+    "1E5",
+    "1e+5",
+    "inf",
+    "0x10",
+];
+
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<f64>().prop_map(|value| format!("{value}")),
@@ -46,6 +70,7 @@ fn value() -> impl Strategy<Value = String> {
         "\"([ -~\n]|\\\\\"|\\\\\\\\|é){0,6}\"",
         select(vec!["t", "T", "true", "TRUE", "tRue", "f", "False", "NaN", "-", "1e", ".5", "", "-i", "1.", "1u"])
             .prop_map(str::to_string),
+        select(EDGES.to_vec()).prop_map(str::to_string),
     ]
 }
 
@@ -59,6 +84,13 @@ fn line() -> impl Strategy<Value = String> {
         2 => Just(String::new()),
         4 => (-5i64..2_000_000_000).prop_map(|time| time.to_string()),
         1 => select(vec!["x", "1 2", "-", "9223372036854775807", "-9223372036854775807", "1\r"]).prop_map(str::to_string),
+        // What fits in one precision does not in another.
+        1 => select(vec![
+            "9223372036854775808", "-9223372036854775808", "9223372036854775", "9223372036854776", "9223372036854",
+            "9223372036855", "9223372036", "9223372037", "153722867", "153722868", "2562047", "2562048", "-2562048",
+            "+1", "01", "1.5", "1e3", "1i",
+        ])
+        .prop_map(str::to_string),
     ];
     (short(), tags, blank.clone(), fields, blank, time).prop_map(|(name, tags, gap, fields, blank, time)| {
         let tags: String = tags.iter().map(|(key, value)| format!(",{key}={value}")).collect();
@@ -70,7 +102,15 @@ fn line() -> impl Strategy<Value = String> {
 fn body() -> impl Strategy<Value = String> {
     let other =
         select(vec!["", "# a comment, \"with\" quotes", "  ", "\t", "a", "a b", ",b c=1"]).prop_map(str::to_string);
-    vec(prop_oneof![8 => line(), 1 => other], 1..6).prop_map(|lines| lines.join("\n"))
+    let ends = vec(select(vec!["\n", "\n", "\r\n", "\n\n", "\r\n\r\n", "\n\r\n"]), 6);
+    let lines = vec(prop_oneof![8 => line(), 1 => other], 1..6);
+    (lines, ends, any::<bool>()).prop_map(|(lines, ends, is_ended)| {
+        let last = lines.len() - 1;
+        let lines = lines.iter().zip(ends).enumerate();
+        lines
+            .map(|(at, (line, end))| if at < last || is_ended { format!("{line}{end}") } else { line.clone() })
+            .collect()
+    })
 }
 
 fn soup() -> impl Strategy<Value = Vec<u8>> {
@@ -108,6 +148,18 @@ proptest! {
     #[test]
     fn lines_mean_what_they_say(body in body(), precision in precision()) {
         compare(body.as_bytes(), precision)?;
+    }
+
+    #[test]
+    fn what_is_no_utf_8_does_no_harm(
+        body in body(), precision in precision(), at in any::<prop::sample::Index>(), byte in 0x80u8..=0xff
+    ) {
+        let mut bytes = body.into_bytes();
+        if !bytes.is_empty() {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        compare(&bytes, precision)?;
     }
 
     #[test]

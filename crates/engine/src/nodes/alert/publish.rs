@@ -86,10 +86,12 @@ impl Publisher {
         self.uses_own.then_some(&self.own).into_iter().chain(&self.named)
     }
 
-    /// What the topics know of an id; its own topic is the one that is believed, and both are told the same.
-    pub(super) fn known(&self, id: &str) -> Option<(Level, Time)> {
-        let own = self.uses_own.then(|| self.topics.event_state(&self.own, id)).flatten();
-        let named = self.named.as_ref().and_then(|topic| self.topics.event_state(topic, id));
+    /// What the topics know of an id before data of this time; its own topic is the one that is believed, and both are
+    /// told the same.
+    pub(super) fn known(&self, id: &str, time: Time) -> Option<(Level, Time)> {
+        let state = |topic: &Arc<str>| self.topics.event_state_before(topic, id, time);
+        let own = self.uses_own.then(|| state(&self.own)).flatten();
+        let named = self.named.as_ref().and_then(state);
         let found = match (own, named) {
             (Some(own), Some(named)) => {
                 if own.level != named.level

@@ -79,9 +79,7 @@ impl Watch {
     /// A group's first row: what its topic knows of it is taken up.
     #[cold]
     fn meet(&mut self, history: &mut History, subject: &Subject<'_>, time: Time, cx: &mut Cx<'_>) {
-        // While data come again, what is known of this time or a later one comes of them.
-        let replaying = cx.host.topics().is_replaying();
-        let known = self.known(history, subject, cx).filter(|(_, known)| !replaying || *known < time);
+        let known = self.known(history, subject, time, cx);
         if self.publisher.has_readers() {
             history.meet(known);
         } else {
@@ -103,13 +101,13 @@ impl Watch {
     }
 
     /// What the topics know of a group.
-    fn known(&self, history: &History, subject: &Subject<'_>, cx: &mut Cx<'_>) -> Option<(Level, Time)> {
+    fn known(&self, history: &History, subject: &Subject<'_>, time: Time, cx: &mut Cx<'_>) -> Option<(Level, Time)> {
         let worth_asking = history.level() != Level::Ok || self.publisher.knows_anything();
         if !self.publisher.has_readers() || !worth_asking {
             return None;
         }
         match self.messages.draft(subject, None, cx.schema).id() {
-            Ok(id) => self.publisher.known(&id),
+            Ok(id) => self.publisher.known(&id, time),
             Err(error) => {
                 cx.row_error(error);
                 None
