@@ -32,6 +32,11 @@ pub trait Handler: Send {
         1
     }
 
+    /// How long an event may wait for others to go with it, unless `most_at_once` are there.
+    fn gathers(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Sends several events, oldest first: for handlers that are quicker with many at once. What goes wrong goes wrong
     /// for all of them, so a retry sends all of them again.
     fn handle_all<'a>(&'a mut self, events: &'a [Arc<Event>]) -> BoxFuture<'a, Outcome> {

@@ -27,7 +27,7 @@ pub enum Delivery {
 
 /// All topics. Made once, shared by all tasks and the HTTP API.
 pub struct Topics {
-    topics: RwLock<HashMap<Arc<str>, Entry>>,
+    topics: RwLock<Entries>,
     store: Arc<dyn TopicStore>,
     outbox: Option<Arc<Outbox>>,
     /// Kinds of handlers whose events are not kept.
@@ -44,6 +44,7 @@ pub struct Topics {
 }
 
 type Entry = Arc<Mutex<Topic>>;
+type Entries = HashMap<Arc<str>, Entry, rapidhash::fast::RandomState>;
 
 /// Says what time it is, nanoseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -651,11 +652,11 @@ impl Topics {
         self.workers.ended(limit).await
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<Arc<str>, Entry>> {
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
         self.topics.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Arc<str>, Entry>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
         self.topics.write().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::link::Link;
@@ -142,6 +143,53 @@ pub struct TaskList {
     pub tasks: Vec<Task>,
 }
 
+/// The answer to a GET of the list.
+#[derive(Debug, Serialize)]
+pub struct ListedTasks<'t> {
+    pub tasks: Vec<ListedTask<'t>>,
+}
+
+/// A task as a list shows it: the fields that were asked for, which are ordered by name. A list says nothing of a template
+/// where there is none, and has no statistics at all of a task that does not run.
+#[derive(Debug, Clone, Copy)]
+pub struct ListedTask<'t> {
+    pub task: &'t Task,
+    pub fields: &'t [String],
+}
+
+impl Serialize for ListedTask<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let task = self.task;
+        let mut map = serializer.serialize_map(None)?;
+        let mut last = None;
+        for field in self.fields {
+            let field = field.as_str();
+            if last.replace(field) == Some(field) {
+                continue;
+            }
+            match field {
+                "created" => map.serialize_entry(field, &task.created)?,
+                "dbrps" => map.serialize_entry(field, &task.dbrps)?,
+                "dot" => map.serialize_entry(field, &task.dot)?,
+                "error" => map.serialize_entry(field, &task.error)?,
+                "executing" => map.serialize_entry(field, &task.executing)?,
+                "id" => map.serialize_entry(field, &task.id)?,
+                "last-enabled" => map.serialize_entry(field, &task.last_enabled)?,
+                "link" => map.serialize_entry(field, &task.link)?,
+                "modified" => map.serialize_entry(field, &task.modified)?,
+                "script" => map.serialize_entry(field, &task.script)?,
+                "stats" => map.serialize_entry(field, &task.executing.then_some(&task.stats))?,
+                "status" => map.serialize_entry(field, &task.status)?,
+                "template-id" if !task.template_id.is_empty() => map.serialize_entry(field, &task.template_id)?,
+                "type" => map.serialize_entry(field, &task.task_type)?,
+                "vars" => map.serialize_entry(field, &task.vars)?,
+                _ => {}
+            }
+        }
+        map.end()
+    }
+}
+
 /// The body of a POST or PATCH; what is absent stays as it is. Unknown fields are passed over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
@@ -209,6 +257,24 @@ mod tests {
         assert_eq!(serde_json::to_value(&task).unwrap(), recorded);
         let few: Task = serde_json::from_value(json!({ "id": "a", "warnings": ["w"] })).unwrap();
         assert_eq!((few.id.as_str(), few.warnings.len()), ("a", 1));
+    }
+
+    #[test]
+    fn a_list_shows_the_fields_that_were_asked_for() {
+        let stats = ExecutionStats { task_stats: BTreeMap::from([("x".into(), json!(1))]), ..Default::default() };
+        let task = Task { id: "a".into(), template_id: "t".into(), executing: true, stats, ..Task::default() };
+        let listed = |task: &Task, fields: &[&str]| {
+            let mut fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+            fields.sort_unstable();
+            serde_json::to_value(ListedTask { task, fields: &fields }).unwrap()
+        };
+        // Each field that can be asked for is there, as it is in the whole.
+        let all = listed(&task, FIELDS);
+        assert_eq!(all, serde_json::to_value(&task).unwrap());
+        assert!(all.as_object().unwrap().keys().is_sorted());
+        assert_eq!(listed(&task, &["status", "id", "id"]), json!({ "id": "a", "status": "disabled" }));
+        let idle = Task { template_id: String::new(), executing: false, ..task };
+        assert_eq!(listed(&idle, &["stats", "template-id"]), json!({ "stats": null }));
     }
 
     #[test]

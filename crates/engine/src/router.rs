@@ -1,6 +1,9 @@
 //! Which rows of a write which task wants: by database and retention policy, then by measurement.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use model::{Name, Schema};
 
@@ -30,12 +33,12 @@ pub struct Router<T> {
 #[derive(Debug)]
 struct Route<T> {
     all: Vec<T>,
-    by_name: HashMap<Name, Vec<T>>,
+    by_name: HashMap<Name, Vec<T>, rapidhash::fast::RandomState>,
 }
 
 impl<T> Default for Route<T> {
     fn default() -> Self {
-        Route { all: Vec::new(), by_name: HashMap::new() }
+        Route { all: Vec::new(), by_name: HashMap::default() }
     }
 }
 
@@ -111,30 +114,31 @@ fn select_by_name<T: Copy + Eq + std::hash::Hash>(
         buckets[last.1].1.push(i as u32);
     }
     let whole = buckets.len() == 1;
-    let mut several: HashMap<T, Vec<usize>> = HashMap::new();
-    let mut order: Vec<T> = Vec::new();
+    // Each task with the first of its buckets and the others, of which most have none.
+    let mut wanted: Vec<(T, usize, Vec<usize>)> = Vec::new();
+    let mut known: HashMap<T, usize, rapidhash::fast::RandomState> = HashMap::default();
     for (place, (name, _)) in buckets.iter().enumerate() {
         for &task in route.by_name.get(name).into_iter().flatten() {
-            let known = several.entry(task).or_insert_with(|| {
-                order.push(task);
-                Vec::new()
-            });
-            known.push(place);
+            match known.entry(task) {
+                Entry::Occupied(met) => wanted[*met.get()].2.push(place),
+                Entry::Vacant(new) => {
+                    new.insert(wanted.len());
+                    wanted.push((task, place, Vec::new()));
+                }
+            }
         }
     }
     let mut shared: Vec<Option<Arc<[u32]>>> = vec![None; buckets.len()];
-    for task in order {
-        let places = &several[&task];
-        let selection = match places.as_slice() {
-            _ if whole => Selection::All,
-            [one] => {
-                Selection::Some(Arc::clone(shared[*one].get_or_insert_with(|| Arc::from(buckets[*one].1.as_slice()))))
-            }
-            many => {
-                let mut rows: Vec<u32> = many.iter().flat_map(|&place| buckets[place].1.iter().copied()).collect();
-                rows.sort_unstable();
-                Selection::Some(rows.into())
-            }
+    for (task, first, others) in wanted {
+        let selection = if whole {
+            Selection::All
+        } else if others.is_empty() {
+            Selection::Some(Arc::clone(shared[first].get_or_insert_with(|| Arc::from(buckets[first].1.as_slice()))))
+        } else {
+            let places = std::iter::once(first).chain(others);
+            let mut rows: Vec<u32> = places.flat_map(|place| buckets[place].1.iter().copied()).collect();
+            rows.sort_unstable();
+            Selection::Some(rows.into())
         };
         out.push((task, selection));
     }

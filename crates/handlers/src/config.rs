@@ -17,6 +17,8 @@ pub struct Section {
     values: Map<String, Json>,
     /// Keys whose values nobody may be shown.
     hidden: BTreeSet<String>,
+    /// Those of them that the config takes from elsewhere.
+    referring: BTreeSet<String>,
 }
 
 /// Without values: they may be secret.
@@ -118,12 +120,25 @@ fn not_enabled(name: &str) -> String {
 impl Section {
     /// Values by key, and the keys of those that nobody may be shown.
     pub fn new(values: Map<String, Json>, hidden: impl IntoIterator<Item = String>) -> Self {
-        Section { values, hidden: hidden.into_iter().collect() }
+        Section { values, hidden: hidden.into_iter().collect(), referring: BTreeSet::new() }
+    }
+
+    /// The config says only where the values of these keys are; nobody may be shown them.
+    #[must_use]
+    pub fn referring(mut self, keys: impl IntoIterator<Item = String>) -> Self {
+        self.referring.extend(keys);
+        self.hidden.extend(self.referring.iter().cloned());
+        self
     }
 
     /// A value for those who ask what the config says; null for one that nobody may be shown.
     pub(crate) fn shown(&self, key: &str) -> &Json {
         if self.hidden.contains(key) { &Json::Null } else { self.json(key) }
+    }
+
+    /// A value that clients of Kapacitor are shown though it is secret; null if the config takes it from elsewhere.
+    pub(crate) fn shown_though_secret(&self, key: &str) -> &Json {
+        if self.referring.contains(key) { &Json::Null } else { self.json(key) }
     }
 
     /// The text of a key; empty if it is unset.
@@ -188,7 +203,10 @@ mod tests {
         let configs = Configs::default().with_sections("x", vec![Section::new(values, hidden)]);
         let told = configs.without_secrets("a bad hidden-1 and hidden-2 at http://x, not /hidden-3".to_string());
         assert_eq!(told, "a bad *** and *** at http://x, not ***");
-        assert_eq!(configs.all("x")[0].shown("token"), &Json::Null);
+        let section = configs.all("x")[0].clone();
+        assert_eq!((section.shown("token"), section.shown_though_secret("token")), (&Json::Null, &json!("hidden-1")));
+        let section = section.referring(["token", "url"].map(str::to_string));
+        assert_eq!((section.shown("url"), section.shown_though_secret("token")), (&Json::Null, &Json::Null));
     }
 
     #[test]

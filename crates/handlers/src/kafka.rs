@@ -8,6 +8,7 @@ mod partition;
 mod sasl;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alert::{BoxFuture, Event, Handler, Kind, OpenError, Outcome};
 use declare::{Declaration, Declared};
@@ -144,6 +145,10 @@ impl Handler for Kafka {
         usize::try_from(wanted).ok().filter(|&wanted| wanted > 0).unwrap_or(BATCH)
     }
 
+    fn gathers(&self) -> Duration {
+        section(&self.host.configs(), &self.cluster).map_or(Duration::ZERO, |section| section.duration("batch-timeout"))
+    }
+
     fn handle_all<'a>(&'a mut self, events: &'a [Arc<Event>]) -> BoxFuture<'a, Outcome> {
         Box::pin(self.send(events.iter().map(Arc::as_ref)))
     }
@@ -159,7 +164,7 @@ fn section<'a>(configs: &'a Configs, cluster: &str) -> Result<&'a Section, Strin
 #[cfg(test)]
 mod tests {
     use alert::Level;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::testing::{event, host, open, send};
@@ -179,6 +184,19 @@ mod tests {
         }
         let outcome = send(&kafka, "kafka", json!({"cluster": "c"}), Level::Info);
         assert!(matches!(&outcome, Outcome::GiveUp(why) if why.contains("topic must not be empty")), "{outcome:?}");
+    }
+
+    #[test]
+    fn the_config_says_how_events_are_gathered() {
+        let gathered = |more: Value| {
+            let mut section = json!({"enabled": true, "id": "default", "brokers": ["127.0.0.1:1"]});
+            section.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let handler = open(&crate::kinds(&host(&[("kafka", section)])), "kafka", json!({"topic": "t"})).unwrap();
+            (handler.most_at_once(), handler.gathers())
+        };
+        assert_eq!(gathered(json!({})), (BATCH, Duration::ZERO));
+        let ten = json!({"batch-size": 10, "batch-timeout": "1m"});
+        assert_eq!(gathered(ten), (10, Duration::from_secs(60)));
     }
 
     #[test]

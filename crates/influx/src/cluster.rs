@@ -1,26 +1,31 @@
 //! Requests to a cluster: each goes to one server, and on to the next if that one cannot be reached.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::config::{ClusterConfig, Credentials};
 use crate::endpoints::Endpoints;
-use crate::{Error, Generation, tls};
+use crate::{Error, Format, Generation, answer, tls};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A peer that vanished is noticed after a few of these.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// More of an error's body is not read.
 const LONGEST_ERROR: usize = 64 * 1024;
+/// What InfluxDB says of itself with each answer.
+const VERSION: &str = "x-influxdb-version";
 
 /// An InfluxDB cluster. Cheap to share behind an `Arc`; holds its connections.
 pub struct Cluster {
     config: ClusterConfig,
     client: Client,
     endpoints: Endpoints,
+    /// The server that answered last called itself an InfluxDB 1.
+    is_one: AtomicBool,
 }
 
 /// A request that can be sent to any server.
@@ -57,7 +62,7 @@ impl Cluster {
         let client = tls::apply(builder, &config.tls, endpoints.any_encrypted())?
             .build()
             .map_err(|error| Error::Config(format!("cannot use the TLS options: {}", reason(&error))))?;
-        Ok(Cluster { config, client, endpoints })
+        Ok(Cluster { config, client, endpoints, is_one: AtomicBool::new(false) })
     }
 
     /// The name that scripts say.
@@ -68,6 +73,15 @@ impl Cluster {
     /// What the user says about it.
     pub fn config(&self) -> &ClusterConfig {
         &self.config
+    }
+
+    /// What to ask for answers to InfluxQL in.
+    pub(crate) fn format(&self) -> Format {
+        let generation = match self.config.generation {
+            Generation::Unsaid if self.is_one.load(Ordering::Relaxed) => Generation::One,
+            generation => generation,
+        };
+        self.config.format.unwrap_or(Format::by_default(generation))
     }
 
     /// Sends a request until a server answers it, each server at most once.
@@ -96,11 +110,15 @@ impl Cluster {
         }
         let sent = (request.prepare)(self.authorized(request.method.clone(), url)).send().await;
         let response = sent.map_err(|error| self.connection_error(server, &error))?;
+        if let Some(version) = header(&response, VERSION) {
+            self.is_one.store(Generation::of_version(version) == Generation::One, Ordering::Relaxed);
+        }
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        let text = error_text(status, &self.read_start(Answer { response, server }).await);
+        let format = format_of(&response);
+        let text = error_text(status, format, &self.read_start(Answer { response, server }).await);
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(Error::Auth { status: status.as_u16(), text });
         }
@@ -145,6 +163,15 @@ impl Cluster {
     }
 }
 
+/// The format of a body.
+pub(crate) fn format_of(response: &Response) -> Format {
+    Format::of_content_type(header(response, CONTENT_TYPE.as_str()).unwrap_or_default())
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
 /// The innermost cause says what happened; the outer ones only that something did.
 fn reason(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -180,8 +207,11 @@ impl ErrorBody {
 }
 
 /// InfluxDB's own words, or the beginning of whatever a server said instead.
-fn error_text(status: StatusCode, body: &[u8]) -> String {
-    let own = serde_json::from_slice::<ErrorBody>(body).ok().and_then(ErrorBody::text);
+fn error_text(status: StatusCode, format: Format, body: &[u8]) -> String {
+    let own = match format {
+        Format::Json => serde_json::from_slice::<ErrorBody>(body).ok().and_then(ErrorBody::text),
+        Format::MessagePack | Format::Csv => answer::told_error(format, body),
+    };
     if let Some(text) = own.filter(|text| !text.is_empty()) {
         return text;
     }
@@ -196,8 +226,9 @@ mod tests {
 
     #[test]
     fn errors_carry_the_servers_words() {
-        let text =
-            |status: u16, body: &str| error_text(StatusCode::from_u16(status).expect("a status"), body.as_bytes());
+        let text = |status: u16, body: &str| {
+            error_text(StatusCode::from_u16(status).expect("a status"), Format::Json, body.as_bytes())
+        };
         assert_eq!(text(400, r#"{"error":"database not found: \"x\""}"#), "database not found: \"x\"");
         assert_eq!(text(401, r#"{"code":"unauthorized","message":"no"}"#), "no");
         assert_eq!(text(502, "<html>\n"), "invalid response: code 502: <html>");

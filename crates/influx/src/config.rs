@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, Format};
 
 /// A cluster: where it is and how to speak to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,9 @@ pub struct ClusterConfig {
     pub urls: Vec<String>,
     pub credentials: Credentials,
     pub generation: Generation,
+    /// Of answers to InfluxQL. None: MessagePack of InfluxDB 1, which is known by the configuration or by what the server
+    /// says of itself, and JSON of all others.
+    pub format: Option<Format>,
     /// The organisation of an InfluxDB 2, by name or by id; where both are empty, the token's own.
     pub organization: String,
     pub organization_id: String,
@@ -37,6 +40,7 @@ impl Default for ClusterConfig {
             urls: vec!["http://localhost:8086".to_owned()],
             credentials: Credentials::None,
             generation: Generation::Unsaid,
+            format: None,
             organization: String::new(),
             organization_id: String::new(),
             buckets: BTreeMap::new(),

@@ -38,6 +38,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A body without an answer.
+    pub(crate) fn empty() -> Error {
+        Error::Decode("the answer is empty".to_owned())
+    }
+
     /// Whether the same request may succeed later, unchanged.
     pub fn is_temporary(&self) -> bool {
         match self {

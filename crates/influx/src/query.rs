@@ -7,13 +7,12 @@ use influxql::Select;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder};
 
-use crate::cluster::{Answer, Cluster, Request};
-use crate::decode::Decoder;
-use crate::documents::Documents;
+use crate::answer::AnswerReader;
+use crate::cluster::{Answer, Cluster, Request, format_of};
 use crate::flux::{self, FluxReader};
 use crate::rows::{Collector, Rows, Series};
 use crate::sql::{self, SqlReader};
-use crate::{Error, Generation};
+use crate::{Error, Format, Generation};
 
 /// A longer text goes into the body of the request: not every server takes longer URLs.
 const LONGEST_IN_URL: usize = 4 * 1024;
@@ -50,13 +49,19 @@ impl<'q> Query<'q> {
 }
 
 impl Cluster {
-    /// Asks, and hands each row to `rows` as it arrives. Times of InfluxQL come as text, see [`crate::parse_time`].
+    /// Asks, and hands each row to `rows` as it arrives. Times of InfluxQL come as [`crate::Cell::Time`] or
+    /// as text, see [`crate::parse_time`].
     ///
     /// If InfluxDB reports an error for any part of the answer, or the connection breaks, the query fails; what `rows`
     /// received by then is not the whole answer.
     pub async fn query(&self, query: &Query<'_>, rows: &mut (dyn Rows + Send)) -> Result<(), Error> {
+        self.query_in(self.format(), query, rows).await
+    }
+
+    /// As [`Cluster::query`]; answers to InfluxQL in a format.
+    async fn query_in(&self, format: Format, query: &Query<'_>, rows: &mut (dyn Rows + Send)) -> Result<(), Error> {
         match query.language {
-            Language::InfluxQl => self.query_influxql(query, rows).await,
+            Language::InfluxQl => self.query_influxql(format, query, rows).await,
             Language::Flux { organization, organization_id, now } => {
                 let mut answer = self.ask_flux(query.text, organization, organization_id, now).await?;
                 let mut reader = FluxReader::default();
@@ -76,10 +81,10 @@ impl Cluster {
         }
     }
 
-    /// Asks in InfluxQL, and returns the whole of a small answer.
+    /// Asks, and returns the whole of a small answer; to statements about the database that is JSON, whatever is set.
     pub async fn collect(&self, query: &Query<'_>) -> Result<Vec<Series>, Error> {
         let mut collector = Collector { series: Vec::new(), rows_left: MOST_COLLECTED };
-        self.query(query, &mut collector).await?;
+        self.query_in(Format::Json, query, &mut collector).await?;
         Ok(collector.series)
     }
 
@@ -88,27 +93,23 @@ impl Cluster {
         self.collect(&Query::new(statement)).await.map(drop)
     }
 
-    async fn query_influxql(&self, query: &Query<'_>, rows: &mut (dyn Rows + Send)) -> Result<(), Error> {
+    async fn query_influxql(
+        &self,
+        format: Format,
+        query: &Query<'_>,
+        rows: &mut (dyn Rows + Send),
+    ) -> Result<(), Error> {
         let mut answer = if self.config().generation == Generation::Three {
             let (text, database) = self.unqualified(query)?;
-            self.ask_influxql(&Query { text: &text, database: &database, policy: "", ..*query }).await?
+            self.ask_influxql(format, &Query { text: &text, database: &database, policy: "", ..*query }).await?
         } else {
-            self.ask_influxql(query).await?
+            self.ask_influxql(format, query).await?
         };
-        let mut decoder = Decoder::new(rows);
-        let mut documents = Documents::default();
+        let mut reader = AnswerReader::new(format_of(&answer.response), rows);
         while let Some(part) = self.next_part(&mut answer).await? {
-            documents.push(&part)?;
-            while let Some(document) = documents.next() {
-                decoder.document(document)?;
-            }
+            reader.push(&part)?;
         }
-        match documents.rest() {
-            Some(rest) => decoder.document(rest)?,
-            None if !decoder.has_answer() => return Err(Error::Decode("the answer is empty".to_owned())),
-            None => {}
-        }
-        decoder.finish()
+        reader.finish()
     }
 
     /// A query for InfluxDB 3, which takes the database beside the text and never within it.
@@ -131,24 +132,26 @@ impl Cluster {
         }
     }
 
-    async fn ask_influxql(&self, query: &Query<'_>) -> Result<Answer, Error> {
+    async fn ask_influxql(&self, format: Format, query: &Query<'_>) -> Result<Answer, Error> {
         let mut parameters = vec![("chunked", "true"), ("db", query.database)];
         if !query.policy.is_empty() {
             parameters.push(("rp", query.policy));
         }
+        let mut form = Bytes::new();
         if query.text.len() <= LONGEST_IN_URL {
             parameters.push(("q", query.text));
-            let request = Request { method: Method::POST, path: "query", parameters: &parameters, prepare: &|it| it };
-            return self.send(&request).await;
-        }
-        let form = || {
+        } else {
             let mut url = reqwest::Url::parse("http://form/").expect("a constant URL");
             url.query_pairs_mut().append_pair("q", query.text);
-            url.query().unwrap_or_default().to_owned()
-        };
-        let body = Bytes::from(form());
+            form = Bytes::from(url.query().unwrap_or_default().to_owned());
+        }
         let prepare = |request: RequestBuilder| {
-            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.clone())
+            // JSON is what comes unasked.
+            let request = if format == Format::Json { request } else { request.header(ACCEPT, format.accept()) };
+            if form.is_empty() {
+                return request;
+            }
+            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone())
         };
         self.send(&Request { method: Method::POST, path: "query", parameters: &parameters, prepare: &prepare }).await
     }

@@ -9,7 +9,7 @@ pub enum Cell<'a> {
     Number(f64),
     /// In answers to Flux and SQL alone.
     Integer(i64),
-    /// Nanoseconds since 1970, in answers to Flux and SQL alone.
+    /// Nanoseconds since 1970; in answers to InfluxQL the column `time` alone, if it is no text.
     Time(i64),
     Bool(bool),
     Text(Cow<'a, str>),

@@ -26,6 +26,20 @@ pub(crate) fn parse_time_of_sql(text: &str) -> Option<i64> {
     if zoned { parse_time(text) } else { parse_time(&format!("{text}Z")) }
 }
 
+/// A time as RFC 3339 in UTC with as many digits of a second as needed: so InfluxDB writes times in JSON.
+pub(crate) fn format_time(seconds: i64, nanoseconds: u32) -> String {
+    let (year, month, day) = date_of(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    if nanoseconds > 0 {
+        let digits = format!(".{nanoseconds:09}");
+        text.push_str(digits.trim_end_matches('0'));
+    }
+    text.push('Z');
+    text
+}
+
 /// The number that consists of all of `bytes`.
 fn digits(bytes: &[u8]) -> Option<i64> {
     bytes.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
@@ -84,9 +98,41 @@ fn days_before(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// The date so many days from 1970-01-01, the inverse of [`days_before`].
+fn date_of(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_as_they_are_read() {
+        for (seconds, nanoseconds, text) in [
+            (0, 0, "1970-01-01T00:00:00Z"),
+            (951_868_799, 120_000_000, "2000-02-29T23:59:59.12Z"),
+            (-1, 999_999_999, "1969-12-31T23:59:59.999999999Z"),
+            (-62_135_596_800, 0, "0001-01-01T00:00:00Z"),
+            (253_402_300_799, 1, "9999-12-31T23:59:59.000000001Z"),
+        ] {
+            assert_eq!(format_time(seconds, nanoseconds), text);
+        }
+        for day in (-100_000..100_000).step_by(17) {
+            let (year, month, date) = date_of(day);
+            assert_eq!(days_before(year, month, date), day);
+        }
+        // Any number is some time.
+        format_time(i64::MIN, 0);
+        format_time(i64::MAX, u32::MAX);
+    }
 
     #[test]
     fn reads_times() {

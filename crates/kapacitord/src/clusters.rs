@@ -60,6 +60,7 @@ fn cluster(config: &InfluxDb) -> Result<Arc<Cluster>, influx::Error> {
         urls: config.urls.clone(),
         credentials,
         generation: config.generation().map_err(influx::Error::Config)?,
+        format: config.format().map_err(influx::Error::Config)?,
         organization: config.org.clone().unwrap_or_default(),
         organization_id: config.org_id.clone().unwrap_or_default(),
         buckets: config.buckets.clone().unwrap_or_default(),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use tracing::{Event, Level, Subscriber, level_filters::LevelFilter};
+use tracing::{Event, Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer, Registry,
     filter::filter_fn,
@@ -23,6 +23,8 @@ use crate::log_streams::{Collected, LogStreams};
 
 /// Crates that say in the log what they also answer with, where we say it better.
 const SILENT: [&str; 1] = ["rskafka"];
+/// Crates that tell of each connection and file at level DEBUG, which is the default.
+const CHATTY: [&str; 5] = ["h2", "hyper", "reqwest", "rustls", "sled"];
 
 /// Changes the level while the daemon runs, and lets others read along.
 #[derive(Clone)]
@@ -72,13 +74,19 @@ pub fn start(file: &str, level: &str) -> Result<LevelHandle, String> {
     };
     let (filter, handle) = reload::Layer::new(level_of(level)?);
     let lines = tracing_subscriber::fmt::layer().event_format(Logfmt).with_writer(writer);
-    let lines = lines.with_filter(filter_fn(|event| !SILENT.iter().any(|name| event.target().starts_with(name))));
-    let lines = lines.with_filter(filter);
+    let lines = lines.with_filter(filter_fn(is_of_use)).with_filter(filter);
     let streams = LogStreams::default();
-    let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![lines.boxed(), streams.layer().boxed()];
+    let followed = streams.layer().with_filter(filter_fn(is_of_use));
+    let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![lines.boxed(), followed.boxed()];
     // A second start in one process (tests) keeps the first log.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layers));
     Ok(LevelHandle { filter: handle, streams })
+}
+
+/// Whether an event is for who runs the daemon.
+fn is_of_use(event: &Metadata<'_>) -> bool {
+    let is_of = |names: &[&str]| names.iter().any(|name| event.target().starts_with(name));
+    !is_of(&SILENT) && (*event.level() <= Level::INFO || !is_of(&CHATTY))
 }
 
 fn open(path: &Path) -> io::Result<impl Write + use<>> {

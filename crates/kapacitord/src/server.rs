@@ -487,8 +487,8 @@ fn handler_configs(config: &Config, shown: &Config) -> Configs {
         let secrets: Vec<String> = secrets.map(|item| item.key.to_string()).chain(more_secrets(name)).collect();
         let elements = (0..slot.len()).filter_map(|index| {
             let referring = references(&table.json(shown.element(index)?));
-            let hidden = secrets.iter().cloned().chain(referring.into_iter().map(|(key, _)| key));
-            Some(Section::new(table.json(slot.element(index)?), hidden))
+            let section = Section::new(table.json(slot.element(index)?), secrets.iter().cloned());
+            Some(section.referring(referring.into_iter().map(|(key, _)| key)))
         });
         configs = configs.with_sections(name, elements.collect());
     }

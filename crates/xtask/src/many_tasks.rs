@@ -86,6 +86,7 @@ fn requests(daemon: &Daemon) -> anyhow::Result<bool> {
     for (name, target) in [
         ("list as the command line does", "/kapacitor/v1/tasks?limit=100&fields=status&fields=type&fields=dbrps"),
         ("list of 100 with all fields", "/kapacitor/v1/tasks"),
+        ("list of all 5,000, all fields", "/kapacitor/v1/tasks?limit=-1"),
         ("list of all 5,000, short", "/kapacitor/v1/tasks?limit=-1&fields=status&fields=type"),
         ("show", "/kapacitor/v1/tasks/t2500"),
     ] {

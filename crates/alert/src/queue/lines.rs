@@ -64,6 +64,11 @@ impl Lines {
         self.count == 0
     }
 
+    /// How many events wait or are on their way.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }

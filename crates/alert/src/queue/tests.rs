@@ -192,6 +192,48 @@ async fn what_waits_is_taken_together() {
     assert_eq!(queue.counts(), Counts { sent: 4, ..Counts::default() });
 }
 
+/// As [`Many`], after a second of gathering.
+struct Gathering(Many);
+
+impl Handler for Gathering {
+    fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
+        self.0.handle(event)
+    }
+
+    fn most_at_once(&self) -> usize {
+        3
+    }
+
+    fn gathers(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn handle_all<'a>(&'a mut self, events: &'a [Arc<Event>]) -> BoxFuture<'a, Outcome> {
+        self.0.handle_all(events)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_wait_for_others_to_go_with_them() {
+    let (sent, mut counts) = mpsc::unbounded_channel();
+    let (queue, workers) = start_any(Gathering(Many(sent)), QueueOptions::default());
+    let start = Instant::now();
+    push(&queue, "a").unwrap();
+    sleep(Duration::from_millis(600)).await;
+    push(&queue, "b").unwrap();
+    assert_eq!((counts.recv().await, start.elapsed()), (Some(2), Duration::from_secs(1)));
+    // As many as go together do not wait.
+    for id in ["a", "b", "c"] {
+        push(&queue, id).unwrap();
+    }
+    assert_eq!((counts.recv().await, start.elapsed()), (Some(3), Duration::from_secs(1)));
+    // Nor does the end.
+    push(&queue, "d").unwrap();
+    drop(queue);
+    assert!(workers.ended(Duration::from_millis(500)).await);
+    assert_eq!((counts.recv().await, start.elapsed()), (Some(1), Duration::from_secs(1)));
+}
+
 /// Sends to nobody until it is let, and notes how many are on their way.
 #[derive(Clone, Default)]
 struct Slow {

@@ -55,6 +55,8 @@ struct Lanes {
     at_once: usize,
     /// How many events one takes at a time.
     most: usize,
+    /// How long an event waits for others to go with it.
+    gathers: Duration,
     more: Option<Opener>,
 }
 
@@ -76,6 +78,8 @@ pub(super) struct Worker {
     options: QueueOptions,
     /// The other side asked for a pause until then.
     not_before: Instant,
+    /// What waits need not wait for more from then on.
+    gathered: Instant,
     last_start: Instant,
     /// Why it is to stop, and until when it may go on.
     notice: Option<(Notice, Instant)>,
@@ -109,11 +113,12 @@ impl Worker {
         // Who cannot be made once more has to do.
         let at_once = if more.is_some() { handler.at_once().max(1) } else { 1 };
         let most = handler.most_at_once().max(1);
+        let gathers = if most > 1 { handler.gathers() } else { Duration::ZERO };
         let now = Instant::now();
         Worker {
             topic,
             name,
-            lanes: Lanes { idle: vec![handler], open: 1, at_once, most, more },
+            lanes: Lanes { idle: vec![handler], open: 1, at_once, most, gathers, more },
             lines: Lines::default(),
             running: JoinSet::new(),
             busy: HashMap::new(),
@@ -121,6 +126,7 @@ impl Worker {
             counters,
             options,
             not_before: now,
+            gathered: now,
             last_start: now,
             notice: None,
             left: HashSet::new(),
@@ -166,6 +172,9 @@ impl Worker {
             self.counters.all_left(1, 0);
             return;
         }
+        if self.lines.is_empty() {
+            self.gathered = Instant::now() + self.lanes.gathers;
+        }
         self.lines.push(key, item);
     }
 
@@ -181,7 +190,8 @@ impl Worker {
             let rule = self.rule(*phase.borrow(), *deadline.borrow());
             let now = Instant::now();
             self.lines.wake(if rule == Rule::Go { Some(now) } else { None });
-            if rule != Rule::Stop {
+            let gathers = rule == Rule::Go && open && self.gathers(now);
+            if rule != Rule::Stop && !gathers {
                 self.start_all(now);
             }
             self.counters.set_oldest(self.lines.oldest());
@@ -272,6 +282,11 @@ impl Worker {
         self.busy.is_empty() || self.busy.len() < self.lanes.at_once && is_slow()
     }
 
+    /// Whether what waits still waits for others to go with it.
+    fn gathers(&self, now: Instant) -> bool {
+        now < self.gathered && self.lines.len() < self.lanes.most
+    }
+
     /// When there is something to be done even if nothing happens.
     fn next_wake(&self, rule: Rule) -> Option<Instant> {
         let mut times = [None; 4];
@@ -281,7 +296,9 @@ impl Worker {
         if rule == Rule::Go {
             times[1] = self.lines.next_ready();
         }
-        if rule != Rule::Stop && self.lines.has_ready() {
+        if rule == Rule::Go && self.gathers(Instant::now()) {
+            times[2] = Some(self.gathered);
+        } else if rule != Rule::Stop && self.lines.has_ready() {
             let can_grow = self.busy.len() < self.lanes.at_once;
             times[2] = match self.not_before > Instant::now() {
                 true => Some(self.not_before),

@@ -4,7 +4,7 @@ use alert::Level;
 use serde_json::{Value as Json, json};
 
 use super::{Given, Test, now};
-use crate::Configs;
+use crate::{Configs, Section};
 
 /// THE LIST of tests, by name.
 pub(super) const TESTS: &[Test] = &[
@@ -221,7 +221,8 @@ pub(super) const TESTS: &[Test] = &[
         name: "pushover",
         kind: "pushover",
         defaults: |configs| {
-            json!({"user-key": configured_text(configs, "pushover", "user-key"), "message": "test pushover message",
+            let user = chosen(configs, "pushover").map(|section| section.shown_though_secret("user-key").clone());
+            json!({"user-key": user.unwrap_or_else(|| "".into()), "message": "test pushover message",
                 "device": "", "title": "", "url": "", "url-title": "", "sound": "", "level": "CRITICAL"})
         },
         plan: |given| {
@@ -402,9 +403,13 @@ fn rfc3339_now() -> String {
 
 /// What the config says, of the element that is used if none is named; null if nobody may be shown that.
 fn configured(configs: &Configs, section: &str, key: &str) -> Json {
+    chosen(configs, section).map(|element| element.shown(key).clone()).unwrap_or_default()
+}
+
+/// The element of a section that is used if none is named.
+fn chosen<'a>(configs: &'a Configs, section: &str) -> Option<&'a Section> {
     let all = configs.all(section);
-    let element = all.iter().rfind(|element| element.bool("default")).or(all.first());
-    element.map(|element| element.shown(key).clone()).unwrap_or_default()
+    all.iter().rfind(|element| element.bool("default")).or(all.first())
 }
 
 fn configured_text(configs: &Configs, section: &str, key: &str) -> String {

@@ -1,5 +1,6 @@
 //! The client against a scripted server and against a real InfluxDB.
 
+mod formats;
 mod queries;
 mod recorded;
 mod scripted;

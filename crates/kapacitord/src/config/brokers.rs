@@ -20,7 +20,11 @@ const KAFKA: DataSection = array(
         texts("brokers", "Hosts and ports of the brokers."),
         duration("timeout", "0s", "How long a write may take; 0s for 10s."),
         int("batch-size", 0, "How many messages are sent at once; 0 for 100."),
-        duration("batch-timeout", "0s", "How long a batch that is not full waits; 0s for 1s."),
+        duration(
+            "batch-timeout",
+            "0s",
+            "How long events wait for others to go with them, unless batch-size are there; 0s for not at all.",
+        ),
         flag("use-ssl", false, "Whether to speak TLS."),
         SSL_CA,
         SSL_CERT,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use declare::{Declaration, Section, Shape};
-use influx::Generation;
+use influx::{Format, Generation};
 
 use super::checks;
 
@@ -53,6 +53,8 @@ pub(crate) struct InfluxDb {
     /// Zero for any number; unset for [`QUERIES_AT_ONCE`].
     pub(crate) max_concurrent_queries: Option<i64>,
     pub(crate) query_jitter: Option<Duration>,
+    /// `json`, `msgpack` or `csv`, or unset for what suits the server
+    pub(crate) response_format: Option<String>,
     /// Bytes; unset for [`WRITE_BUFFER`].
     pub(crate) write_buffer: Option<i64>,
 }
@@ -93,6 +95,7 @@ impl Default for InfluxDb {
             buckets: None,
             max_concurrent_queries: None,
             query_jitter: None,
+            response_format: None,
             write_buffer: None,
         }
     }
@@ -174,8 +177,16 @@ impl InfluxDb {
         Generation::named(self.version.as_deref().unwrap_or_default()).map_err(|error| error.to_string())
     }
 
+    /// What answers to InfluxQL are asked for in; none for what suits the server.
+    pub(crate) fn format(&self) -> Result<Option<Format>, String> {
+        Format::named(self.response_format.as_deref().unwrap_or_default()).map_err(|error| error.to_string())
+    }
+
     fn check_own(&self) -> Result<(), String> {
-        let generation = self.generation()?;
+        let (generation, format) = (self.generation()?, self.format()?);
+        if generation == Generation::Three && format == Some(Format::MessagePack) {
+            return Err("response-format \"msgpack\" is of InfluxDB 1 and 2 alone: leave it out".to_string());
+        }
         let set = |key: &Option<String>| key.as_ref().is_some_and(|text| !text.is_empty());
         let needs = |key: &str, generations: &str| {
             Err(format!("{key} is of InfluxDB {generations} alone: set version, or leave {key} out"))
@@ -320,6 +331,13 @@ fn declare_own(it: Declaration<InfluxDb>) -> Declaration<InfluxDb> {
         "query-jitter",
         "Queries of tasks are asked up to this much later than on time, each node by a time of its own; unset for 0s.",
         |d| &mut d.query_jitter,
+    )
+    .ours()
+    .property(
+        "response-format",
+        "What answers to queries in InfluxQL are asked for in: \"json\", \"msgpack\", or \"csv\", which does not tell texts \
+         from numbers. Unset: msgpack of an InfluxDB 1, json of others.",
+        |d| &mut d.response_format,
     )
     .ours()
     .property(

@@ -1,5 +1,6 @@
 //! What users define: tasks and templates, stored, checked, and run. Every call may block on the disk.
 
+mod drawings;
 mod options;
 mod remarks;
 mod shown;
@@ -77,6 +78,7 @@ pub struct Definitions {
     /// Held by whoever changes definitions, so that what runs is what is stored.
     changes: std::sync::Mutex<()>,
     remarks: Remarks,
+    drawings: drawings::Drawings,
 }
 
 impl Definitions {
@@ -88,8 +90,9 @@ impl Definitions {
         running: Arc<Tasks>,
         checkpoints: Option<Checkpoints>,
     ) -> Definitions {
-        let (changes, remarks) = (std::sync::Mutex::new(()), Remarks::default());
-        Definitions { store, surface, schema, host, running, checkpoints, changes, remarks }
+        let (changes, remarks, drawings) =
+            (std::sync::Mutex::default(), Remarks::default(), drawings::Drawings::default());
+        Definitions { store, surface, schema, host, running, checkpoints, changes, remarks, drawings }
     }
 
     /// What keeps the state of running tasks, if it is kept.
@@ -252,6 +255,7 @@ impl Definitions {
             self.start(&task)?;
         }
         if renamed {
+            self.drawings.forget(id);
             self.host.topics().forget_all(&format!("main:{id}:"));
         }
         if switched {
@@ -268,6 +272,7 @@ impl Definitions {
         let _change = self.change();
         self.stop(id, false);
         self.store.tasks().delete(id)?;
+        self.drawings.forget(id);
         self.host.topics().forget_all(&format!("main:{id}:"));
         Ok(())
     }
@@ -312,6 +317,7 @@ impl Definitions {
     /// A task ready to run in this world, and its pipeline.
     pub(crate) fn build(&self, task: &Task, host: &Arc<dyn Host>) -> Result<(Built, Pipeline), Refused> {
         let defined = self.define(task)?;
+        self.remarks.keep(task, deprecations(task, &defined));
         let info = Arc::new(TaskInfo {
             id: task.id.as_str().into(),
             stream: task.task_type == TaskType::Stream,

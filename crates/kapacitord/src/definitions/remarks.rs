@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use store::tasks::Task;
@@ -19,18 +19,26 @@ pub(super) struct Remarks {
 }
 
 impl Remarks {
-    /// What is to be said of a task; worked out if this version of it was not asked for last.
+    /// What is to be said of a task; worked out if this version of it is not the one that was met last.
     pub(super) fn of(&self, task: &Task, work_out: impl FnOnce() -> Vec<String>) -> Vec<String> {
-        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, remarks)) = lock().get(&task.id).filter(|(version, _)| *version == task.modified) {
+        if let Some((_, remarks)) = self.lock().get(&task.id).filter(|(version, _)| *version == task.modified) {
             return remarks.clone();
         }
         let remarks = work_out();
-        let mut known = lock();
+        self.keep(task, remarks.clone());
+        remarks
+    }
+
+    /// This is to be said of a task.
+    pub(super) fn keep(&self, task: &Task, remarks: Vec<String>) {
+        let mut known = self.lock();
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(task.id.clone(), (task.modified, remarks.clone()));
-        remarks
+        known.insert(task.id.clone(), (task.modified, remarks));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (i64, Vec<String>)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use api::{
 };
 use engine::{
     NodeStats,
-    define::{Request, define, dot, dot_with_stats},
+    define::{dot, dot_with_stats},
 };
 use serde_json::Value as Json;
 use store::{
@@ -17,7 +17,7 @@ use store::{
     tasks::{Status, Task, TaskType},
 };
 
-use super::{Definitions, Refused, deprecations, vars};
+use super::{Definitions, Refused, deprecations, drawings::Drawing, vars};
 
 /// Which text of the script is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,16 +33,25 @@ pub enum DotView {
     #[default]
     Attributes,
     Labels,
-    /// There is no drawing, and a script that is not understood any more is not noticed: both take most of the time
-    /// that a list takes.
+    /// There is no drawing.
     Nothing,
 }
 
-/// How a task is to be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How a task is to be shown. What nobody asked for is left out, since in a list of thousands it takes its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     pub script: ScriptFormat,
     pub dot: DotView,
+    /// Whether to notice a script that is not understood any more.
+    pub error: bool,
+    pub stats: bool,
+}
+
+impl Default for View {
+    /// All of it.
+    fn default() -> Self {
+        View { script: ScriptFormat::default(), dot: DotView::default(), error: true, stats: true }
+    }
 }
 
 /// What is known of a run of a task.
@@ -57,22 +66,22 @@ impl Definitions {
         let task = self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("no task exists"))?;
         let work_out = || self.define(&task).map(|defined| deprecations(&task, &defined)).unwrap_or_default();
         let warnings = self.remarks.of(&task, work_out);
-        Ok(shown::Task { warnings, ..self.show(&task, view) })
+        Ok(shown::Task { warnings, ..self.show(task, view) })
     }
 
     /// One task as it runs in a replay.
     pub fn task_in_replay(&self, id: &str, view: View, replayed: &Executing<'_>) -> Result<shown::Task, Refused> {
         let task = self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("no task exists"))?;
-        Ok(self.render(&task, view, Some(replayed), None))
+        Ok(self.render(task, view, Some(replayed), None))
     }
 
     /// A page of the tasks.
     pub fn tasks(&self, page: &Page<'_>, view: View) -> Result<Vec<shown::Task>, Refused> {
-        Ok(self.store.tasks().list(page)?.iter().map(|task| self.show(task, view)).collect())
+        Ok(self.store.tasks().list(page)?.into_iter().map(|task| self.show(task, view)).collect())
     }
 
     /// The task with all that is known of it now.
-    pub fn show(&self, task: &Task, view: View) -> shown::Task {
+    pub fn show(&self, task: Task, view: View) -> shown::Task {
         let running = self.running.get(&task.id);
         let failure = running.as_ref().and_then(|running| self.running.failure(running));
         let running = running.filter(|_| failure.is_none());
@@ -80,36 +89,40 @@ impl Definitions {
         self.render(task, view, running.as_ref(), failure)
     }
 
-    fn render(&self, task: &Task, view: View, running: Option<&Executing<'_>>, failure: Option<String>) -> shown::Task {
+    fn render(&self, task: Task, view: View, running: Option<&Executing<'_>>, failure: Option<String>) -> shown::Task {
         let (drawing, broken) = match (view.dot, running) {
-            (DotView::Nothing, _) => (String::new(), None),
-            (_, Some(running)) => (draw(task, running, view.dot), None),
-            (_, None) => self.draw_stored(task),
+            (DotView::Nothing, Some(_)) => (String::new(), None),
+            (DotView::Nothing, None) if !view.error => (String::new(), None),
+            (_, Some(running)) => (draw(&task, running, view.dot), None),
+            (_, None) => match self.draw_stored(&task) {
+                Ok(drawing) => (drawing, None),
+                Err(why) => (String::new(), Some(why)),
+            },
         };
         let trouble = running.and_then(|running| trouble(running.stats));
-        let error = failure.or(broken).or(trouble).unwrap_or_else(|| task.error.clone());
+        let stats = running.filter(|_| view.stats).map(|running| stats(running.stats));
         shown::Task {
             link: Link::to_self(format!("{}/{}", shown::PATH, task.id)),
-            id: task.id.clone(),
-            template_id: task.template_id.clone().unwrap_or_default(),
+            id: task.id,
+            template_id: task.template_id.unwrap_or_default(),
             task_type: match task.task_type {
                 TaskType::Stream => shown::TaskType::Stream,
                 TaskType::Batch => shown::TaskType::Batch,
             },
-            dbrps: task.dbrps.iter().map(|dbrp| shown::Dbrp { db: dbrp.db.clone(), rp: dbrp.rp.clone() }).collect(),
+            dbrps: task.dbrps.into_iter().map(|dbrp| shown::Dbrp { db: dbrp.db, rp: dbrp.rp }).collect(),
             script: match view.script {
-                ScriptFormat::Formatted => task.script.clone(),
-                ScriptFormat::Raw => task.raw_script.clone(),
+                ScriptFormat::Formatted => task.script,
+                ScriptFormat::Raw => task.raw_script,
             },
-            vars: vars::shown(&task.vars),
+            vars: vars::shown(task.vars),
             dot: drawing,
             status: match task.status {
                 Status::Enabled => shown::Status::Enabled,
                 Status::Disabled => shown::Status::Disabled,
             },
             executing: running.is_some(),
-            error,
-            stats: running.map(|running| stats(running.stats)).unwrap_or_default(),
+            error: failure.or(broken).or(trouble).unwrap_or(task.error),
+            stats: stats.unwrap_or_default(),
             created: Time::At(task.created),
             modified: Time::At(task.modified),
             last_enabled: Time::from(task.last_enabled),
@@ -118,15 +131,11 @@ impl Definitions {
     }
 
     /// The drawing of a task that does not run, or why its script is not understood any more.
-    fn draw_stored(&self, task: &Task) -> (String, Option<String>) {
-        let vars = match vars::of_stored(&task.vars) {
-            Ok(vars) => vars,
-            Err(error) => return (String::new(), Some(error.text)),
-        };
-        match define(&self.surface, &task.raw_script, &Request { vars, template: false }) {
-            Ok(defined) => (dot(&task.id, &defined.pipeline), None),
-            Err(error) => (String::new(), Some(error.to_string())),
-        }
+    fn draw_stored(&self, task: &Task) -> Drawing {
+        self.drawings.of(task, || match self.define(task) {
+            Ok(defined) => Ok(dot(&task.id, &defined.pipeline)),
+            Err(error) => Err(error.text),
+        })
     }
 }
 

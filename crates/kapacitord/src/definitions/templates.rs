@@ -158,7 +158,7 @@ impl Definitions {
                 ScriptFormat::Formatted => template.script.clone(),
                 ScriptFormat::Raw => template.raw_script.clone(),
             },
-            vars: vars::shown(&template.vars),
+            vars: vars::shown(template.vars.clone()),
             dot: drawing,
             error,
             created: Time::At(template.created),

@@ -14,13 +14,13 @@ pub(super) fn stored(vars: &shown::Vars) -> Result<Json, Refused> {
 }
 
 /// Stored variables as the API shows them.
-pub(super) fn shown(stored: &Json) -> shown::Vars {
-    serde_json::from_value(stored.clone()).unwrap_or_default()
+pub(super) fn shown(stored: Json) -> shown::Vars {
+    serde_json::from_value(stored).unwrap_or_default()
 }
 
 /// Stored variables as a script computes with them.
 pub(super) fn of_stored(stored: &Json) -> Result<Vars, Refused> {
-    from_api(&shown(stored))
+    from_api(&shown(stored.clone()))
 }
 
 /// The API's variables as a script computes with them.

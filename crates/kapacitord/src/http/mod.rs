@@ -98,7 +98,7 @@ pub struct Ingress {
 /// What one database and retention policy received; its names are shared by all its writes.
 pub struct Received {
     pub origin: Arc<Origin>,
-    points: Mutex<HashMap<Name, u64>>,
+    points: Mutex<HashMap<Name, u64, rapidhash::fast::RandomState>>,
 }
 
 impl Ingress {

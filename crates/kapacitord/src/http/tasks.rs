@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::task::{self as shown, TaskOptions};
+use api::task::{self as shown, ListedTask, ListedTasks, TaskOptions};
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
@@ -67,24 +67,22 @@ pub(super) fn routes() -> Routes {
 
 pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
-    let fields = fields(&params, shown::FIELDS, None)?;
+    let mut fields = fields(&params, shown::FIELDS, None)?;
+    fields.sort_unstable();
     let mut view = view(&params)?;
-    if !fields.iter().any(|field| matches!(field.as_str(), "dot" | "error")) {
+    let wants = |name: &str| fields.iter().any(|field| field == name);
+    (view.error, view.stats) = (wants("error"), wants("stats"));
+    if !wants("dot") {
         view.dot = DotView::Nothing;
     }
     let (offset, limit) = params.page()?;
     let pattern = params.get("pattern").to_string();
-    let tasks = aside(move || api.definitions.tasks(&Page { pattern: &pattern, offset, limit }, view)).await?;
-    let mut items = Vec::with_capacity(tasks.len());
-    for task in &tasks {
-        let mut item = serde_json::to_value(task).map_err(|error| Refused::failed(error.to_string()))?;
-        // In lists, a task that does not run has no statistics at all.
-        if !task.executing {
-            item["stats"] = Value::Null;
-        }
-        items.push(item);
-    }
-    listed("tasks", items, &fields)
+    let text = aside(move || {
+        let tasks = api.definitions.tasks(&Page { pattern: &pattern, offset, limit }, view)?;
+        let listed = ListedTasks { tasks: tasks.iter().map(|task| ListedTask { task, fields: &fields }).collect() };
+        api::json::pretty(&listed).map_err(|error| Refused::failed(error.to_string()))
+    });
+    Ok(text_as_json(StatusCode::OK, text.await?))
 }
 
 pub(super) async fn no_id() -> Answered {
@@ -117,7 +115,7 @@ pub(super) async fn create(State(api): State<Arc<Api>>, body: Bytes) -> Answered
     json(
         &aside(move || {
             let (task, warnings) = api.definitions.create_task(&options)?;
-            Ok(shown::Task { warnings, ..api.definitions.show(&task, View::default()) })
+            Ok(shown::Task { warnings, ..api.definitions.show(task, View::default()) })
         })
         .await?,
     )
@@ -128,7 +126,7 @@ pub(super) async fn update(State(api): State<Arc<Api>>, Path(id): Path<String>, 
     json(
         &aside(move || {
             let (task, warnings) = api.definitions.update_task(&id, &options)?;
-            Ok(shown::Task { warnings, ..api.definitions.show(&task, View::default()) })
+            Ok(shown::Task { warnings, ..api.definitions.show(task, View::default()) })
         })
         .await?,
     )
@@ -221,5 +219,5 @@ fn view(params: &Params) -> Result<View, Refused> {
         "labels" => DotView::Labels,
         other => return Err(Refused::bad(format!("invalid dot-view parameter {other:?}"))),
     };
-    Ok(View { script: script_format(params)?, dot })
+    Ok(View { script: script_format(params)?, dot, ..View::default() })
 }

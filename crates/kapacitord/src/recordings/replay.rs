@@ -141,7 +141,7 @@ impl Recordings {
         match data {
             Opened::Recording(recording) => {
                 fits(recording, TaskType::Stream)?;
-                let file = File::open(&recording.path).map_err(|error| format!("data source open: {error}"))?;
+                let file = File::open(&recording.path).map_err(|error| unopened(recording, &error))?;
                 let size = file.metadata().map_or(0, |file| file.len());
                 let mut reader = StreamReader::new(Counted::new(file, size, work));
                 while let Some(points) = reader.read(&self.schema).map_err(|error| error.to_string())? {
@@ -178,7 +178,7 @@ impl Recordings {
         let sources: Vec<Pieces<'_>> = match data {
             Opened::Recording(recording) => {
                 fits(recording, TaskType::Batch)?;
-                self.recorded_pieces(Path::new(&recording.path), work)?
+                self.recorded_pieces(recording, work)?
             }
             Opened::Batch { start, stop } => {
                 let sources = self.queries(task, *start, *stop)?;
@@ -219,8 +219,8 @@ impl Recordings {
         Ok(())
     }
 
-    fn recorded_pieces<'a>(&'a self, path: &Path, work: &'a Work) -> Result<Vec<Pieces<'a>>, String> {
-        let members = members(path).map_err(|error| format!("data source open: {error}"))?;
+    fn recorded_pieces<'a>(&'a self, recording: &Recording, work: &'a Work) -> Result<Vec<Pieces<'a>>, String> {
+        let members = members(Path::new(&recording.path)).map_err(|error| unopened(recording, &error))?;
         let pieces = members.into_iter().map(|member| -> Pieces<'a> {
             let size = member.size;
             let mut reader = BatchReader::new(Counted::new(Box::new(member), size, work));
@@ -330,4 +330,12 @@ fn fits(recording: &Recording, wanted: TaskType) -> Result<(), String> {
     let name = |task_type| if task_type == TaskType::Stream { "stream" } else { "batch" };
     let (got, task) = (name(recording.task_type), name(wanted));
     Err(format!("the recording {:?} is of type {got}, but the task is of type {task}", recording.id))
+}
+
+/// Why the data of a recording cannot be read. One that failed may have left none.
+fn unopened(recording: &Recording, why: &dyn std::fmt::Display) -> String {
+    if recording.error.is_empty() {
+        return format!("data source open: {why}");
+    }
+    format!("there is nothing to replay: the recording {:?} failed: {}", recording.id, recording.error)
 }

@@ -1,6 +1,9 @@
 //! With a real InfluxDB: subscriptions, streams from it, queries of it, writes into it.
 
-use std::net::TcpListener;
+use std::{
+    net::TcpListener,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde_json::{Value, json};
 use testkit::{
@@ -132,6 +135,41 @@ fn batch_tasks_query_on_a_schedule_and_results_are_written_back() {
         (json!(tags) == json!([{ "from": "kapacitor", "host": "a" }, { "from": "kapacitor", "host": "b" }]))
             .then_some(())
     });
+}
+
+/// What a batch task shows of the same data does not depend on the format of the answers.
+#[test]
+fn a_batch_is_the_same_in_each_format_of_answers() {
+    let influxd = Influxd::start();
+    influxd.query("CREATE DATABASE telegraf");
+    let hour_ago = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() - 3_600_000_000_000;
+    let line = |index: u32| {
+        let (host, at) = (index % 3, hour_ago + u128::from(index));
+        format!("m,host=h{host} i={index}i,f={}.25,s=\"s {index}\",b={} {at}\n", index * 7, index.is_multiple_of(2))
+    };
+    influxd.write("telegraf", &(0..100).map(line).collect::<String>());
+    let shown_in = |format: &str| {
+        let format = if format.is_empty() { String::new() } else { format!("response-format = \"{format}\"\n") };
+        let daemon = with_influx(&influxd.url()).config(&format).start();
+        let script = "batch|query('SELECT i, f, s, b FROM \"telegraf\".\"autogen\".\"m\"').period(3h).every(100ms).groupBy('host')\
+                      |httpOut('all')";
+        let task = super::definition("b", script, "enabled").replace("stream\"", "batch\"");
+        let reply = daemon.request("POST", TASKS, task);
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        // Two answers of three hosts: the first says which server it is.
+        wait::until("answers", || {
+            let stats: Value = serde_json::from_str(&daemon.get(&format!("{TASKS}/b")).body).ok()?;
+            (stats["stats"]["node-stats"]["query1"]["batches_queried"].as_i64()? >= 6).then_some(())
+        });
+        let shown: Value = serde_json::from_str(&daemon.get(&format!("{TASKS}/b/all")).body).unwrap();
+        assert_eq!(shown["series"].as_array().map(Vec::len), Some(3), "{shown}");
+        shown
+    };
+    let expected = shown_in("json");
+    assert_eq!(expected["series"][1]["values"][0][4], json!("s 1"), "{expected}");
+    for format in ["msgpack", "csv", ""] {
+        assert_eq!(shown_in(format), expected, "{format}");
+    }
 }
 
 #[test]

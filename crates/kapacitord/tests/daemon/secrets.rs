@@ -34,7 +34,8 @@ const SECTIONS: &[(&str, &[&str], &str)] = &[
     ("[opsgenie2]", &["api-key"], "url = 'URL'"),
     ("[pagerduty]", &["service-key"], "url = 'URL'"),
     ("[pagerduty2]", &["routing-key"], "url = 'URL'"),
-    ("[pushover]", &["token", "user-key"], "url = 'URL'"),
+    // Kapacitor shows the key among the options of the service's test, unless it is a reference.
+    ("[pushover]", &["token"], "url = 'URL'\nuser-key = 'env:POST_TOKEN'"),
     ("[servicenow]", &["password"], "url = 'URL'\nusername = 'u'"),
     ("[[slack]]", &["token"], "default = true\nurl = 'URL/PLANTED-slack'\nchannel = '#c'"),
     ("[smtp]", &["password"], "host = 'localhost'\nport = 1\nfrom = 'a@b.c'\nto = ['d@e.f']\nusername = 'u'"),

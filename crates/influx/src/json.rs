@@ -8,35 +8,58 @@ use serde_json::value::RawValue;
 
 use crate::Error;
 use crate::cell::{Pairs, RowSeed, Text};
+use crate::documents::Documents;
 use crate::rows::{Cell, Rows};
+use crate::teller::{Head, Teller};
+
+/// Reads an answer as it arrives.
+pub(crate) struct JsonReader<'r> {
+    documents: Documents,
+    decoder: Decoder<'r>,
+}
+
+impl<'r> JsonReader<'r> {
+    pub(crate) fn new(rows: &'r mut (dyn Rows + Send)) -> JsonReader<'r> {
+        JsonReader { documents: Documents::default(), decoder: Decoder::new(rows) }
+    }
+
+    /// More of the body.
+    pub(crate) fn push(&mut self, part: &[u8]) -> Result<(), Error> {
+        self.documents.push(part)?;
+        while let Some(document) = self.documents.next() {
+            self.decoder.document(document)?;
+        }
+        Ok(())
+    }
+
+    /// The end of the body.
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        match self.documents.rest() {
+            Some(rest) => self.decoder.document(rest)?,
+            None if self.decoder.documents == 0 => return Err(Error::empty()),
+            None => {}
+        }
+        self.decoder.teller.finish().map_err(Error::Unwanted)
+    }
+}
 
 /// Reads the documents of one answer, in order.
-pub(crate) struct Decoder<'r> {
-    rows: &'r mut (dyn Rows + Send),
-    /// A series whose rows go on in the next document.
-    open: Option<Head>,
+struct Decoder<'r> {
+    teller: Teller<'r>,
     /// InfluxDB's first error.
     error: Option<String>,
-    /// The first error of `rows`.
+    /// The first error of who receives the rows.
     unwanted: Option<String>,
     documents: usize,
 }
 
-/// What makes a series the same series.
-#[derive(PartialEq)]
-struct Head {
-    name: String,
-    tags: Vec<(String, String)>,
-    columns: Vec<String>,
-}
-
 impl<'r> Decoder<'r> {
-    pub(crate) fn new(rows: &'r mut (dyn Rows + Send)) -> Decoder<'r> {
-        Decoder { rows, open: None, error: None, unwanted: None, documents: 0 }
+    fn new(rows: &'r mut (dyn Rows + Send)) -> Decoder<'r> {
+        Decoder { teller: Teller::new(rows), error: None, unwanted: None, documents: 0 }
     }
 
     /// Reads a document.
-    pub(crate) fn document(&mut self, json: &[u8]) -> Result<(), Error> {
+    fn document(&mut self, json: &[u8]) -> Result<(), Error> {
         self.documents += 1;
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let read = DocumentSeed(self).deserialize(&mut deserializer).and_then(|()| deserializer.end());
@@ -47,26 +70,13 @@ impl<'r> Decoder<'r> {
         self.error.take().map_or(Ok(()), |text| Err(Error::Query(text)))
     }
 
-    pub(crate) fn has_answer(&self) -> bool {
-        self.documents > 0
-    }
-
-    /// Ends the last series.
-    pub(crate) fn finish(mut self) -> Result<(), Error> {
-        self.end_open().map_err(Error::Unwanted)
-    }
-
-    fn end_open(&mut self) -> Result<(), String> {
-        if self.open.take().is_some() { self.rows.end_series() } else { Ok(()) }
-    }
-
     fn note_error(&mut self, text: String) {
         if !text.is_empty() {
             self.error.get_or_insert(text);
         }
     }
 
-    /// Ends reading because `rows` does not want more.
+    /// Ends reading because the rows are not wanted.
     fn refuse<E: de::Error>(&mut self, text: String) -> E {
         self.unwanted = Some(text);
         E::custom("unwanted")
@@ -186,32 +196,31 @@ seed!(SeriesSeed, (), deserialize_map);
 /// What is known of a series before its values.
 #[derive(Default)]
 struct Known<'de> {
-    name: Cow<'de, str>,
+    name: Option<Cow<'de, str>>,
     tags: Option<Vec<(Text<'de>, Text<'de>)>>,
     columns: Vec<Text<'de>>,
 }
 
 impl Known<'_> {
+    /// Nothing is left that could follow.
+    fn is_all(&self) -> bool {
+        self.name.is_some() && self.tags.is_some() && !self.columns.is_empty()
+    }
+
     fn to_head(&self) -> Head {
         let tags = self.tags.iter().flatten();
         Head {
-            name: self.name.clone().into_owned(),
+            name: self.name.as_deref().unwrap_or_default().to_owned(),
             tags: tags.map(|(key, value)| (key.0.to_string(), value.0.to_string())).collect(),
             columns: self.columns.iter().map(|column| column.0.to_string()).collect(),
         }
     }
 
-    /// Tells `decoder` that this series begins, unless it goes on from the document before.
-    fn begin(&self, decoder: &mut Decoder<'_>) -> Result<(), String> {
-        if let Some(open) = decoder.open.take() {
-            if open == self.to_head() {
-                return Ok(());
-            }
-            decoder.rows.end_series()?;
-        }
+    /// Tells that this series begins, unless it goes on from the document before.
+    fn begin(&self, teller: &mut Teller<'_>) -> Result<(), String> {
         let columns: Vec<&str> = self.columns.iter().map(|column| &*column.0).collect();
-        let mut tags = self.tags.iter().flatten().map(|(key, value)| (&*key.0, &*value.0));
-        decoder.rows.series(&self.name, &mut tags, &columns)
+        let tags: Vec<(&str, &str)> = self.tags.iter().flatten().map(|(key, value)| (&*key.0, &*value.0)).collect();
+        teller.begin(self.name.as_deref().unwrap_or_default(), &tags, &columns)
     }
 }
 
@@ -229,13 +238,16 @@ impl<'de> Visitor<'de> for SeriesSeed<'_, '_> {
         let (mut begun, mut partial) = (false, false);
         while let Some(Text(key)) = map.next_key()? {
             match &*key {
-                "name" => known.name = map.next_value::<Text<'de>>()?.0,
+                "name" | "tags" | "columns" | "values" if begun => {
+                    return Err(de::Error::custom(format!("a series has {key} after its values")));
+                }
+                "name" => known.name = Some(map.next_value::<Text<'de>>()?.0),
                 "tags" => known.tags = map.next_value::<Option<Pairs<'de>>>()?.map(|pairs| pairs.0),
                 "columns" => known.columns = map.next_value::<Option<Vec<Text<'de>>>>()?.unwrap_or_default(),
                 "partial" => partial = map.next_value::<Option<bool>>()?.unwrap_or_default(),
-                "values" if known.tags.is_some() && !known.columns.is_empty() && !begun => {
+                "values" if known.is_all() => {
                     begun = true;
-                    known.begin(decoder).map_err(|text| decoder.refuse(text))?;
+                    known.begin(&mut decoder.teller).map_err(|text| decoder.refuse(text))?;
                     map.next_value_seed(ValuesSeed { decoder: &mut *decoder, columns: known.columns.len() })?;
                 }
                 // Name, tags or columns may still follow.
@@ -244,7 +256,7 @@ impl<'de> Visitor<'de> for SeriesSeed<'_, '_> {
             }
         }
         if !begun {
-            known.begin(decoder).map_err(|text| decoder.refuse(text))?;
+            known.begin(&mut decoder.teller).map_err(|text| decoder.refuse(text))?;
         }
         if let Some(raw) = waiting {
             let mut values = serde_json::Deserializer::from_str(raw.get());
@@ -252,10 +264,10 @@ impl<'de> Visitor<'de> for SeriesSeed<'_, '_> {
             seed.deserialize(&mut values).map_err(de::Error::custom)?;
         }
         if partial {
-            decoder.open = Some(known.to_head());
+            decoder.teller.pause(known.to_head());
             return Ok(());
         }
-        decoder.rows.end_series().map_err(|text| decoder.refuse(text))
+        decoder.teller.end().map_err(|text| decoder.refuse(text))
     }
 }
 
@@ -282,7 +294,7 @@ impl<'de> Visitor<'de> for ValuesSeed<'_, '_> {
                 let text = format!("a row has {} values for {} columns", cells.len(), self.columns);
                 return Err(de::Error::custom(text));
             }
-            let told = self.decoder.rows.row(&cells);
+            let told = self.decoder.teller.row(&cells);
             told.map_err(|text| self.decoder.refuse(text))?;
         }
         Ok(())
@@ -346,7 +358,7 @@ mod tests {
         let mut diary = Diary { refuses, ..Diary::default() };
         let mut decoder = Decoder::new(&mut diary);
         let read = documents.iter().try_for_each(|document| decoder.document(document.as_bytes()));
-        let result = read.and_then(|()| decoder.finish());
+        let result = read.and_then(|()| decoder.teller.finish().map_err(Error::Unwanted));
         (diary.lines, result)
     }
 
@@ -445,6 +457,7 @@ mod tests {
             r#"{"results":[{"series":[{"name":"m","columns":["time"],"values":[1]}]}]}"#,
             r#"{"results":[{"series":[{"name":"m","columns":["time"],"values":[[{}]]}]}]}"#,
             r#"{"results":[{"series":[{"name":7}]}]}"#,
+            r#"{"results":[{"series":[{"name":"m","tags":{},"columns":["v"],"values":[[1]],"columns":["v","w"]}]}]}"#,
             r#"{"results":[{"series":[{"tags":{"a":1}}]}]}"#,
             r#"{"results":[{"series""#,
             r#"{} {}"#,
