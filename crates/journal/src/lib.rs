@@ -116,11 +116,19 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] if a new segment was needed and could not be made.
     pub fn append(&mut self, record: &[u8]) -> Result<Place, Error> {
+        self.append_parts(&[record])
+    }
+
+    /// The same for a record that lies in several places.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_parts(&mut self, parts: &[&[u8]]) -> Result<Place, Error> {
         if self.head.bytes + self.waiting.len() as u64 >= self.segment_bytes.max(HEADER.len() as u64 + 1) {
             self.rotate()?;
         }
         let place = Place { segment: self.head.number, offset: self.head.bytes + self.waiting.len() as u64 };
-        segment::encode(record, &mut self.waiting);
+        segment::encode(parts, &mut self.waiting);
         Ok(place)
     }
 
