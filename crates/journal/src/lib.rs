@@ -131,6 +131,14 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] if a new segment was needed and could not be made.
     pub fn append(&mut self, record: &[u8]) -> Result<Place, Error> {
+        self.append_parts(&[record])
+    }
+
+    /// The same for a record that lies in several places.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_parts(&mut self, parts: &[&[u8]]) -> Result<Place, Error> {
         // What is committed together stays together, so that it can be taken back.
         if self.waiting.is_empty() {
             self.head.settle()?;
@@ -140,7 +148,7 @@ impl Journal {
             }
         }
         let place = Place { segment: self.head.number, offset: self.head.bytes + self.waiting.len() as u64 };
-        segment::encode(record, &mut self.waiting);
+        segment::encode(parts, &mut self.waiting);
         Ok(place)
     }
 

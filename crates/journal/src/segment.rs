@@ -155,18 +155,19 @@ pub(crate) fn numbers(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, Error>
     Ok(numbers)
 }
 
-/// Appends a record with its length and checksum.
-pub(crate) fn encode(record: &[u8], out: &mut Vec<u8>) {
-    let length = u32::try_from(record.len()).unwrap_or(u32::MAX).to_le_bytes();
+/// Appends a record, which comes in parts, with its length and checksum.
+pub(crate) fn encode(parts: &[&[u8]], out: &mut Vec<u8>) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
     out.extend_from_slice(&length);
-    out.extend_from_slice(&checksum(length, record).to_le_bytes());
-    out.extend_from_slice(record);
+    out.extend_from_slice(&checksum(length, parts).to_le_bytes());
+    parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
-fn checksum(length: [u8; 4], record: &[u8]) -> u32 {
+fn checksum(length: [u8; 4], parts: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&length);
-    hasher.update(record);
+    parts.iter().for_each(|part| hasher.update(part));
     hasher.finalize()
 }
 
@@ -178,7 +179,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(&[u8], usize), &'static str> {
         return Err("a record has an impossible length");
     }
     let record = bytes.get(FRAME..FRAME + wanted).ok_or("a record is not complete")?;
-    if checksum(length, record) != u32::from_le_bytes(sum) {
+    if checksum(length, &[record]) != u32::from_le_bytes(sum) {
         return Err("a record does not have its checksum");
     }
     Ok((record, FRAME + wanted))

@@ -1,4 +1,4 @@
-//! The bytes of a record of the log: writes that were committed together, their lines compressed.
+//! The bytes of a record of the log: writes that were committed together, their lines as they came or compressed.
 //!
 //! A record is: version, whether the lines are compressed, the log's id, the number of its first write, how many there
 //! are, the size of the table, the size of the lines, the table (for each write: time of arrival, precision, database,
@@ -58,8 +58,13 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// A record of these writes.
-    pub(super) fn encode<'a>(&mut self, head: Head, items: impl Iterator<Item = Item<'a>> + Clone) -> &[u8] {
+    /// A record of these writes, in parts; smaller, at some cost, if it is to be compressed.
+    pub(super) fn encode<'a>(
+        &'a mut self,
+        head: Head,
+        items: impl Iterator<Item = Item<'a>> + Clone,
+        packs: bool,
+    ) -> Vec<&'a [u8]> {
         let Encoder { table, lines, record } = self;
         table.clear();
         for item in items.clone() {
@@ -70,17 +75,8 @@ impl Encoder {
             put_text(table, &item.origin.retention_policy);
             table.extend_from_slice(&(item.lines.len() as u64).to_le_bytes());
         }
-        lines.clear();
-        let mut single = items.clone();
-        let all: &[u8] = match (single.next(), single.next()) {
-            // One large write is not copied.
-            (Some(only), None) => only.lines,
-            _ => {
-                items.for_each(|item| lines.extend_from_slice(item.lines));
-                lines
-            }
-        };
-        let packs = all.len() >= SMALL;
+        let size: usize = items.clone().map(|item| item.lines.len()).sum();
+        let packs = packs && size >= SMALL;
         record.clear();
         record.push(VERSION);
         record.push(u8::from(packs));
@@ -88,18 +84,19 @@ impl Encoder {
         record.extend_from_slice(&head.first.to_le_bytes());
         record.extend_from_slice(&head.count.to_le_bytes());
         record.extend_from_slice(&(table.len() as u32).to_le_bytes());
-        record.extend_from_slice(&(all.len() as u64).to_le_bytes());
+        record.extend_from_slice(&(size as u64).to_le_bytes());
         record.extend_from_slice(table);
-        if packs {
-            let begin = record.len();
-            record.resize(begin + lz4_flex::block::get_maximum_output_size(all.len()), 0);
-            // The output has the room that it may need at most.
-            let written = lz4_flex::block::compress_into(all, &mut record[begin..]).unwrap_or_default();
-            record.truncate(begin + written);
-        } else {
-            record.extend_from_slice(all);
+        if !packs {
+            return std::iter::once(&**record).chain(items.map(|item| item.lines)).collect();
         }
-        record
+        lines.clear();
+        items.for_each(|item| lines.extend_from_slice(item.lines));
+        let begin = record.len();
+        record.resize(begin + lz4_flex::block::get_maximum_output_size(size), 0);
+        // The output has the room that it may need at most.
+        let written = lz4_flex::block::compress_into(lines, &mut record[begin..]).unwrap_or_default();
+        record.truncate(begin + written);
+        vec![record]
     }
 }
 
@@ -187,7 +184,7 @@ mod tests {
         Origin { database: database.to_string(), retention_policy: "autogen".to_string() }
     }
 
-    fn record(lines: &[&str]) -> Vec<u8> {
+    fn record(lines: &[&str], packs: bool) -> Vec<u8> {
         let places: Vec<Origin> = (0..lines.len()).map(|number| origin(&format!("d{number}"))).collect();
         let items = lines.iter().zip(&places).enumerate().map(|(number, (lines, origin))| Item {
             now: -(number as i64),
@@ -195,7 +192,7 @@ mod tests {
             origin,
             lines: lines.as_bytes(),
         });
-        Encoder::default().encode(Head { log: 9, first: 5, count: lines.len() as u32 }, items).to_vec()
+        Encoder::default().encode(Head { log: 9, first: 5, count: lines.len() as u32 }, items, packs).concat()
     }
 
     /// Number, database, time, precision and lines of a write.
@@ -213,31 +210,34 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let long = "cpu,host=a v=1 1\n".repeat(1000);
-        for lines in [vec!["m v=1 1"], vec![long.as_str()], vec!["m v=1 1", "", &long, "m v=2 2"]] {
-            let record = record(&lines);
+        let all = [vec!["m v=1 1"], vec![long.as_str()], vec!["m v=1 1", "", &long, "m v=2 2"]];
+        for (lines, packs) in all.iter().flat_map(|lines| [(lines, false), (lines, true)]) {
+            let record = record(lines, packs);
             assert_eq!(head(&record), Ok(Head { log: 9, first: 5, count: lines.len() as u32 }));
             let read = read(&record).unwrap();
-            assert_eq!(read.iter().map(|read| read.4.as_str()).collect::<Vec<_>>(), lines);
+            assert_eq!(read.iter().map(|read| read.4.as_str()).collect::<Vec<_>>(), *lines);
             let (number, database, now, precision, _) = &read[lines.len() - 1];
             let last = lines.len() - 1;
             assert_eq!((*number, database.as_str(), *now), (5 + last as u64, &*format!("d{last}"), -(last as i64)));
             assert_eq!(*precision, PRECISIONS[last]);
             let bodies: usize = lines.iter().map(|lines| lines.len()).sum();
-            assert!(bodies < 1000 || record.len() < bodies / 10, "{} of {bodies}", record.len());
+            assert!(!packs || bodies < 1000 || record.len() < bodies / 10, "{} of {bodies}", record.len());
         }
     }
 
     #[test]
     fn what_makes_no_sense_is_an_error() {
-        let record = record(&["m v=1 1", &"cpu,host=a v=1 1\n".repeat(20)]);
-        for cut in 0..record.len() {
-            assert!(read(&record[..cut]).is_err(), "cut at {cut}");
-        }
-        for at in 0..record.len() {
-            let mut changed = record.clone();
-            changed[at] ^= 0x41;
-            // It need not be noticed, but nothing breaks.
-            let _ = read(&changed);
+        for packs in [false, true] {
+            let record = record(&["m v=1 1", &"cpu,host=a v=1 1\n".repeat(20)], packs);
+            for cut in 0..record.len() {
+                assert!(read(&record[..cut]).is_err(), "cut at {cut}");
+            }
+            for at in 0..record.len() {
+                let mut changed = record.clone();
+                changed[at] ^= 0x41;
+                // It need not be noticed, but nothing breaks.
+                let _ = read(&changed);
+            }
         }
         assert_eq!(read(&[7; 100]), Err(Unreadable::Version));
     }

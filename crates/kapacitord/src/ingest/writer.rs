@@ -17,6 +17,9 @@ use super::{
 
 /// Lines of about so many bytes make a record.
 const RECORD: usize = 4 << 20;
+/// Up to this part of the limit lines are written as they came, which costs less than to compress them; beyond it what
+/// is left of the room is to last.
+const ROOMY: u64 = 4;
 /// Files go when no task needs them. One that is written to for so long a part of the longest age is ended, so that it
 /// can go, too.
 const PARTS_OF_AGE: u32 = 8;
@@ -152,9 +155,10 @@ impl Writer {
             origin: &entry.write.origin,
             lines: &entry.lines,
         });
-        let record = self.encoder.encode(head, items);
+        let packs = self.journal.bytes() >= self.options.limit / ROOMY;
+        let record = self.encoder.encode(head, items, packs);
         let journal = &mut self.journal;
-        let written = journal.append(record).and_then(|place| {
+        let written = journal.append_parts(&record).and_then(|place| {
             journal.commit()?;
             if self.options.fsync_interval.is_zero()
                 && let Err(why) = journal.sync()
