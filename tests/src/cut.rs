@@ -41,11 +41,7 @@ impl Cutter {
     }
 
     /// Whether it is time to cut, now that so many more data have come; `tasks` are taken down.
-    pub(crate) fn count<'a>(
-        &mut self,
-        data: usize,
-        tasks: impl Iterator<Item = (&'a str, &'a mut Task)>,
-    ) -> bool {
+    pub(crate) fn count<'a>(&mut self, data: usize, tasks: impl Iterator<Item = (&'a str, &'a mut Task)>) -> bool {
         let left = self.left();
         self.seen += data;
         if data < left {
