@@ -76,8 +76,7 @@ pub fn start(file: &str, level: &str) -> Result<LevelHandle, String> {
     let lines = tracing_subscriber::fmt::layer().event_format(Logfmt).with_writer(writer);
     let lines = lines.with_filter(filter_fn(is_of_use)).with_filter(filter);
     let streams = LogStreams::default();
-    let followed = streams.layer().with_filter(filter_fn(is_of_use));
-    let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![lines.boxed(), followed.boxed()];
+    let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![lines.boxed(), streams.layer().boxed()];
     // A second start in one process (tests) keeps the first log.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layers));
     Ok(LevelHandle { filter: handle, streams })
