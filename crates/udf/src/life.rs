@@ -428,10 +428,10 @@ impl<'a> Life<'a> {
     fn work(&mut self) {
         self.stage = Stage::Working;
         self.learnt.worked = true;
-        self.outbox.begin_again();
-        self.listener.news(News::Up);
         // Before all data: what answers this and is silent later is known to be stuck, not deaf.
         self.ask_keepalive();
+        self.outbox.begin_again();
+        self.listener.news(News::Up);
     }
 }
 

@@ -289,7 +289,7 @@ fn one_that_dies_lives_again_with_what_it_remembered() {
 
 #[test]
 fn one_that_hangs_is_started_again() {
-    let mut bench = Bench::new(Duration::from_millis(1500), terms());
+    let mut bench = Bench::new(Duration::from_millis(300), terms());
     bench.is_up();
     bench.give(&[HANG]);
     let why = bench.goes_down();
