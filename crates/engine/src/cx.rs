@@ -169,6 +169,8 @@ pub struct Cx<'a> {
     /// The task's clock.
     pub now: Time,
     pub host: &'a Arc<dyn Host>,
+    /// The daemon's time zone.
+    pub(crate) zone: &'a lambda::Zone,
     pub task: &'a Arc<TaskInfo>,
     /// The node's name: `alert4`.
     pub name: &'a str,
@@ -226,14 +228,7 @@ impl Cx<'_> {
     /// What a lambda needs to look at a row.
     #[inline]
     pub fn lambda<'b>(&'b self, row: &'b Row) -> lambda::Context<'b> {
-        lambda::Context {
-            schema: self.schema,
-            frame: self.frame,
-            row,
-            extra: &[],
-            zone: self.host.zone(),
-            now: self.now,
-        }
+        lambda::Context { schema: self.schema, frame: self.frame, row, extra: &[], zone: self.zone, now: self.now }
     }
 
     /// A line in the daemon's log, with the task's and the node's name.

@@ -154,11 +154,11 @@ impl<N: PerGroup> PerGroupNode<N> {
         act: impl FnOnce(&mut N, &mut N::Group, &mut Cx<'_>) -> R,
     ) -> R {
         let PerGroupNode { node, groups } = self;
-        if groups.get(id).is_none() {
-            let group = node.open(id, cx);
-            groups.insert(id, group);
+        if let Some(group) = groups.get_mut(id) {
+            return act(node, group, cx);
         }
-        let group = groups.get_mut(id).expect("the group was opened");
+        let mut opened = Some(node.open(id, cx));
+        let group = groups.get_or_insert_with(id, || opened.take().expect("it is asked for once"));
         act(node, group, cx)
     }
 }

@@ -101,9 +101,23 @@ impl Evaluator {
     }
 
     /// The result as a word, allocation-free but for texts: those stand in [`Evaluator::text`], and the word is 0.
+    #[inline]
     pub fn eval_word(&mut self, cx: &Context<'_>, state: &mut State) -> Result<(FieldType, u64), EvalError> {
+        let tags = self.tags(cx);
+        let index = self.binding(cx, tags);
+        if let Way::Code(code) = &mut self.bindings[index].way
+            && let Outcome::Word(at, field_type) = code.result
+            && code.run(cx).is_ok()
+        {
+            return Ok((field_type, code.registers[at as usize]));
+        }
+        self.eval_any(index, cx, state)
+    }
+
+    /// As [`Evaluator::eval_word`] where it is not known what comes.
+    fn eval_any(&mut self, index: usize, cx: &Context<'_>, state: &mut State) -> Result<(FieldType, u64), EvalError> {
         let mut out = std::mem::take(&mut self.text);
-        let result = self.find(cx, state, |found| match found {
+        let result = self.found(index, cx, state, |found| match found {
             Found::Word(word, field_type) => (field_type, word),
             Found::Text(text) => {
                 out.clear();
@@ -136,13 +150,13 @@ impl Evaluator {
             _ => {}
         }
         if binding.keeps
-            && let Some(kept) = self.series.kept(cx.row.series)
+            && let Some(kept) = self.series.kept()
         {
             return Ok(kept);
         }
         let answer = self.condition(index, cx, state)?;
         if self.bindings[index].keeps {
-            self.series.keep(cx.row.series, answer);
+            self.series.keep(answer);
         }
         Ok(answer)
     }
@@ -215,15 +229,10 @@ impl Evaluator {
         })
     }
 
-    /// Forget which tags series have, as their numbers are used again for others.
-    pub fn forget_series(&mut self) {
-        self.series = SeriesTags::default();
-    }
-
     /// Which references are tags of the row's series.
     #[inline]
     fn tags(&mut self, cx: &Context<'_>) -> u64 {
-        if self.names.is_empty() { 0 } else { self.series.find(cx.schema, &self.names, cx.row.series) }
+        self.series.find(cx.schema, &self.names, cx.row.series)
     }
 
     /// The place of what the program is for rows like this one.

@@ -3,8 +3,11 @@
 //! The parser guesses, then compares: each series remembers which one followed it and the shape its last line had, so
 //! that a line like the last time's is read without a hash or a search.
 
+mod digits;
+mod value;
+
 use crate::{
-    FieldType, GroupId, Name, Row, Schema, SeriesId, ShapeId, Time, Words,
+    FieldType, GroupId, Name, Row, Schema, Series, SeriesId, ShapeId, Time, Words,
     key::{key_end, series_of_key, unescape},
 };
 
@@ -78,19 +81,21 @@ pub fn parse_lines(
 ) -> Result<(), LineError> {
     let text = std::str::from_utf8(body).map_err(|e| error_at(body, e.valid_up_to(), "the line is not valid UTF-8"))?;
     let unit = precision.nanos();
-    let mut parser =
-        Parser { schema, text, bytes: text.as_bytes(), at: 0, unit, now: now - now.rem_euclid(unit), words };
-    let mut fields = Vec::new();
-    let (mut last, mut shape) = (SeriesId(0), ShapeId(0));
+    let mut parser = Parser {
+        schema,
+        text,
+        bytes: text.as_bytes(),
+        at: 0,
+        unit,
+        now: now - now.rem_euclid(unit),
+        words,
+        last: (SeriesId(0), schema.series(SeriesId(0))),
+        shape: ShapeId(0),
+        fields: Vec::new(),
+    };
     while parser.skip_to_line() {
         let begin = parser.at;
-        match parser.line(&mut last, shape, &mut fields) {
-            Ok(row) => {
-                shape = row.shape;
-                rows.push(row);
-            }
-            Err(what) => return Err(error_at(body, begin, what)),
-        }
+        rows.push(parser.line().map_err(|what| error_at(body, begin, what))?);
     }
     Ok(())
 }
@@ -107,8 +112,6 @@ fn error_at(body: &[u8], at: usize, what: &'static str) -> LineError {
     LineError { line, text, what }
 }
 
-type Fields = Vec<(Name, FieldType)>;
-
 struct Parser<'a> {
     schema: &'a Schema,
     text: &'a str,
@@ -117,6 +120,11 @@ struct Parser<'a> {
     unit: i64,
     now: Time,
     words: &'a mut Words,
+    /// The series of the line at hand, and before it is known, of the line before; and the shape of that line.
+    last: (SeriesId, &'a Series),
+    shape: ShapeId,
+    /// The fields of the line, if they are not those that were expected.
+    fields: Vec<(Name, FieldType)>,
 }
 
 impl Parser<'_> {
@@ -149,80 +157,81 @@ impl Parser<'_> {
     }
 
     #[inline]
-    fn line(&mut self, last: &mut SeriesId, shape: ShapeId, fields: &mut Fields) -> Result<Row, &'static str> {
-        let series = self.key(*last)?;
-        let entry = self.schema.series(series);
-        *last = series;
+    fn line(&mut self) -> Result<Row, &'static str> {
+        self.key()?;
         self.skip_blanks();
         let at = self.words.words.len() as u32;
-        let known = ShapeId(entry.guess_shape());
+        let (id, series) = self.last;
+        let known = ShapeId(series.guess_shape());
         // A series that is new has the fields of the one before it, most of the time.
-        let shape = self.fields(if known == ShapeId(0) { shape } else { known }, fields)?;
-        if shape != known {
-            entry.remember_shape(shape.0);
+        self.shape = self.fields(if known == ShapeId(0) { self.shape } else { known })?;
+        if self.shape != known {
+            series.remember_shape(self.shape.0);
         }
         let time = self.time()?;
-        Ok(Row { time, series, shape, at, group: GroupId::NIL })
+        Ok(Row { time, series: id, shape: self.shape, at, group: GroupId::NIL })
     }
 
     #[inline]
-    fn key(&mut self, last: SeriesId) -> Result<SeriesId, &'static str> {
-        let before = self.schema.series(last);
-        let guess = SeriesId(before.guess_next());
-        let raw = self.schema.series(guess).raw();
+    fn key(&mut self) -> Result<(), &'static str> {
+        let (before, series) = self.last;
+        let guess = SeriesId(series.guess_next());
         let rest = &self.bytes[self.at..];
-        if !raw.is_empty()
-            && rest.len() > raw.len()
-            && rest[raw.len()] == b' '
-            && rest[..raw.len()] == *raw
-            && self.schema.series_table().meet(guess)
-        {
-            self.at += raw.len();
-            return Ok(guess);
+        if let Some(next) = self.schema.series_table().meet_key(guess, rest) {
+            self.at += next.raw().len();
+            self.last = (guess, next);
+            return Ok(());
         }
         let key = &rest[..key_end(rest)?];
-        let series = series_of_key(self.schema, key, last)?;
-        before.remember_next(series.0);
+        let found = series_of_key(self.schema, key, before)?;
+        series.remember_next(found.0);
         self.at += key.len();
-        Ok(series)
+        self.last = (found, self.schema.series(found));
+        Ok(())
     }
 
     /// All fields; their shape.
     #[inline]
-    fn fields(&mut self, guess: ShapeId, fields: &mut Fields) -> Result<ShapeId, &'static str> {
-        let expected = self.schema.shape(guess).guess();
+    fn fields(&mut self, guess: ShapeId) -> Result<ShapeId, &'static str> {
+        let shape = self.schema.shape(guess);
         let mut matched = 0;
-        while let Some(&(name, field_type)) = expected.get(matched) {
-            if !self.skip_name(self.schema.text(name)) {
+        for (key, field_type) in shape.guess() {
+            if !begins_with(&self.bytes[self.at..], key) {
                 break;
             }
+            self.at += key.len();
             let found = self.value()?;
-            if found != field_type {
-                fields.clear();
-                fields.extend_from_slice(&expected[..matched]);
-                fields.push((name, found));
-                return self.other_fields(fields);
+            if found != *field_type {
+                self.begin_fields(&shape.fields()[..matched]);
+                self.fields.push((shape.fields()[matched].0, found));
+                return self.other_fields();
             }
             matched += 1;
             if self.peek() != b',' {
                 self.end_of_fields()?;
-                return Ok(if matched == expected.len() { guess } else { self.shape(&expected[..matched])? });
+                let all = matched == shape.len();
+                return if all { Ok(guess) } else { self.shape(&shape.fields()[..matched]) };
             }
             self.at += 1;
         }
-        fields.clear();
-        fields.extend_from_slice(&expected[..matched]);
-        self.field(fields)?;
-        self.other_fields(fields)
+        self.begin_fields(&shape.fields()[..matched]);
+        self.field()?;
+        self.other_fields()
     }
 
-    fn other_fields(&mut self, fields: &mut Fields) -> Result<ShapeId, &'static str> {
+    /// The first fields are those, whatever comes now.
+    fn begin_fields(&mut self, fields: &[(Name, FieldType)]) {
+        self.fields.clear();
+        self.fields.extend_from_slice(fields);
+    }
+
+    fn other_fields(&mut self) -> Result<ShapeId, &'static str> {
         while self.peek() == b',' {
             self.at += 1;
-            self.field(fields)?;
+            self.field()?;
         }
         self.end_of_fields()?;
-        self.shape(fields)
+        self.shape(&self.fields)
     }
 
     /// The shape of these fields, if there is room for it.
@@ -238,17 +247,7 @@ impl Parser<'_> {
         if matches!(self.peek(), b' ' | b'\n' | b'\t') { Ok(()) } else { Err("invalid field format") }
     }
 
-    #[inline]
-    fn skip_name(&mut self, name: &str) -> bool {
-        let rest = &self.bytes[self.at..];
-        let hit = rest.len() > name.len() && rest[name.len()] == b'=' && rest[..name.len()] == *name.as_bytes();
-        if hit {
-            self.at += name.len() + 1;
-        }
-        hit
-    }
-
-    fn field(&mut self, fields: &mut Fields) -> Result<(), &'static str> {
+    fn field(&mut self) -> Result<(), &'static str> {
         let rest = &self.bytes[self.at..];
         let mut end = 0;
         loop {
@@ -270,167 +269,20 @@ impl Parser<'_> {
         };
         self.at += end + 1;
         let found = self.value()?;
-        fields.push((name, found));
+        self.fields.push((name, found));
         Ok(())
-    }
-
-    /// One value; its word is pushed.
-    #[inline]
-    fn value(&mut self) -> Result<FieldType, &'static str> {
-        match self.peek() {
-            b'0'..=b'9' | b'-' | b'.' => self.number(),
-            b'"' => self.string(),
-            b' ' | b',' | b'\n' => Err("missing field value"),
-            _ => self.boolean(),
-        }
-    }
-
-    #[inline]
-    fn number(&mut self) -> Result<FieldType, &'static str> {
-        let begin = self.at;
-        let negative = self.peek() == b'-';
-        let mut at = begin + usize::from(negative);
-        let bytes = self.bytes;
-        let (mut mantissa, mut digits) = (0u64, 0u32);
-        let first = at;
-        while let Some(d) = bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|&d| d < 10) {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(d));
-            at += 1;
-        }
-        digits += (at - first) as u32;
-        if bytes.get(at) == Some(&b'i') {
-            self.at = at + 1;
-            return self.integer(&bytes[begin..at], mantissa, digits, negative);
-        }
-        let mut fraction = 0;
-        if bytes.get(at) == Some(&b'.') {
-            at += 1;
-            let first = at;
-            while let Some(d) = bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|&d| d < 10) {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(d));
-                at += 1;
-            }
-            fraction = at - first;
-            digits += fraction as u32;
-        }
-        if digits == 0 || digits > 15 || matches!(bytes.get(at), Some(b'e' | b'E')) {
-            return self.long_float(begin, at);
-        }
-        self.at = at;
-        // Exact: both are below 2^53, so the division rounds once.
-        let value = mantissa as f64 / POWERS[fraction];
-        self.words.words.push(if negative { -value } else { value }.to_bits());
-        self.number_ends()
-    }
-
-    fn long_float(&mut self, begin: usize, mut at: usize) -> Result<FieldType, &'static str> {
-        if matches!(self.bytes.get(at), Some(b'e' | b'E')) {
-            at += 1;
-            if matches!(self.bytes.get(at), Some(b'+' | b'-')) {
-                at += 1;
-            }
-            while matches!(self.bytes.get(at), Some(b'0'..=b'9')) {
-                at += 1;
-            }
-        }
-        let value: f64 = self.text[begin..at].parse().map_err(|_| "invalid float")?;
-        if !value.is_finite() {
-            return Err("invalid float: value out of range");
-        }
-        self.at = at;
-        self.words.words.push(value.to_bits());
-        self.number_ends()
-    }
-
-    #[inline]
-    fn number_ends(&self) -> Result<FieldType, &'static str> {
-        if matches!(self.peek(), b',' | b' ' | b'\n' | b'\t') { Ok(FieldType::Float) } else { Err("invalid number") }
-    }
-
-    fn integer(&mut self, text: &[u8], mantissa: u64, digits: u32, negative: bool) -> Result<FieldType, &'static str> {
-        let value = if digits <= 18 && digits > 0 {
-            if negative { -(mantissa as i64) } else { mantissa as i64 }
-        } else {
-            let text = std::str::from_utf8(text).unwrap_or("");
-            text.parse::<i64>().map_err(|_| "unable to parse integer: value out of range")?
-        };
-        self.words.words.push(value as u64);
-        if matches!(self.peek(), b',' | b' ' | b'\n' | b'\t') { Ok(FieldType::Int) } else { Err("invalid number") }
-    }
-
-    fn string(&mut self) -> Result<FieldType, &'static str> {
-        let begin = self.at + 1;
-        let mut end = begin;
-        let mut escaped = false;
-        loop {
-            end += memchr::memchr2(b'"', b'\\', &self.bytes[end..]).ok_or("unbalanced quotes")?;
-            if self.bytes[end] == b'"' {
-                break;
-            }
-            escaped = true;
-            end += 2;
-            if end > self.bytes.len() {
-                return Err("unbalanced quotes");
-            }
-        }
-        let text = &self.text[begin..end];
-        let word = if escaped { self.words.push_text(&unescape_string(text)) } else { self.words.push_text(text) };
-        self.words.words.push(word);
-        self.at = end + 1;
-        Ok(FieldType::String)
-    }
-
-    fn boolean(&mut self) -> Result<FieldType, &'static str> {
-        let rest = &self.bytes[self.at..];
-        let end = rest.iter().position(|b| matches!(b, b',' | b' ' | b'\n')).unwrap_or(rest.len());
-        let value = match &rest[..end] {
-            b"t" | b"T" | b"true" | b"True" | b"TRUE" => true,
-            b"f" | b"F" | b"false" | b"False" | b"FALSE" => false,
-            b"NaN" => return Err("invalid number"),
-            _ => return Err("invalid boolean"),
-        };
-        self.words.words.push(u64::from(value));
-        self.at += end;
-        Ok(FieldType::Bool)
-    }
-
-    #[inline]
-    fn time(&mut self) -> Result<Time, &'static str> {
-        self.skip_blanks();
-        if self.peek() == b'\n' {
-            return Ok(self.now);
-        }
-        let negative = self.peek() == b'-';
-        self.at += usize::from(negative);
-        let first = self.at;
-        let mut value = 0i64;
-        while let Some(d) = self.bytes.get(self.at).map(|b| b.wrapping_sub(b'0')).filter(|&d| d < 10) {
-            value = value.checked_mul(10).and_then(|v| v.checked_add(i64::from(d))).ok_or("timestamp out of range")?;
-            self.at += 1;
-        }
-        if self.at == first {
-            return Err("bad timestamp");
-        }
-        // What follows the digits at once is part of the timestamp; what follows a blank is another word.
-        if !matches!(self.peek(), b' ' | b'\t' | b'\n') {
-            return Err("bad timestamp");
-        }
-        self.skip_blanks();
-        if self.peek() != b'\n' {
-            return Err("point is invalid");
-        }
-        let value = if negative { -value } else { value };
-        // The word for word text of Kapacitor. Case: api/write_precision.
-        const OUTSIDE: &str = "time outside range -9223372036854775806 - 9223372036854775806";
-        let time = value.checked_mul(self.unit).ok_or(OUTSIDE)?;
-        if time.unsigned_abs() > i64::MAX as u64 - 1 { Err(OUTSIDE) } else { Ok(time) }
     }
 }
 
-const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-
-fn unescape_string(text: &str) -> std::borrow::Cow<'_, str> {
-    unescape_where(text, |c| matches!(c, b'"' | b'\\'))
+/// Keys are short, mostly: they are compared in two words, which costs less than calling for it.
+#[inline]
+fn begins_with(rest: &[u8], key: &[u8]) -> bool {
+    let Some(begin) = rest.get(..key.len()) else { return false };
+    match (begin.first_chunk::<8>(), key.first_chunk::<8>()) {
+        (Some(a), Some(b)) if key.len() <= 16 => a == b && begin.last_chunk::<8>() == key.last_chunk::<8>(),
+        (Some(_), _) => begin == key,
+        _ => begin.iter().zip(key).all(|(a, b)| a == b),
+    }
 }
 
 pub(crate) fn unescape_where(text: &str, special: fn(u8) -> bool) -> std::borrow::Cow<'_, str> {

@@ -166,6 +166,17 @@ impl Schema {
         &self.series
     }
 
+    /// How many keys of tags there are. Before some series has a tag with a key that none had, it changes.
+    #[inline]
+    pub fn tag_key_count(&self) -> u32 {
+        self.series.key_count()
+    }
+
+    /// Whether some series has or had a tag with this key.
+    pub fn is_tag_key(&self, key: Name) -> bool {
+        self.series.has_key(key)
+    }
+
     // Groups.
 
     #[inline]

@@ -1,6 +1,7 @@
 //! Series: a measurement with its tags, known by one number.
 
 use std::{
+    collections::HashSet,
     hash::{BuildHasher, Hash, Hasher},
     sync::{
         Arc, PoisonError, RwLock,
@@ -108,6 +109,9 @@ pub(crate) struct SeriesTable {
 struct Common {
     by_raw: Index,
     by_tags: Index,
+    /// The keys of all tags that series ever had, and how many they are.
+    keys: RwLock<HashSet<Name, rapidhash::fast::RandomState>>,
+    key_count: AtomicU32,
     bytes: AtomicUsize,
     hasher: rapidhash::fast::RandomState,
 }
@@ -129,6 +133,15 @@ impl SeriesTable {
     #[inline]
     pub(crate) fn meet(&self, id: SeriesId) -> bool {
         self.series.get(id.0).is_some_and(|entry| entry.meet(self.version))
+    }
+
+    /// The series, used from now on, if this text begins with its key and a space.
+    #[inline]
+    pub(crate) fn meet_key(&self, id: SeriesId, text: &[u8]) -> Option<&Series> {
+        let entry = self.series.get(id.0)?;
+        let raw = &*entry.value.raw;
+        let hit = text.get(raw.len()) == Some(&b' ') && !raw.is_empty() && text[..raw.len()] == *raw;
+        (hit && entry.meet(self.version)).then_some(&entry.value)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -196,9 +209,34 @@ impl SeriesTable {
     }
 
     fn push(&self, name: Name, tags: Box<Tags>, raw: Box<[u8]>) -> u32 {
+        self.learn_keys(&tags);
         let series = Series { name, tags, raw, next: AtomicU32::new(0), shape: AtomicU32::new(0) };
         self.common.bytes.fetch_add(series.bytes(), Ordering::Relaxed);
         self.series.push(series, self.version)
+    }
+
+    /// To be told of tags before there is a series that has them.
+    fn learn_keys(&self, tags: &Tags) {
+        let Common { keys, key_count, .. } = &*self.common;
+        let known = keys.read().unwrap_or_else(PoisonError::into_inner);
+        if tags.iter().all(|(key, _)| known.contains(key)) {
+            return;
+        }
+        drop(known);
+        let mut known = keys.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(tags.iter().map(|tag| tag.0));
+        key_count.store(known.len() as u32, Ordering::Release);
+    }
+
+    /// How many keys of tags there are. It changes before there is a series with a key that no other had.
+    #[inline]
+    pub(crate) fn key_count(&self) -> u32 {
+        self.common.key_count.load(Ordering::Acquire)
+    }
+
+    /// Whether some series had a tag with this key.
+    pub(crate) fn has_key(&self, key: Name) -> bool {
+        self.common.keys.read().unwrap_or_else(PoisonError::into_inner).contains(&key)
     }
 
     fn hash_tags(&self, name: Name, tags: &Tags) -> u32 {

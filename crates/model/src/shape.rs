@@ -20,8 +20,8 @@ pub struct Shape {
     fields: Box<[(Name, FieldType)]>,
     /// Indexes of the fields in the order of their names, a name that was given twice only once (the last one counts).
     sorted: Box<[u32]>,
-    /// No name has a character that line protocol escapes, so names can be compared as they stand.
-    plain: bool,
+    /// The fields as they begin in line protocol, with `=`; none if a name has a character that is escaped there.
+    expected: Box<[(Box<[u8]>, FieldType)]>,
 }
 
 impl Shape {
@@ -31,7 +31,9 @@ impl Shape {
         sorted.sort_by(|&a, &b| names.text(name(a)).cmp(names.text(name(b))).then(b.cmp(&a)));
         sorted.dedup_by_key(|i| name(*i));
         let plain = fields.iter().all(|field| !names.text(field.0).contains([',', '=', ' ', '\\']));
-        Shape { fields: fields.into(), sorted: sorted.into(), plain }
+        let expected = fields.iter().filter(|_| plain);
+        let expected = expected.map(|&(name, kind)| (format!("{}=", names.text(name)).into_bytes().into(), kind));
+        Shape { fields: fields.into(), sorted: sorted.into(), expected: expected.collect() }
     }
 
     /// Names and types in the order of the words, hidden ones included.
@@ -40,10 +42,16 @@ impl Shape {
         &self.fields
     }
 
-    /// The fields if a line's can be compared with them as they stand, else none.
+    /// The fields as they begin in a line, if they can be compared as they stand, else none.
     #[inline]
-    pub(crate) fn guess(&self) -> &[(Name, FieldType)] {
-        if self.plain { &self.fields } else { &[] }
+    pub(crate) fn guess(&self) -> &[(Box<[u8]>, FieldType)] {
+        &self.expected
+    }
+
+    /// Bytes that it takes in the table and in the index, more or less.
+    fn bytes(&self) -> usize {
+        let expected: usize = self.expected.iter().map(|(key, _)| key.len() + 40).sum();
+        size_of::<Shape>() + self.fields.len() * 20 + expected + 96
     }
 
     /// How many words a row of this shape has.
@@ -101,10 +109,10 @@ impl Shapes {
         if let Some(&found) = index.get(fields) {
             return ShapeId(found);
         }
-        let number = self.shapes.push(Shape::new(fields, names));
+        let shape = Shape::new(fields, names);
+        self.bytes.fetch_add(shape.bytes(), Ordering::Relaxed);
+        let number = self.shapes.push(shape);
         index.insert(fields.into(), number);
-        // The fields stand in the table and in the index, and there is their order.
-        self.bytes.fetch_add(size_of::<Shape>() + fields.len() * 20 + 96, Ordering::Relaxed);
         ShapeId(number)
     }
 

@@ -186,6 +186,7 @@ impl Task {
             origin: &self.origin,
             now: self.now,
             host: &self.host,
+            zone: self.host.zone(),
             task: &self.info,
             name: &place.name,
             node: index,

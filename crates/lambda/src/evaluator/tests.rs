@@ -199,10 +199,21 @@ fn results_of_tags_are_kept_per_series() {
     for _ in 0..2 {
         assert_eq!([0, 1, 2, 3, 4].map(&mut run), [Some(true), Some(false), Some(true), None, Some(true)]);
     }
-    assert_eq!(evaluator.series.kept(world.rows[0].series), Some(true));
-    assert_eq!(evaluator.series.kept(world.rows[4].series), None);
-    evaluator.forget_series();
-    assert_eq!(evaluator.series.kept(world.rows[0].series), None);
+    let mut kept = |row: usize| {
+        let _ = evaluator.eval_bool(&world.context(row), &mut State::default());
+        evaluator.series.kept()
+    };
+    assert_eq!([0, 1, 4].map(&mut kept), [Some(true), Some(false), None]);
+}
+
+#[test]
+fn a_name_that_becomes_the_key_of_a_tag_is_seen() {
+    let mut world = World::with(&[(&[], &[("v", 1.into())])]);
+    let mut evaluator = world.evaluator("\"v\" == 1");
+    let mut state = State::default();
+    assert_eq!(evaluator.eval_bool(&world.context(0), &mut state), Ok(true));
+    world.rows[0].series = world.schema.series_of_texts("m", [("v", "x")]);
+    assert_eq!(evaluator.eval_bool(&world.context(0), &mut state), Err(EvalError::FieldAndTag("v".into())));
 }
 
 #[test]
