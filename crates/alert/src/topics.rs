@@ -278,7 +278,7 @@ impl Topics {
             Some(outbox) if !kept.is_empty() => outbox.append(event, raised, kept),
             _ => 0,
         };
-        if number == 0 {
+        if number == 0 && !self.keeps_state_of(event) {
             self.store.hasten();
         }
         let mut refusing = Vec::new();
@@ -305,6 +305,13 @@ impl Topics {
         }
         let (topic, id) = (event.topic.clone(), event.state.id.clone());
         Err(TopicError::NotDelivered { topic, event: id, handlers: refusing.join(", "), why })
+    }
+
+    /// Has the outbox keep the state of an event that is not in it, until the store has it. Whether there is nothing more
+    /// to do.
+    fn keeps_state_of(&self, event: &Event) -> bool {
+        let is_stored = event.state.level != Level::Ok || event.previous != Level::Ok;
+        !is_stored || self.outbox.as_ref().is_some_and(|outbox| outbox.append_state(event))
     }
 
     /// Why an event is not to be told now.

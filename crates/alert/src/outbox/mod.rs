@@ -29,6 +29,9 @@ pub(crate) use lease::{Claim, Notice};
 use record::Record;
 use writer::Writer;
 
+/// States of events without a handler are left to the store of states if so much is to be written.
+const MOST_QUEUED_STATES: usize = 10_000;
+
 /// How the outbox keeps events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxOptions {
@@ -276,6 +279,20 @@ impl Outbox {
         state.index.insert(number, entry);
         self.shared.push(&mut state, Record::Event { number, raised, to, event: event.clone() });
         number
+    }
+
+    /// Keeps the state of an event that no handler waits for, until the store of states has it. Whether it does: not if
+    /// too much is to be written already. Never waits.
+    pub(crate) fn append_state(&self, event: &Event) -> bool {
+        let mut state = self.shared.lock();
+        if state.queue.len() >= MOST_QUEUED_STATES || state.settled == u64::MAX {
+            return false;
+        }
+        state.last += 1;
+        let number = state.last;
+        let record = Record::State { number, topic: event.topic.clone(), state: event.state.clone() };
+        self.shared.push(&mut state, record);
+        true
     }
 
     /// A handler has got an event.
@@ -566,6 +583,12 @@ impl Recovery {
                 if !to.is_empty() {
                     let entry = Entry { source: Source::Journal(place), ..Entry::new(&event, raised, to) };
                     self.index.insert(number, entry);
+                }
+                number
+            }
+            Ok(Record::State { number, topic, state }) => {
+                if self.settled.is_some_and(|settled| number > settled) {
+                    self.states.push((number, topic, state));
                 }
                 number
             }

@@ -15,6 +15,8 @@ const VERSION: u8 = 1;
 pub(super) enum Record {
     /// An event, with the handlers that have not got it yet. A later one of the same number replaces it.
     Event { number: u64, raised: i64, to: Vec<(Arc<str>, Option<Death>)>, event: Arc<Event> },
+    /// The state of an event that no handler waits for.
+    State { number: u64, topic: Arc<str>, state: EventState },
     /// A handler has got it, or never will.
     Done { number: u64, to: Arc<str> },
     /// A handler was given up.
@@ -38,6 +40,7 @@ impl Record {
     /// That of the event.
     pub(super) fn number(&self) -> u64 {
         let (Record::Event { number, .. }
+        | Record::State { number, .. }
         | Record::Done { number, .. }
         | Record::Dead { number, .. }
         | Record::Again { number, .. }) = self;
@@ -47,7 +50,7 @@ impl Record {
     /// Whose way with an event it tells; `None` for the event itself.
     pub(super) fn handler(&self) -> Option<&Arc<str>> {
         match self {
-            Record::Event { .. } => None,
+            Record::Event { .. } | Record::State { .. } => None,
             Record::Done { to, .. } | Record::Dead { to, .. } | Record::Again { to, .. } => Some(to),
         }
     }
@@ -76,6 +79,11 @@ impl Record {
                 out.death(death);
             }
             Record::Again { number, to } => out.about(3, *number, to),
+            Record::State { number, topic, state } => {
+                out.about(4, *number, topic);
+                out.state(state);
+                out.byte(state.level as u8);
+            }
         }
     }
 
@@ -99,6 +107,11 @@ impl Record {
             1 => Record::Done { number, to: from.text()? },
             2 => Record::Dead { number, to: from.text()?, death: from.death()? },
             3 => Record::Again { number, to: from.text()? },
+            4 => {
+                let topic = from.text()?;
+                let state = from.state()?;
+                Record::State { number, topic, state: EventState { level: from.level()?, ..state } }
+            }
             _ => return Err(Unreadable::Senseless),
         })
     }
@@ -140,14 +153,19 @@ impl Writer<'_> {
         self.u64(u64::from(death.attempts));
     }
 
-    fn event(&mut self, event: &Event) {
-        let Event { topic, state, data, previous, no_external, hops } = event;
-        self.text(topic);
+    /// All but the level.
+    fn state(&mut self, state: &EventState) {
         for text in [&state.id, &state.message, &state.details] {
             self.text(text);
         }
         self.i64(state.time);
         self.i64(state.duration);
+    }
+
+    fn event(&mut self, event: &Event) {
+        let Event { topic, state, data, previous, no_external, hops } = event;
+        self.text(topic);
+        self.state(state);
         for byte in [state.level as u8, *previous as u8, u8::from(*no_external), *hops, u8::from(data.recoverable)] {
             self.byte(byte);
         }
@@ -247,17 +265,23 @@ impl<'a> Reader<'a> {
         Ok(Death { why, time, attempts: u32::try_from(attempts).unwrap_or(u32::MAX) })
     }
 
-    fn event(&mut self) -> Result<Event, Unreadable> {
-        let topic = self.text()?;
+    /// All but the level.
+    fn state(&mut self) -> Result<EventState, Unreadable> {
         let (id, message, details) = (self.text()?, self.text()?, self.text()?);
         let (time, duration) = (self.i64()?, self.i64()?);
+        Ok(EventState { id, message, details, time, duration, level: Level::Ok })
+    }
+
+    fn event(&mut self) -> Result<Event, Unreadable> {
+        let topic = self.text()?;
+        let state = self.state()?;
         let (level, previous) = (self.level()?, self.level()?);
         let (no_external, hops, recoverable) = (self.byte()? != 0, self.byte()?, self.byte()? != 0);
         let (name, task_name, category) = (self.text()?, self.text()?, self.text()?);
         let (group, series) = (self.text()?, self.text()?);
         let tags = self.list(|from| Ok((from.text()?, from.text()?)))?;
         let fields = self.list(|from| Ok((from.text()?, from.value()?)))?;
-        let state = EventState { id, message, details, time, duration, level };
+        let state = EventState { level, ..state };
         let data = EventData { name, task_name, category, group, tags, fields, recoverable, series };
         Ok(Event { previous, no_external, hops, ..Event::new(topic, state, data) })
     }
@@ -305,7 +329,9 @@ mod tests {
         .into();
         let death = Death { why: "no".into(), time: 5, attempts: 2 };
         let to = vec![("a".into(), None), ("b".into(), Some(death.clone()))];
+        let state = EventState { level: Level::Warning, ..event.state.clone() };
         vec![
+            Record::State { number: 8, topic: "t".into(), state },
             Record::Event { number: 9, raised: -1, to, event: Arc::new(event) },
             Record::Done { number: 9, to: "a".into() },
             Record::Dead { number: u64::MAX, to: "".into(), death },

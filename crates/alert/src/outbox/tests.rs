@@ -66,6 +66,35 @@ impl Outbox {
 }
 
 #[test]
+fn states_of_events_that_nobody_waits_for_are_kept_until_they_are_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let reopen = |settled| Outbox::open(options(folder.path()), Some(settled)).unwrap();
+    let opened = reopen(0);
+    for id in ["a", "b"] {
+        assert!(opened.outbox.append_state(&event("t", id, Level::Warning)));
+    }
+    assert!(opened.outbox.wait_until_written(2));
+    drop(opened);
+    let opened = reopen(1);
+    let states: Vec<_> = opened.states.iter().map(|(topic, state)| (&**topic, &*state.id, state.level)).collect();
+    assert_eq!(states, [("t", "b", Level::Warning)]);
+    assert_eq!((opened.outbox.counts().events, opened.outbox.last()), (0, 2));
+    // A file goes once its states are stored.
+    for _ in 0..200 {
+        opened.outbox.append_state(&event("t", "c", Level::Info));
+        assert!(opened.outbox.wait_until_written(opened.outbox.last()));
+    }
+    assert!(files(folder.path()) > 2);
+    let last = opened.outbox.last();
+    opened.outbox.settled(last);
+    append(&opened.outbox, "d", &["x"]);
+    drop(opened);
+    assert!(files(folder.path()) <= 2);
+    // Without a store of states nothing has to be kept.
+    assert!(!open(folder.path()).append_state(&event("t", "e", Level::Info)));
+}
+
+#[test]
 fn files_go_when_their_events_are_done() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = open(folder.path());

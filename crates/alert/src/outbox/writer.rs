@@ -121,7 +121,8 @@ impl Writer {
     }
 
     fn put_off(&mut self, batch: &[Record]) {
-        for record in batch {
+        // States are in the store of states in a moment.
+        for record in batch.iter().filter(|record| !matches!(record, Record::State { .. })) {
             let unwritten = self.unwritten.entry(record.number()).or_default();
             match record {
                 Record::Event { raised, event, .. } => unwritten.event = Some((*raised, Arc::clone(event))),
@@ -146,7 +147,7 @@ impl Writer {
             record.encode(&mut bytes);
             let place = self.journal.append(&bytes)?;
             first.get_or_insert(place);
-            if let Record::Event { number, .. } = record {
+            if let Record::Event { number, .. } | Record::State { number, .. } = record {
                 places.push((*number, place));
             }
         }
