@@ -37,7 +37,7 @@ pub use group::{Dimensions, Divider, Group, GroupId, Grouping};
 pub use json::{JsonError, write_json_float, write_json_string, write_series, write_series_lossy};
 pub use kept::{Kept, KeptRows};
 pub use line::{LineError, Precision, parse_lines};
-pub use line_out::write_line;
+pub use line_out::{LineWriter, write_key, write_line};
 pub use live::{LiveSchema, Marks};
 pub use name::{Name, Names};
 pub use numbered::Numbered;

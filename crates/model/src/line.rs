@@ -196,7 +196,7 @@ impl Parser<'_> {
         let shape = self.schema.shape(guess);
         let mut matched = 0;
         for (key, field_type) in shape.guess() {
-            if !begins_with(&self.bytes[self.at..], key) {
+            if !begins_with(&self.bytes[self.at..], key.as_bytes()) {
                 break;
             }
             self.at += key.len();

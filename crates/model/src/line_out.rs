@@ -1,6 +1,6 @@
 //! Line protocol written: rows to text.
 
-use crate::{FieldType, Frame, Row, Schema, Tags, json::write_integer};
+use crate::{FieldType, Frame, Row, Schema, Tags, Time, json::write_integer};
 
 /// Write a row as one line, with a newline; fields without a value are left out. False if it has no fields to write.
 pub fn write_line(
@@ -13,6 +13,19 @@ pub fn write_line(
     out: &mut String,
 ) -> bool {
     let begin = out.len();
+    write_key(schema, name, tags, out);
+    if !write_fields(schema, frame, row, out) {
+        out.truncate(begin);
+        return false;
+    }
+    out.push(' ');
+    write_integer(row.time.div_euclid(unit), out);
+    out.push('\n');
+    true
+}
+
+/// Write what a line begins with: the measurement and the tags.
+pub fn write_key(schema: &Schema, name: &str, tags: &Tags, out: &mut String) {
     escape(name, |c| matches!(c, b',' | b' '), out);
     for (key, value) in tags {
         if value.is_empty() {
@@ -23,16 +36,60 @@ pub fn write_line(
         out.push('=');
         escape(schema.text(*value), |c| matches!(c, b',' | b'=' | b' '), out);
     }
+}
+
+/// Writes many lines whose keys are written already. Lines that follow each other have the same time, mostly.
+pub struct LineWriter {
+    unit: i64,
+    time: Time,
+    /// The time as it stands at the end of a line; empty at first.
+    end: String,
+}
+
+impl LineWriter {
+    /// With times in units of so many nanoseconds.
+    pub fn new(unit: i64) -> LineWriter {
+        LineWriter { unit, time: 0, end: String::new() }
+    }
+
+    /// As [`write_line`], with a key from [`write_key`].
+    pub fn write(&mut self, schema: &Schema, frame: &Frame, row: &Row, key: &str, out: &mut String) -> bool {
+        let begin = out.len();
+        out.push_str(key);
+        if !write_fields(schema, frame, row, out) {
+            out.truncate(begin);
+            return false;
+        }
+        if self.end.is_empty() || self.time != row.time {
+            self.time = row.time;
+            self.end.clear();
+            self.end.push(' ');
+            write_integer(row.time.div_euclid(self.unit), &mut self.end);
+            self.end.push('\n');
+        }
+        out.push_str(&self.end);
+        true
+    }
+}
+
+/// The fields of a row after its key, with the space before them. False if there are none to write.
+fn write_fields(schema: &Schema, frame: &Frame, row: &Row, out: &mut String) -> bool {
+    let shape = schema.shape(row.shape);
     let mut separator = ' ';
-    for (index, name, field_type) in schema.shape(row.shape).sorted() {
+    for (index, name, field_type) in shape.sorted() {
         let word = frame.word(row, index);
         if field_type == FieldType::Null || (field_type == FieldType::Float && !f64::from_bits(word).is_finite()) {
             continue;
         }
         out.push(separator);
         separator = ',';
-        escape(schema.text(name), |c| matches!(c, b',' | b'=' | b' '), out);
-        out.push('=');
+        match shape.plain_key(index) {
+            Some(key) => out.push_str(key),
+            None => {
+                escape(schema.text(name), |c| matches!(c, b',' | b'=' | b' '), out);
+                out.push('=');
+            }
+        }
         match field_type {
             FieldType::Float => crate::write_json_float(f64::from_bits(word), out),
             FieldType::Int | FieldType::Time => {
@@ -53,14 +110,7 @@ pub fn write_line(
             }
         }
     }
-    if separator == ' ' {
-        out.truncate(begin);
-        return false;
-    }
-    out.push(' ');
-    write_integer(row.time.div_euclid(unit), out);
-    out.push('\n');
-    true
+    separator == ','
 }
 
 /// All that is special is ASCII.

@@ -136,13 +136,18 @@ impl Schema {
     /// The series of a measurement and tags in any order; tags of one key twice keep the last.
     pub fn series_of(&self, name: Name, tags: &Tags) -> SeriesId {
         let mut sorted = tags.to_vec();
-        sort_tags(&self.names, &mut sorted);
+        self.sort_tags(&mut sorted);
         if sorted.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             sorted.reverse();
             sorted.dedup_by_key(|tag| tag.0);
             sorted.reverse();
         }
         self.series.intern(name, &sorted)
+    }
+
+    /// Into the order of series: by the texts of the keys.
+    pub fn sort_tags(&self, tags: &mut [(Name, Name)]) {
+        sort_tags(&self.names, tags);
     }
 
     /// As [`Schema::series_of`], from texts.

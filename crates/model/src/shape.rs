@@ -21,7 +21,7 @@ pub struct Shape {
     /// Indexes of the fields in the order of their names, a name that was given twice only once (the last one counts).
     sorted: Box<[u32]>,
     /// The fields as they begin in line protocol, with `=`; none if a name has a character that is escaped there.
-    expected: Box<[(Box<[u8]>, FieldType)]>,
+    expected: Box<[(Box<str>, FieldType)]>,
 }
 
 impl Shape {
@@ -32,7 +32,7 @@ impl Shape {
         sorted.dedup_by_key(|i| name(*i));
         let plain = fields.iter().all(|field| !names.text(field.0).contains([',', '=', ' ', '\\']));
         let expected = fields.iter().filter(|_| plain);
-        let expected = expected.map(|&(name, kind)| (format!("{}=", names.text(name)).into_bytes().into(), kind));
+        let expected = expected.map(|&(name, kind)| (format!("{}=", names.text(name)).into(), kind));
         Shape { fields: fields.into(), sorted: sorted.into(), expected: expected.collect() }
     }
 
@@ -44,8 +44,14 @@ impl Shape {
 
     /// The fields as they begin in a line, if they can be compared as they stand, else none.
     #[inline]
-    pub(crate) fn guess(&self) -> &[(Box<[u8]>, FieldType)] {
+    pub(crate) fn guess(&self) -> &[(Box<str>, FieldType)] {
         &self.expected
+    }
+
+    /// How a field begins in a line, if that is known.
+    #[inline]
+    pub(crate) fn plain_key(&self, index: usize) -> Option<&str> {
+        self.expected.get(index).map(|(key, _)| &**key)
     }
 
     /// Bytes that it takes in the table and in the index, more or less.

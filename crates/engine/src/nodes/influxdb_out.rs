@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 
 use declare::{Declaration, Nanos};
-use model::{Damaged, Edge, Frame, Name, Precision, Row, Save, Schema, Time, Walk, save_fields, write_line};
+use model::{
+    Damaged, Edge, Frame, LineWriter, Name, Numbered, Precision, Row, Save, Schema, SeriesId, Time, Walk, save_fields,
+    write_key,
+};
 
-use super::relabel::{Relabel, set_tag, tags_shown};
+use super::relabel::{named, set_tag, tags_shown, tags_with};
 use crate::{
     Answer, BuildError, Cx, Definition, EdgeKind, InfluxWrite, Node, NodeSaved, NodeSaver, Place, Plan, Reply, StatName,
 };
@@ -92,7 +95,7 @@ impl Definition for InfluxDbOut {
             .map_err(|why| BuildError::new(format!("failed to get InfluxDB client: {why}")))?;
         Ok(Box::new(InfluxDbOutNode {
             measurement: plan.schema.name(&self.measurement),
-            relabel: Relabel::new(plan.schema, &self.tags),
+            keys: Keys::new(named(plan.schema, &self.tags)),
             precision: known_precision(&self.precision),
             buffer: u64::try_from(self.buffer).unwrap_or(0),
             targets: HashMap::new(),
@@ -117,7 +120,7 @@ struct InfluxDbOutNode {
     definition: InfluxDbOut,
     /// Empty keeps it.
     measurement: Name,
-    relabel: Relabel,
+    keys: Keys,
     /// `None`: the script's word is no unit, so nothing can be written.
     precision: Option<Precision>,
     buffer: u64,
@@ -137,10 +140,65 @@ struct Target {
 
 save_fields!(Target { lines, points, expected });
 
+/// The keys of lines, each written once.
+struct Keys {
+    /// What every series gets.
+    tags: Vec<(Name, Name)>,
+    /// By number of a series: 1 more than the index of its key.
+    known: Numbered<u32>,
+    keys: Vec<Key>,
+    texts: String,
+}
+
+/// A key of a series that was given this name, and where it is.
+struct Key {
+    name: Name,
+    begin: usize,
+    end: usize,
+}
+
+/// Keys are forgotten once they take so many bytes.
+const MOST_KEYS: usize = 4 << 20;
+
+impl Keys {
+    fn new(tags: Vec<(Name, Name)>) -> Keys {
+        Keys { tags, known: Numbered::default(), keys: Vec::new(), texts: String::new() }
+    }
+
+    #[inline]
+    fn of(&mut self, schema: &Schema, series: SeriesId, name: Name) -> &str {
+        let known = (self.known.of(schema).get(series.0) as usize).checked_sub(1);
+        let index = match known {
+            Some(index) if self.keys[index].name == name => index,
+            _ => self.learn(schema, series, name),
+        };
+        &self.texts[self.keys[index].begin..self.keys[index].end]
+    }
+
+    #[cold]
+    fn learn(&mut self, schema: &Schema, series: SeriesId, name: Name) -> usize {
+        if self.texts.len() > MOST_KEYS {
+            (self.known, self.texts) = (Numbered::default(), String::new());
+            self.keys.clear();
+        }
+        let mut tags = tags_with(schema, series, &self.tags);
+        schema.sort_tags(&mut tags);
+        let begin = self.texts.len();
+        write_key(schema, schema.text(name), &tags, &mut self.texts);
+        self.keys.push(Key { name, begin, end: self.texts.len() });
+        self.known.of(schema).set(series.0, self.keys.len() as u32);
+        self.keys.len() - 1
+    }
+
+    fn memory(&self) -> usize {
+        self.known.memory() + self.keys.capacity() * size_of::<Key>() + self.texts.capacity()
+    }
+}
+
 /// Adds a row as a line.
 struct Writer<'a> {
-    relabel: &'a mut Relabel,
-    unit: i64,
+    keys: &'a mut Keys,
+    lines: LineWriter,
     schema: &'a Schema,
     frame: &'a Frame,
 }
@@ -148,9 +206,8 @@ struct Writer<'a> {
 impl Writer<'_> {
     #[inline]
     fn add(&mut self, row: &Row, name: Name, target: &mut Target) {
-        let series = self.schema.series(self.relabel.series(self.schema, row.series, name));
-        let name = self.schema.text(series.name());
-        if write_line(self.schema, self.frame, row, name, series.tags(), self.unit, &mut target.lines) {
+        let key = self.keys.of(self.schema, row.series, name);
+        if self.lines.write(self.schema, self.frame, row, key, &mut target.lines) {
             target.points += 1;
         }
     }
@@ -199,7 +256,8 @@ impl InfluxDbOutNode {
         let place = self.place(&cx.origin.database, &cx.origin.retention_policy);
         let Some(unit) = self.unit(cx) else { return };
         let mut target = self.targets.remove(&place).unwrap_or_default();
-        let mut writer = Writer { relabel: &mut self.relabel, unit, schema: cx.schema, frame: cx.frame };
+        let mut writer =
+            Writer { keys: &mut self.keys, lines: LineWriter::new(unit), schema: cx.schema, frame: cx.frame };
         let mut queued = 0;
         for row in rows {
             target.make_room();
@@ -219,7 +277,8 @@ impl InfluxDbOutNode {
         let mut target = self.targets.remove(&place).unwrap_or_default();
         target.make_room();
         let name = if self.measurement.is_empty() { name } else { self.measurement };
-        let mut writer = Writer { relabel: &mut self.relabel, unit, schema: cx.schema, frame: cx.frame };
+        let mut writer =
+            Writer { keys: &mut self.keys, lines: LineWriter::new(unit), schema: cx.schema, frame: cx.frame };
         for row in rows {
             writer.add(row, name, &mut target);
         }
@@ -336,7 +395,8 @@ impl Node for InfluxDbOutNode {
     }
 
     fn memory(&self) -> usize {
-        self.targets.iter().map(|(place, target)| place.owned() + target.owned()).sum()
+        let targets = self.targets.iter().map(|(place, target)| place.owned() + target.owned());
+        targets.sum::<usize>() + self.keys.memory()
     }
 }
 
@@ -365,6 +425,20 @@ mod tests {
         bench.advance_to(10_000_000_000);
         assert_eq!(lines(&bench.host.seen().writes)[1].1, "n,h=b,k=v\\ w b=true 3\n");
         assert_eq!(bench.stat("influxdb_out2", "points_written"), 3);
+    }
+
+    #[test]
+    fn keys_are_written_anew_for_another_name_and_once_they_take_too_much() {
+        let script = "stream |from() |influxDBOut().buffer(1000000).tag('h', 'x').tag('a', 'b')";
+        let mut bench = Bench::new(script).unwrap();
+        let text = "z".repeat(600);
+        let body = |host: usize| format!("m,h=old,t={text}{host} x=1 1\n");
+        let all: String = (0..9000).map(body).collect();
+        bench.write(&(all.clone() + &all), Precision::Nanoseconds);
+        bench.finish();
+        let lines: String = bench.host.seen().writes.iter().map(|write| write.lines.as_str()).collect();
+        let want: String = (0..9000).map(|host| format!("m,a=b,h=x,t={text}{host} x=1 1\n")).collect();
+        assert!(lines == want.clone() + &want);
     }
 
     #[test]

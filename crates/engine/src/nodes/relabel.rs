@@ -1,6 +1,6 @@
 //! Series under another name or with more tags, as nodes that write points elsewhere give them.
 
-use model::{Name, Numbered, Schema, SeriesId};
+use model::{Name, Numbered, Schema, SeriesId, Tags};
 
 /// Tags that every series gets, and what became of the series met so far.
 #[derive(Default)]
@@ -10,10 +10,26 @@ pub(crate) struct Relabel {
     known: Numbered<Option<(Name, SeriesId)>>,
 }
 
+/// The names of tags as a script gives them.
+pub(crate) fn named(schema: &Schema, tags: &[(String, String)]) -> Vec<(Name, Name)> {
+    tags.iter().map(|(key, value)| (schema.name(key), schema.name(value))).collect()
+}
+
+/// The tags of a series with more of them, which replace those of the same key.
+pub(crate) fn tags_with(schema: &Schema, series: SeriesId, more: &Tags) -> Vec<(Name, Name)> {
+    let mut tags = schema.series(series).tags().to_vec();
+    for (key, value) in more {
+        match tags.iter_mut().find(|tag| tag.0 == *key) {
+            Some(tag) => tag.1 = *value,
+            None => tags.push((*key, *value)),
+        }
+    }
+    tags
+}
+
 impl Relabel {
     pub(crate) fn new(schema: &Schema, tags: &[(String, String)]) -> Relabel {
-        let tags = tags.iter().map(|(key, value)| (schema.name(key), schema.name(value))).collect();
-        Relabel { tags, known: Numbered::default() }
+        Relabel { tags: named(schema, tags), known: Numbered::default() }
     }
 
     /// The series with this name and the tags.
@@ -34,14 +50,7 @@ impl Relabel {
             self.known.set(series.0, Some((name, series)));
             return series;
         }
-        let mut tags = old.tags().to_vec();
-        for (key, value) in &self.tags {
-            match tags.iter_mut().find(|tag| tag.0 == *key) {
-                Some(tag) => tag.1 = *value,
-                None => tags.push((*key, *value)),
-            }
-        }
-        let to = schema.series_of(name, &tags);
+        let to = schema.series_of(name, &tags_with(schema, series, &self.tags));
         self.known.set(series.0, Some((name, to)));
         to
     }
