@@ -13,7 +13,7 @@ use crate::{cargo, run};
 
 const WORKLOADS: [&str; 3] = ["fanout", "threshold", "window"];
 /// What was recorded, below the top folder.
-const RECORD: &str = "crates/engine/examples/points.instructions";
+const RECORD: &str = "bench/points/instructions";
 /// A point may cost so many percent more or less than was recorded.
 const LEEWAY: f64 = 10.0;
 /// Two counts of points: what both runs have in common, the start, is taken out.
@@ -21,7 +21,7 @@ const POINTS: [u64; 2] = [20_000, 60_000];
 
 /// Count, and compare with the record, or make it if `UPDATE` is set.
 pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
-    run(cargo().args(["build", "--quiet", "--profile", "quick", "--package", "engine", "--example", "points"]))?;
+    run(cargo().args(["build", "--quiet", "--profile", "quick", "--package", "points"]))?;
     let record = root.join(RECORD);
     let mut found = BTreeMap::new();
     for workload in WORKLOADS {
@@ -57,7 +57,7 @@ fn recorded_cost(record: &str, workload: &str) -> Option<f64> {
 
 /// The instructions of a whole run.
 fn count(root: &Path, workload: &str, points: u64) -> anyhow::Result<u64> {
-    let program = target(root).join("quick/examples/points");
+    let program = target(root).join("quick/points");
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&program);
     let output = valgrind.args([workload, &points.to_string()]).output().context("cannot run valgrind")?;

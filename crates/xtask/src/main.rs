@@ -84,7 +84,8 @@ fn test() -> anyhow::Result<()> {
     // The tests' build leaves all programs in the target folder: they have tests that run them.
     run(cargo().args(["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
     conformance::play(&root(), &[])?;
-    hostile_api(&[])
+    hostile_api(&[])?;
+    instructions::check(&root())
 }
 
 fn hostile_api(args: &[String]) -> anyhow::Result<()> {
