@@ -179,7 +179,11 @@ impl Program {
 
     /// The field, comparison and number, if the expression is nothing but that.
     pub fn threshold(&self) -> Option<Threshold> {
-        let Kind::Binary { op, left, right } = &self.root.kind else { return None };
+        self.threshold_of(&self.root)
+    }
+
+    pub(crate) fn threshold_of(&self, node: &Node) -> Option<Threshold> {
+        let Kind::Binary { op, left, right } = &node.kind else { return None };
         let comparison = Comparison::of(*op)?;
         let (reference, literal, comparison) = match (&left.kind, &right.kind) {
             (Kind::Reference(r), Kind::Literal(l)) => (r, l, comparison),

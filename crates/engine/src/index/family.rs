@@ -23,6 +23,8 @@ impl<F: Fn(TaskNumber, GroupId) -> bool> IsQuiet for F {}
 pub(super) struct Data<'a> {
     pub(super) schema: &'a Schema,
     pub(super) words: &'a Words,
+    /// `where` stops them, whatever their numbers are.
+    pub(super) stops: bool,
 }
 
 /// What rows did that a task was not shown.
@@ -150,8 +152,9 @@ impl Family {
     /// Take a row that `from` lets through. Which alerts are, or would begin, quiet in a group is asked.
     #[inline]
     pub(super) fn pass(&mut self, index: u32, row: &Row, group: GroupId, data: Data<'_>, is_quiet: &impl IsQuiet) {
-        let Data { schema, words } = data;
+        let Data { schema, words, stops } = data;
         let rank = match &mut self.ladder {
+            _ if stops => Some(0),
             Some(ladder) => ladder.rank(schema, words, row),
             None => Some(self.members.len()),
         };
@@ -180,7 +183,7 @@ impl Family {
         index: Option<u32>,
         row: &Row,
         (group, rank): (GroupId, usize),
-        Data { schema, words }: Data<'_>,
+        Data { schema, words, .. }: Data<'_>,
         is_quiet: &impl IsQuiet,
     ) {
         let Family { members, touched, groups, alarms, met, stirred, .. } = self;
@@ -229,9 +232,9 @@ impl Family {
         self.common.push(index);
     }
 
-    /// Show a row to everybody that may do anything with those who know its group. It is not counted.
+    /// As [`Family::show_whole`], for a row that may do anything with those who know its group.
     pub(super) fn show_odd(&mut self, index: u32, group: GroupId) {
-        self.common.push(index);
+        self.show_whole(index);
         if let Some(seen) = self.groups.get_mut(&group) {
             seen.awake = (0..seen.reached).collect();
             self.stirred.push(group);
@@ -278,9 +281,14 @@ impl Family {
         }
     }
 
-    /// What each task has not been shown since the last time, of so many rows of the measurement.
-    pub(super) fn take_counts(&mut self, rows: u64, mut tell: impl FnMut(TaskNumber, PassedOver)) {
+    /// What each task has not been shown since the last time, of so many rows of the measurement; whether `from` lets all
+    /// of them through. Then those that were not passed on to here are stopped by `where`.
+    pub(super) fn take_counts(&mut self, rows: u64, all: bool, mut tell: impl FnMut(TaskNumber, PassedOver)) {
         let rows = rows - self.whole;
+        if all {
+            self.passes[0] += rows - self.through;
+            self.through = rows;
+        }
         let mut passing: u64 = self.passes.iter().sum();
         for (i, member) in self.members.iter_mut().enumerate() {
             // A row passes the limits of the first so many members.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lambda::{Comparison, Constant, Program, Threshold};
+use lambda::{Comparison, Constant, Guarded, Program, Threshold};
 use model::{Grouping, Name, Schema};
 
 /// What a node does with a point, if the point's series and single numbers of it decide that.
@@ -10,7 +10,7 @@ pub enum Sieve {
     /// It lets points of some series through.
     From(FromSieve),
     /// It lets points through of which this is true.
-    Where(Threshold),
+    Where(Guarded),
     /// A point of which none of these is true does nothing to a group that it [knows and that is
     /// OK](crate::Node::is_quiet).
     Alert(Vec<Threshold>),
@@ -32,6 +32,9 @@ pub struct FromSieve {
 /// The first nodes of a task: `from`, perhaps a `where`, and an `alert`.
 pub(crate) struct Gate {
     pub(super) from: FromSieve,
+    /// What `where` says of the tags, and its text.
+    pub(super) guard: Option<(Arc<Program>, Arc<str>)>,
+    /// What it says of a field, after that.
     pub(super) limit: Option<Limit>,
     pub(super) alert: Vec<Limit>,
 }
@@ -60,16 +63,18 @@ const EXACT: i64 = 1 << 53;
 impl Gate {
     pub(crate) fn new(
         from: FromSieve,
-        limit: Option<Threshold>,
+        passes: Option<Guarded>,
         alert: Vec<Threshold>,
         schema: &Schema,
     ) -> Option<Gate> {
+        let (guard, limit) = passes.map_or((None, None), |passes| (passes.guard, passes.threshold));
+        let guard = guard.map(|guard| (guard.program, guard.text));
         let limit = match limit {
             Some(limit) => Some(Limit::of(&limit, schema)?),
             None => None,
         };
         let alert = alert.iter().map(|limit| Limit::of(limit, schema)).collect::<Option<Vec<_>>>()?;
-        (!from.measurement.is_empty()).then_some(Gate { from, limit, alert })
+        (!from.measurement.is_empty()).then_some(Gate { from, guard, limit, alert })
     }
 
     pub(crate) fn measurement(&self) -> Name {

@@ -14,7 +14,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
-use lambda::{Context, Evaluator, State};
+use lambda::{Context, Evaluator, Program, State};
 use model::{Divider, Frame, GroupId, Name, Numbered, Row, Schema, SeriesId, ShapeId};
 
 pub(crate) use family::PassedOver;
@@ -32,39 +32,50 @@ pub(crate) struct Index {
     families: Vec<Branch>,
     /// Which family a task is in.
     homes: HashMap<TaskNumber, usize>,
-    /// Per series: unknown, odd, or 2 more than the set of families that want it.
+    /// Per series: 0 if unknown, else 1 more than the set of families that want it. Those that take all series, and in
+    /// which `where` stops it, are not in the set: they were shown a row of it.
     series: Numbered<u32>,
     sets: Vec<Box<[Want]>>,
     numbers: HashMap<Box<[Want]>, u32>,
-    /// Fields that limits read: a tag of such a name makes a series odd.
-    fields: Vec<Name>,
-    /// Tags that predicates read: a field of such a name makes a shape odd.
-    tags: Vec<Name>,
-    /// The last shape, and whether it is odd.
-    shape: (ShapeId, bool),
-    /// Rows since the counts were told, but for odd ones.
+    /// The last shape.
+    shape: ShapeId,
+    /// The families for which it is odd: it has a field of the name of a tag that they read. They are shown all of it.
+    odd: Vec<u32>,
+    /// Rows since the counts were told.
     rows: u64,
     is_ready: bool,
 }
 
-const UNKNOWN: u32 = 0;
-/// All tasks are shown all of it: what they say of it is an error, or rare.
-const ODD: u32 = 1;
-
-/// A family that wants a series.
+/// A family that wants a series, and what for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Want {
     family: u32,
-    /// Its predicate has no answer, which is an error that each task tells.
-    is_odd: bool,
+    way: Way,
 }
 
-/// A family and what its members' `from` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Way {
+    /// `from` lets it through. Limits decide on.
+    Limits,
+    /// `where` stops it.
+    Stopped,
+    /// A predicate has no answer, which is an error that each task tells.
+    Fails,
+    /// It has a tag of the name of a field that limits read: what the tasks say of that is an error, or rare.
+    Odd,
+}
+
+/// A family and what its members' `from` and `where` say of series.
 struct Branch {
     key: Key,
     predicate: Option<Evaluator>,
+    guard: Option<Evaluator>,
     divider: Option<Divider>,
     family: Family,
+    /// Fields that limits read.
+    fields: Vec<Name>,
+    /// Tags that predicates read.
+    tags: Vec<Name>,
 }
 
 /// What members of a family have in common.
@@ -73,6 +84,7 @@ struct Key {
     database: String,
     retention_policy: String,
     predicate: Option<Arc<str>>,
+    guard: Option<Arc<str>>,
     /// By its place: there is one for each set of dimensions.
     grouping: Option<usize>,
     limit: Option<Face>,
@@ -88,9 +100,8 @@ impl Index {
             series: Numbered::default(),
             sets: Vec::new(),
             numbers: HashMap::new(),
-            fields: Vec::new(),
-            tags: Vec::new(),
-            shape: (ShapeId(0), false),
+            shape: ShapeId(0),
+            odd: Vec::new(),
             rows: 0,
             is_ready: false,
         }
@@ -103,14 +114,12 @@ impl Index {
             database: from.database.clone(),
             retention_policy: from.retention_policy.clone(),
             predicate: from.predicate.as_ref().map(|(_, text)| Arc::clone(text)),
+            guard: gate.guard.as_ref().map(|(_, text)| Arc::clone(text)),
             grouping: from.grouping.as_ref().map(|grouping| Arc::as_ptr(grouping).addr()),
             limit: gate.limit.map(|limit| limit.face),
         };
         let home = self.families.iter().position(|branch| branch.key == key).unwrap_or_else(|| {
-            let predicate = from.predicate.as_ref();
-            let predicate = predicate.map(|(program, _)| Evaluator::new(Arc::clone(program), &self.schema));
-            let (divider, family) = (from.grouping.clone().map(Divider::new), Family::default());
-            self.families.push(Branch { key, predicate, divider, family });
+            self.families.push(Branch::new(key, gate, &self.schema));
             self.families.len() - 1
         });
         self.families[home].family.add(task, gate);
@@ -180,7 +189,9 @@ impl Index {
     pub(crate) fn take_counts(&mut self, mut tell: impl FnMut(TaskNumber, PassedOver)) {
         let rows = std::mem::take(&mut self.rows);
         if rows != 0 {
-            self.families.iter_mut().for_each(|branch| branch.family.take_counts(rows, &mut tell));
+            for Branch { key, family, .. } in &mut self.families {
+                family.take_counts(rows, key.takes_all(), &mut tell);
+            }
         }
     }
 
@@ -188,102 +199,137 @@ impl Index {
         if std::mem::replace(&mut self.is_ready, true) {
             return;
         }
-        let distinct = |names: &mut dyn Iterator<Item = Name>| {
-            let mut names: Vec<Name> = names.collect();
-            names.sort_unstable();
-            names.dedup();
-            names
-        };
-        self.fields =
-            distinct(&mut self.families.iter().flat_map(|branch| branch.family.faces()).map(|face| face.field));
-        let predicates = self.families.iter().filter_map(|branch| branch.predicate.as_ref());
-        let references = predicates.flat_map(|predicate| predicate.program().references());
-        self.tags = distinct(&mut references.map(|name| self.schema.name(name)));
         self.series = Numbered::default();
         self.sets = Vec::new();
         self.numbers = HashMap::new();
-        self.shape = (ShapeId(0), false);
-        self.families.iter_mut().for_each(|branch| branch.family.make_ready());
+        self.shape = ShapeId(0);
+        self.odd = Vec::new();
+        self.families.iter_mut().for_each(Branch::make_ready);
     }
 
     #[inline]
     fn row(&mut self, index: u32, write: &Write, here: &[bool], is_quiet: &impl IsQuiet) {
         let row = &write.rows[index as usize];
-        let mut set = self.series.of(&self.schema).get(row.series.0);
-        if row.shape != self.shape.0 {
+        if row.shape != self.shape {
             self.meet_shape(row.shape);
         }
-        if self.shape.1 {
-            set = ODD;
-        } else if set == UNKNOWN {
-            set = self.learn(row, write);
-        }
-        if set == ODD {
-            return self.show_odd(index, row.series);
-        }
         self.rows += 1;
-        for want in &self.sets[set as usize - 2] {
+        let set = match self.series.of(&self.schema).get(row.series.0) {
+            0 => self.learn(index, write),
+            set => set,
+        };
+        if !self.odd.is_empty() {
+            self.show_odd(index, row.series);
+        }
+        for want in &self.sets[set as usize - 1] {
             let family = want.family as usize;
-            if !here[family] {
+            if !here[family] || self.odd.contains(&want.family) {
                 continue;
             }
             let Branch { family, divider, .. } = &mut self.families[family];
-            if want.is_odd {
-                // Each task's `from` tells the error.
+            if want.way == Way::Fails {
                 family.show_whole(index);
                 continue;
             }
             let group = group_of(&self.schema, divider, row.series);
-            family.pass(index, row, group, Data { schema: &self.schema, words: &write.words }, is_quiet);
+            if want.way == Way::Odd {
+                family.show_odd(index, group);
+                continue;
+            }
+            let data = Data { schema: &self.schema, words: &write.words, stops: want.way == Way::Stopped };
+            family.pass(index, row, group, data, is_quiet);
         }
     }
 
-    /// Show a row to all, since what it does is not known here.
+    /// Show a row of an odd shape to those for which it is one: what it does is not known here.
     #[cold]
     fn show_odd(&mut self, index: u32, series: SeriesId) {
-        for Branch { family, divider, .. } in &mut self.families {
+        for &family in &self.odd {
+            let Branch { family, divider, .. } = &mut self.families[family as usize];
             family.show_odd(index, group_of(&self.schema, divider, series));
         }
     }
 
     #[cold]
     fn meet_shape(&mut self, shape: ShapeId) {
-        let is_odd = self.tags.iter().any(|tag| self.schema.shape(shape).find(*tag).is_some());
-        self.shape = (shape, is_odd);
+        let fields = self.schema.shape(shape);
+        let is_odd = |branch: &Branch| branch.tags.iter().any(|tag| fields.find(*tag).is_some());
+        let odd = self.families.iter().enumerate().filter(|(_, branch)| is_odd(branch));
+        self.odd = odd.map(|(family, _)| family as u32).collect();
+        self.shape = shape;
     }
 
-    /// Which families want a series; the row has no field of a tag's name.
+    /// Which families want a series, whatever fields its rows have.
     #[cold]
-    fn learn(&mut self, row: &Row, write: &Write) -> u32 {
-        let tags = self.schema.series(row.series).tags();
-        let set = if tags.iter().any(|(name, _)| self.fields.binary_search(name).is_ok()) {
-            ODD
-        } else {
-            self.wants(row, write)
-        };
+    fn learn(&mut self, index: u32, write: &Write) -> u32 {
+        let frame = Frame::new(Arc::clone(&write.words));
+        let (zone, now) = (self.host.zone(), self.host.now());
+        let row = Row { shape: ShapeId(0), ..write.rows[index as usize] };
+        let cx = Context { schema: &self.schema, frame: &frame, row: &row, extra: &[], zone, now };
+        let mut wants = Vec::new();
+        for (branch, family) in self.families.iter_mut().zip(0u32..) {
+            match branch.way(&cx) {
+                Some(Way::Stopped) if branch.key.takes_all() => {
+                    if !self.odd.contains(&family) {
+                        branch.family.show_whole(index);
+                    }
+                }
+                Some(way) => wants.push(Want { family, way }),
+                None => {}
+            }
+        }
+        let wants: Box<[Want]> = wants.into();
+        let set = *self.numbers.entry(wants).or_insert_with_key(|wants| {
+            self.sets.push(wants.clone());
+            self.sets.len() as u32
+        });
         self.series.set(row.series.0, set);
         set
     }
+}
 
-    fn wants(&mut self, row: &Row, write: &Write) -> u32 {
-        let frame = Frame::new(Arc::clone(&write.words));
-        let (zone, now) = (self.host.zone(), self.host.now());
-        let cx = Context { schema: &self.schema, frame: &frame, row, extra: &[], zone, now };
-        let mut wants = Vec::new();
-        for (family, branch) in self.families.iter_mut().enumerate() {
-            let answer = branch.predicate.as_mut().map_or(Ok(true), |by| by.eval_bool(&cx, &mut State::default()));
-            if answer != Ok(false) {
-                wants.push(Want { family: family as u32, is_odd: answer.is_err() });
-            }
-        }
-        let next = self.sets.len() as u32;
-        let wants: Box<[Want]> = wants.into();
-        let number = *self.numbers.entry(wants).or_insert_with_key(|wants| {
-            self.sets.push(wants.clone());
-            next
-        });
-        number + 2
+impl Branch {
+    fn new(key: Key, gate: &Gate, schema: &Schema) -> Branch {
+        let evaluator = |(program, _): &(Arc<Program>, Arc<str>)| Evaluator::new(Arc::clone(program), schema);
+        let (predicate, guard) = (gate.from.predicate.as_ref().map(evaluator), gate.guard.as_ref().map(evaluator));
+        let references = [&predicate, &guard].into_iter().flatten().flat_map(|it| it.program().references().to_vec());
+        let tags = distinct(references.map(|name| schema.name(&name)));
+        let divider = gate.from.grouping.clone().map(Divider::new);
+        Branch { key, predicate, guard, divider, family: Family::default(), fields: Vec::new(), tags }
     }
+
+    fn make_ready(&mut self) {
+        self.fields = distinct(self.family.faces().map(|face| face.field));
+        self.family.make_ready();
+    }
+
+    /// What becomes of a series; none if `from` stops it. The row at hand has no fields.
+    fn way(&mut self, cx: &Context<'_>) -> Option<Way> {
+        let holds = |by: &mut Option<Evaluator>| match by {
+            Some(by) => by.eval_bool(cx, &mut State::default()).ok(),
+            None => Some(true),
+        };
+        let from = holds(&mut self.predicate);
+        if from == Some(false) {
+            return None;
+        }
+        let tags = cx.schema.series(cx.row.series).tags();
+        if tags.iter().any(|(name, _)| self.fields.binary_search(name).is_ok()) {
+            return Some(Way::Odd);
+        }
+        Some(match from.and_then(|_| holds(&mut self.guard)) {
+            Some(true) => Way::Limits,
+            Some(false) => Way::Stopped,
+            None => Way::Fails,
+        })
+    }
+}
+
+fn distinct(names: impl Iterator<Item = Name>) -> Vec<Name> {
+    let mut names: Vec<Name> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 #[inline]
@@ -292,6 +338,11 @@ fn group_of(schema: &Schema, divider: &mut Option<Divider>, series: SeriesId) ->
 }
 
 impl Key {
+    /// Whether `from` lets all rows of the measurement through.
+    fn takes_all(&self) -> bool {
+        self.database.is_empty() && self.retention_policy.is_empty() && self.predicate.is_none()
+    }
+
     fn is_of(&self, write: &Write) -> bool {
         (self.database.is_empty() || self.database == write.origin.database)
             && (self.retention_policy.is_empty() || self.retention_policy == write.origin.retention_policy)

@@ -123,6 +123,22 @@ fn limit() -> impl Strategy<Value = String> {
     prop_oneof![2 => usual, 1 => any]
 }
 
+/// What `where` says: of a number, of tags, or of both.
+fn passes() -> impl Strategy<Value = String> {
+    let tags = prop::sample::select(vec![
+        "\"host\" == 'h1'",
+        "\"host\" != 'h2' AND \"dc\" =~ /^d/",
+        "\"dc\" == 'd1' OR \"host\" == 'h0'",
+        "\"nowhere\" == 'x'",
+    ]);
+    prop_oneof![
+        3 => limit(),
+        1 => tags.clone().prop_map(str::to_string),
+        2 => (tags.clone(), limit()).prop_map(|(tags, limit)| format!("{tags} AND {limit}")),
+        1 => (tags, limit()).prop_map(|(tags, limit)| format!("{limit} AND {tags}")),
+    ]
+}
+
 fn script() -> impl Strategy<Value = String> {
     let froms = vec![
         "",
@@ -138,7 +154,7 @@ fn script() -> impl Strategy<Value = String> {
     let rules = vec!["", ".stateChangesOnly()", ".noRecoveries()", ".stateChangesOnly(3s)", ".flapping(0.2, 0.5)"];
     let level = || prop::option::of(limit());
     let levels = (level(), level(), limit(), prop::option::weighted(0.3, limit()));
-    (prop::sample::select(froms), prop::option::weighted(0.7, limit()), levels, prop::sample::select(rules)).prop_map(
+    (prop::sample::select(froms), prop::option::weighted(0.7, passes()), levels, prop::sample::select(rules)).prop_map(
         |(from, limit, (info, warn, crit, reset), rules)| {
             let mut script = format!("stream |from().measurement('m'){from}");
             if let Some(limit) = limit {
@@ -218,6 +234,30 @@ proptest! {
             prop_assert_eq!(by_index.seen(), plain.seen());
         }
     }
+}
+
+#[test]
+fn one_task_that_reads_a_field_where_others_read_tags_is_shown_all_of_it_alone() {
+    let mut world = World::new(true);
+    let from = "stream |from().measurement('m').groupBy('host')";
+    world.add(0, &format!("{from} |where(lambda: \"c\" == 1 AND \"a\" > 5.0) |alert().crit(lambda: \"a\" > 1000.0)"));
+    for number in 1..20 {
+        let guard = format!("\"host\" == 'h{number}' AND \"a\" > 5.0");
+        world.add(number, &format!("{from} |where(lambda: {guard}) |alert().crit(lambda: \"a\" > 1000.0)"));
+    }
+    assert_eq!(world.indexed.len(), 20);
+    for _ in 0..2 {
+        let lines: String = (0..20).map(|host| format!("m,host=h{host} c=1,a=9 1\n")).collect();
+        world.write(&lines);
+    }
+    let collected = |world: &World, task, node: usize| {
+        world.tasks[&task][node].collected.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    // Each of the others sees a group once; then all is well.
+    assert_eq!((collected(&world, 0, 0), collected(&world, 7, 0)), (40, 20));
+    world.worker.count();
+    let of = |task| [0, 2, 3].map(|node| collected(&world, task, node));
+    assert_eq!((of(0), of(7)), ([40, 40, 40], [40, 40, 2]));
 }
 
 #[test]

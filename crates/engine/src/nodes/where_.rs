@@ -45,7 +45,7 @@ impl PerRow for WhereNode {
     }
 
     fn sieve(&self) -> Option<Sieve> {
-        self.predicate.program().threshold().map(Sieve::Where)
+        self.predicate.program().guarded().map(Sieve::Where)
     }
 
     #[inline]

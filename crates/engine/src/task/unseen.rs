@@ -13,12 +13,12 @@ impl Task {
     pub(crate) fn gate(&self) -> Option<Gate> {
         let alert = self.gate?;
         let Some(Sieve::From(from)) = self.places[1].node.sieve() else { return None };
-        let limit = match self.places[2].node.sieve()? {
-            Sieve::Where(limit) => Some(limit),
+        let passes = match self.places[2].node.sieve()? {
+            Sieve::Where(passes) => Some(passes),
             _ => None,
         };
         let Sieve::Alert(conditions) = self.places[alert].node.sieve()? else { return None };
-        Gate::new(from, limit, conditions, &self.schema)
+        Gate::new(from, passes, conditions, &self.schema)
     }
 
     /// The alert behind `from` and perhaps `where`, if that is how the task begins.
