@@ -268,14 +268,11 @@ impl Index {
         let cx = Context { schema: &self.schema, frame: &frame, row: &row, extra: &[], zone, now };
         let mut wants = Vec::new();
         for (branch, family) in self.families.iter_mut().zip(0u32..) {
-            match branch.way(&cx) {
-                Some(Way::Stopped) if branch.key.takes_all() => {
-                    if !self.odd.contains(&family) {
-                        branch.family.show_whole(index);
-                    }
-                }
-                Some(way) => wants.push(Want { family, way }),
-                None => {}
+            let Some(way) = branch.way(&cx) else { continue };
+            if way != Way::Stopped || !branch.key.takes_all() {
+                wants.push(Want { family, way });
+            } else if !self.odd.contains(&family) {
+                branch.family.show_whole(index);
             }
         }
         let wants: Box<[Want]> = wants.into();
