@@ -89,6 +89,9 @@ impl LiveConfig {
         let mut now = file.clone();
         for &(section, key) in SECTIONS {
             let mine: Vec<&Override> = stored.iter().filter(|change| change.section == section).collect();
+            if mine.is_empty() {
+                continue;
+            }
             match with(&file, &now, section, key, &mine) {
                 Ok(changed) => now = changed,
                 Err(why) => tracing::error!(section, "what was changed over HTTP does not fit the config file: {why}"),
