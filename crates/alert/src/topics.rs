@@ -564,6 +564,13 @@ impl Topics {
         });
     }
 
+    /// What raised an event is gone: if it is OK, it is forgotten, since ids that never come again would fill the memory.
+    pub fn forget_ok(&self, topic: &str, id: &str) {
+        if let Some(entry) = self.read().get(topic).cloned() {
+            lock(&entry).forget_ok(id);
+        }
+    }
+
     /// One open topic.
     pub fn topic(&self, topic: &str) -> Option<TopicStatus> {
         self.if_open(topic, |entry| status(topic.into(), entry))
