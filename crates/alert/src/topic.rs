@@ -126,6 +126,18 @@ impl Topic {
         gone
     }
 
+    /// Forgets an event that is OK and of which nothing is held back: another one of its id is as if it was the first.
+    pub(crate) fn forget_ok(&mut self, id: &str) {
+        let is_ok = self.state(id).is_some_and(|state| state.level == Level::Ok);
+        if is_ok && !self.held.contains_key(id) {
+            self.events.remove(id);
+            self.at_level[Level::Ok as usize] -= 1;
+            if self.events.len() < self.events.capacity() / 4 {
+                self.events.shrink_to(self.events.len() * 2);
+            }
+        }
+    }
+
     pub(crate) fn state(&self, id: &str) -> Option<&EventState> {
         self.events.get(id)
     }

@@ -1,7 +1,17 @@
 //! Where alert nodes publish and handlers subscribe.
+//!
+//! `handlers.rs` is how handlers come and go, `held.rs` what users hold back, `replay.rs` what is known while data of
+//! before a kill come again, `status.rs` what lists show.
+
+mod handlers;
+mod held;
+mod replay;
+mod status;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -9,12 +19,12 @@ use model::Time;
 use tokio::runtime::Handle;
 use tracing::{error, warn};
 
-use crate::outbox::{DeadLetter, Known, Letters, Outbox, now};
-use crate::queue::{Counters, Queue, QueueOptions, Refused, Sending, Workers};
-use crate::topic::{Held, Subscriber, Topic, Way};
-use crate::{
-    Counts, Event, EventState, HELD, Handler, Inhibitors, Level, Matcher, Opener, Reason, Silences, TopicStore,
-};
+use crate::outbox::{Known, Outbox, now};
+use crate::queue::{QueueOptions, Refused, Workers};
+use crate::topic::{Topic, Way};
+use crate::{Event, EventState, Inhibitors, Level, Silences, TopicStore};
+pub use handlers::{Attachment, HandlerId, Subscription};
+pub use status::{DeliveryStatus, HandlerStatus, HeldStatus, TopicStatus};
 
 /// How events reach handlers.
 #[derive(Debug, Clone)]
@@ -49,39 +59,6 @@ type Entries = HashMap<Arc<str>, Entry, rapidhash::fast::RandomState>;
 /// Says what time it is, nanoseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// Names a handler of a topic, in this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HandlerId(pub u64);
-
-/// A handler that is to get the events of a topic.
-pub struct Subscription {
-    /// What logs and lists call it.
-    pub name: Arc<str>,
-    /// `slack`, `log` …
-    pub kind: Arc<str>,
-    pub handler: Box<dyn Handler>,
-    /// It reaches other programs, so events of replays are not for it.
-    pub external: bool,
-}
-
-/// A subscription with what belongs to it.
-pub struct Attachment {
-    pub subscription: Subscription,
-    /// Which events it wants; all without one.
-    pub matcher: Option<Matcher>,
-    /// Makes more handlers of the same options.
-    pub more: Option<Opener>,
-    /// Its events are kept in the outbox until they are sent, if there is an outbox. No two handlers of a topic that do
-    /// so have the same name: a new one goes on with what the one before has left.
-    pub kept: bool,
-}
-
-impl From<Subscription> for Attachment {
-    fn from(subscription: Subscription) -> Self {
-        Attachment { subscription, matcher: None, more: None, kept: false }
-    }
-}
-
 /// An event did not reach all handlers of its topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
@@ -93,44 +70,6 @@ pub enum TopicError {
         handlers: String,
         why: &'static str,
     },
-}
-
-/// A topic, as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicStatus {
-    pub id: Arc<str>,
-    /// That of its worst event.
-    pub level: Level,
-    /// Events since the start.
-    pub collected: u64,
-    /// Ids that were forgotten since the start though they are not OK, since there were too many.
-    pub forgotten: u64,
-}
-
-/// A handler of a topic, as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HandlerStatus {
-    pub id: HandlerId,
-    pub name: Arc<str>,
-    pub kind: Arc<str>,
-    pub counts: Counts,
-}
-
-/// Why the last event of an id was not told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldStatus {
-    pub reason: Reason,
-    /// The level that was told last.
-    pub told: Level,
-}
-
-/// A handler of some topic, with what became of its events.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryStatus {
-    pub topic: Arc<str>,
-    pub handler: HandlerStatus,
-    /// Its events are kept over a restart.
-    pub kept: bool,
 }
 
 impl Topics {
@@ -174,49 +113,6 @@ impl Topics {
     /// What alerts silence of each other.
     pub fn inhibitors(&self) -> &Inhibitors {
         &self.inhibitors
-    }
-
-    /// Data of before a kill come again, until [`Topics::end_replay`]: of the events that they raise those that are known
-    /// were taken before, and are not taken twice.
-    pub fn begin_replay(&self, known: Known) {
-        *self.replayed.write().unwrap_or_else(PoisonError::into_inner) = Some((known, 0));
-        self.is_replaying.store(true, Ordering::Release);
-    }
-
-    /// The data that come again raised no event up to this number of the outbox.
-    pub fn replay_after(&self, number: u64) {
-        if let Some((_, after)) = &mut *self.replayed.write().unwrap_or_else(PoisonError::into_inner) {
-            *after = number;
-        }
-    }
-
-    /// All data of before the kill have come.
-    pub fn end_replay(&self) {
-        self.is_replaying.store(false, Ordering::Release);
-        *self.replayed.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn is_replaying(&self) -> bool {
-        self.is_replaying.load(Ordering::Acquire)
-    }
-
-    fn was_taken(&self, event: &Event) -> bool {
-        let replayed = self.replayed.read().unwrap_or_else(PoisonError::into_inner);
-        replayed.as_ref().is_some_and(|(known, _)| known.names.contains(&event.uid()))
-    }
-
-    /// Whether what is known of an event comes of data that come again, seen from those of this time.
-    fn is_ahead(&self, topic: &str, state: &EventState, time: Time) -> bool {
-        if !self.is_replaying() {
-            return false;
-        }
-        let replayed = self.replayed.read().unwrap_or_else(PoisonError::into_inner);
-        let last = replayed.as_ref().and_then(|(known, after)| {
-            let last = known.last.get(&(Arc::from(topic), state.id.clone()))?;
-            Some(last > after)
-        });
-        // Events that are not kept have no number.
-        last.unwrap_or(state.time >= time)
     }
 
     /// Publishes an event: fills in its previous level, remembers its state, and hands it to the topic's handlers.
@@ -314,95 +210,6 @@ impl Topics {
         !is_stored || self.outbox.as_ref().is_some_and(|outbox| outbox.append_state(event))
     }
 
-    /// Why an event is not to be told now.
-    fn reason_to_hold(&self, event: &Event) -> Option<Reason> {
-        // What a replay raises is nobody's alert. Most daemons hold back nothing, and need not know the time.
-        if event.no_external || self.silences.is_empty() { None } else { self.silences.judge(event, (self.clock)()) }
-    }
-
-    /// Keeps an event that is not to be told now, in place of an older one of its id.
-    fn hold_back(&self, topic: &mut Topic, event: Arc<Event>, reason: Reason) {
-        self.silences.count(&reason);
-        let number = self.outbox.as_ref().map_or(0, |outbox| outbox.append(&event, (self.clock)(), vec![HELD.into()]));
-        if number == 0 {
-            self.store.hasten();
-        }
-        topic.held.insert(event.state.id.clone(), Held { reason, event, number });
-    }
-
-    /// An event is held back no more.
-    fn forget_held(&self, held: &Held) {
-        if let Some(outbox) = self.outbox.as_ref().filter(|_| held.number > 0) {
-            outbox.done(held.number, &HELD.into());
-        }
-    }
-
-    /// Takes up what was held back when the daemon ended, once the silences are known: what the daemon calls at its
-    /// start.
-    pub fn restore_held(&self) {
-        let Some(outbox) = &self.outbox else { return };
-        for waiting in outbox.held() {
-            let event = waiting.event;
-            // Why it is held back, if it still is, is found out when it is looked at next.
-            let reason = self.silences.judge(&event, (self.clock)()).unwrap_or_else(Reason::over);
-            let held = Held { reason, event: event.clone(), number: waiting.number };
-            let before = lock(&self.entry(&event.topic)).held.insert(event.state.id.clone(), held);
-            if let Some(before) = before {
-                self.forget_held(&before);
-            }
-        }
-    }
-
-    /// Tells what was held back and is so no more: alerts that are not OK, and those that were told to be so. What comes
-    /// for a topic without handlers waits until it has some.
-    pub fn release_held(&self, now: i64) {
-        let mut topics: Vec<_> = self.read().iter().map(|(id, entry)| (id.clone(), entry.clone())).collect();
-        topics.sort_by(|a, b| a.0.cmp(&b.0));
-        for (_, entry) in topics {
-            let mut topic = lock(&entry);
-            if topic.held.is_empty() || topic.subscribers.is_empty() {
-                continue;
-            }
-            // In the order in which they were raised, as they would have gone out.
-            let mut ids: Vec<_> = topic.held.iter().map(|(id, held)| (held.number, id.clone())).collect();
-            ids.sort();
-            for (_, id) in ids {
-                let Some(held) = topic.held.get_mut(&id) else { continue };
-                if let Some(reason) = self.silences.judge(&held.event, now) {
-                    held.reason = reason;
-                    continue;
-                }
-                let Some(held) = topic.held.remove(&id) else { continue };
-                let matters = held.event.state.level != Level::Ok || held.event.previous != Level::Ok;
-                if matters && let Err(why) = self.hand_over(&mut topic, &held.event) {
-                    error!(%why, "an event that was held back is not told");
-                }
-                self.forget_held(&held);
-            }
-        }
-    }
-
-    /// Why the last events of a topic were not told, by id.
-    pub fn held(&self, topic: &str) -> HashMap<Arc<str>, HeldStatus> {
-        let status = |held: &Held| HeldStatus { reason: held.reason.clone(), told: held.event.previous };
-        let all = |topic: &Topic| topic.held.iter().map(|(id, held)| (id.clone(), status(held))).collect();
-        self.if_open(topic, all).unwrap_or_default()
-    }
-
-    /// The open topics in which an event is not OK.
-    pub fn topics_not_ok(&self, event: &str) -> Vec<Arc<str>> {
-        let topics: Vec<_> = self.read().iter().map(|(id, topic)| (id.clone(), topic.clone())).collect();
-        let mut found: Vec<Arc<str>> = Vec::new();
-        for (id, entry) in topics {
-            let topic = lock(&entry);
-            if topic.open && topic.state(event).is_some_and(|state| state.level != Level::Ok) {
-                found.push(id);
-            }
-        }
-        found.sort();
-        found
-    }
-
     /// Remembers a state; the one before.
     fn update(&self, id: &str, topic: &mut Topic, state: EventState) -> Option<EventState> {
         let (before, forgotten) = topic.update(state);
@@ -469,13 +276,6 @@ impl Topics {
         self.store.delete(topic);
     }
 
-    /// What a topic holds back is told to nobody.
-    fn drop_held(&self, topic: &str) {
-        let Some(entry) = self.read().get(topic).cloned() else { return };
-        let held = std::mem::take(&mut lock(&entry).held);
-        held.values().for_each(|held| self.forget_held(held));
-    }
-
     /// Forgets all topics whose names start so, also those that are closed. What waits in the outbox for their handlers
     /// becomes dead letters.
     pub fn forget_all(&self, start: &str) {
@@ -488,67 +288,6 @@ impl Topics {
             Err(why) => error!(%why, "not all states of topics are forgotten"),
         }
         names.iter().for_each(|name| self.forget(name));
-    }
-
-    /// Subscribes a handler; the topic is made if it is new.
-    pub fn register(&self, topic: &str, subscription: Subscription) -> HandlerId {
-        self.attach(topic, subscription.into())
-    }
-
-    /// As `register`, for a handler that wants the events of a match expression only.
-    pub fn register_matching(&self, topic: &str, subscription: Subscription, matcher: Option<Matcher>) -> HandlerId {
-        self.attach(topic, Attachment { matcher, ..subscription.into() })
-    }
-
-    /// Subscribes a handler with all that belongs to it. If its events are kept, it takes the place of the one of its
-    /// name, and goes on with what that one has left.
-    pub fn attach(&self, topic: &str, attachment: Attachment) -> HandlerId {
-        let id = HandlerId(self.next_handler.fetch_add(1, Ordering::Relaxed));
-        let Attachment { subscription, matcher, more, kept } = attachment;
-        let Subscription { name, kind, handler, external } = subscription;
-        let kept = kept && !self.not_kept.iter().any(|except| **except == *kind);
-        let outbox = self.outbox.clone().filter(|_| kept);
-        self.with_open(topic, |open| {
-            let way = match &self.delivery {
-                Delivery::Inline => Way::inline(handler),
-                Delivery::Workers(runtime, options) => {
-                    let same = |subscriber: &Subscriber| subscriber.way.is_kept() && subscriber.name == name;
-                    if outbox.is_some() {
-                        open.subscribers.retain(|subscriber| !same(subscriber));
-                    }
-                    // Within the lock, so that the worker knows which events are older than itself.
-                    let sending = Sending { topic: topic.into(), name: name.clone(), handler, more, outbox };
-                    let counters = Arc::new(Counters::default());
-                    Way::Queue(Arc::new(Queue::start(sending, counters, *options, runtime, &self.workers)))
-                }
-            };
-            open.subscribers.push(Subscriber { id, name, kind, external, matcher, way, chosen: false });
-        });
-        id
-    }
-
-    /// Ends a handler of a topic for good: it tries what waits once more; what is not sent becomes dead letters.
-    /// Whether there was one.
-    pub fn detach(&self, topic: &str, handler: HandlerId) -> bool {
-        let removed = self.read().get(topic).cloned().and_then(|entry| {
-            let mut entry = lock(&entry);
-            let at = entry.subscribers.iter().position(|subscriber| subscriber.id == handler)?;
-            Some(entry.subscribers.remove(at))
-        });
-        let Some(removed) = removed else { return false };
-        if let Some(outbox) = self.outbox.as_ref().filter(|_| removed.way.is_kept()) {
-            outbox.bury_all(|of, name| of == topic && name == &*removed.name, "its handler was deleted");
-        }
-        true
-    }
-
-    /// Ends a handler of a topic: it sends what waits, and is gone. Whether there was one.
-    pub fn deregister(&self, topic: &str, handler: HandlerId) -> bool {
-        let Some(entry) = self.read().get(topic).cloned() else { return false };
-        let mut entry = lock(&entry);
-        let before = entry.subscribers.len();
-        entry.subscribers.retain(|subscriber| subscriber.id != handler);
-        entry.subscribers.len() < before
     }
 
     /// The last state of an event, if the topic is open and knows it.
@@ -571,97 +310,16 @@ impl Topics {
         });
     }
 
-    /// One open topic.
-    pub fn topic(&self, topic: &str) -> Option<TopicStatus> {
-        self.if_open(topic, |entry| status(topic.into(), entry))
-    }
-
-    /// The level of the worst event of an open topic.
-    pub fn level(&self, topic: &str) -> Level {
-        self.if_open(topic, |entry| entry.level()).unwrap_or_default()
-    }
-
-    /// The open topics at this level or worse, by id. Choosing by a pattern is left to who shows them.
-    pub fn list(&self, min_level: Level) -> Vec<TopicStatus> {
-        let topics: Vec<_> = self.read().iter().map(|(id, topic)| (id.clone(), topic.clone())).collect();
-        let open = topics.into_iter().filter_map(|(id, topic)| {
-            let topic = lock(&topic);
-            topic.open.then(|| status(id, &topic))
-        });
-        let mut list: Vec<_> = open.filter(|topic| topic.level >= min_level).collect();
-        list.sort_by(|a, b| a.id.cmp(&b.id));
-        list
-    }
-
-    /// The events of an open topic at this level or worse, worst first, then by id.
-    pub fn events(&self, topic: &str, min_level: Level) -> Option<Vec<EventState>> {
-        self.if_open(topic, |topic| topic.states(min_level))
-    }
-
-    /// The handlers of a topic, in the order in which they came.
-    pub fn handlers(&self, topic: &str) -> Vec<HandlerStatus> {
-        let Some(entry) = self.read().get(topic).cloned() else { return Vec::new() };
-        let entry = lock(&entry);
-        let statuses = entry.subscribers.iter().map(|subscriber| HandlerStatus {
-            id: subscriber.id,
-            name: subscriber.name.clone(),
-            kind: subscriber.kind.clone(),
-            counts: subscriber.way.counts(),
-        });
-        statuses.collect()
-    }
-
-    /// All handlers of all topics with what became of their events, by topic, in the order in which they came.
-    pub fn deliveries(&self) -> Vec<DeliveryStatus> {
-        let topics: Vec<_> = self.read().iter().map(|(id, topic)| (id.clone(), topic.clone())).collect();
-        let mut all = Vec::new();
-        for (topic, entry) in topics {
-            for subscriber in &lock(&entry).subscribers {
-                let Subscriber { id, name, kind, way, .. } = subscriber;
-                let handler = HandlerStatus { id: *id, name: name.clone(), kind: kind.clone(), counts: way.counts() };
-                all.push(DeliveryStatus { topic: topic.clone(), handler, kept: way.is_kept() });
-            }
+    /// What raised an event is gone: if it is OK, it is forgotten, since ids that never come again would fill the memory.
+    pub fn forget_ok(&self, topic: &str, id: &str) {
+        if let Some(entry) = self.read().get(topic).cloned() {
+            lock(&entry).forget_ok(id);
         }
-        all.sort_by(|a, b| (&a.topic, a.handler.id).cmp(&(&b.topic, b.handler.id)));
-        all
     }
 
     /// The outbox, if there is one.
     pub fn outbox(&self) -> Option<&Arc<Outbox>> {
         self.outbox.as_ref()
-    }
-
-    /// Sends dead letters once more, behind all that waits. How many, and those whose handler is not there or has no
-    /// room.
-    pub fn retry_dead_letters(&self, which: &Letters) -> (usize, Vec<DeadLetter>) {
-        let Some(outbox) = &self.outbox else { return (0, Vec::new()) };
-        let (mut count, mut left) = (0, Vec::new());
-        for letter in outbox.dead_letters(which, 0, usize::MAX).0 {
-            let DeadLetter { number, handler, raised, event, .. } = &letter;
-            let entry = self.read().get(&event.topic).cloned();
-            let queue = entry.and_then(|entry| {
-                let entry = lock(&entry);
-                let subscriber = entry.subscribers.iter().find(|subscriber| subscriber.name == *handler)?;
-                match &subscriber.way {
-                    Way::Queue(queue) if queue.is_kept() => Some(queue.clone()),
-                    _ => None,
-                }
-            });
-            let is_sent = queue.is_some_and(|queue| {
-                // First it waits again, so that the worker finds it so.
-                outbox.revive(*number, handler) && queue.push(event, *number, *raised).is_ok()
-            });
-            match is_sent {
-                true => count += 1,
-                false => {
-                    if let Some(death) = &letter.death {
-                        outbox.bury(*number, handler, &death.why, death.attempts);
-                    }
-                    left.push(letter);
-                }
-            }
-        }
-        (count, left)
     }
 
     /// Ends all topics and waits for their handlers; whether all events were sent or given up within the limit. What is
@@ -716,10 +374,3 @@ impl Topics {
 fn lock(topic: &Mutex<Topic>) -> MutexGuard<'_, Topic> {
     topic.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-fn status(id: Arc<str>, topic: &Topic) -> TopicStatus {
-    TopicStatus { id, level: topic.level(), collected: topic.collected, forgotten: topic.forgotten }
-}
-
-#[cfg(test)]
-mod tests;

@@ -34,7 +34,7 @@ pub trait Disk: Debug + Send + Sync {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// A file that is there, to be read.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
-    /// A file that is there, to be written.
+    /// A file that is there, to be read and written.
     fn open_to_write(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// In place of what has that name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -92,7 +92,7 @@ impl Disk for System {
     }
 
     fn open_to_write(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OpenOptions::new().write(true).open(path)?))
+        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

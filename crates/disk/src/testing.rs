@@ -278,6 +278,8 @@ impl Node {
             self.persist(piece);
         }
         self.durable.resize(self.cached.len(), 0);
+        // An older length that was given up is of no effect any more.
+        self.given_up.retain(|(_, length)| length.is_none());
     }
 
     /// Of what is not forced down any part is there.
@@ -500,6 +502,22 @@ mod tests {
         file.sync().unwrap();
         assert_eq!(disk.read(&path("a")).unwrap(), b"first!");
         assert_eq!(disk.power_cut().read(&path("a")).unwrap(), b"first\0");
+    }
+
+    #[test]
+    fn a_length_that_was_given_up_does_not_come_back_after_a_sync() {
+        for seed in 0..50 {
+            let disk = SimDisk::new(seed);
+            made(&disk, "a", true);
+            let file = disk.open_to_write(&path("a")).unwrap();
+            file.set_len(0).unwrap();
+            disk.set_weather(Weather::Failing(1));
+            file.sync().unwrap_err();
+            disk.set_weather(Weather::Fine);
+            file.write_all_at(b"again", 0).unwrap();
+            file.sync().unwrap();
+            assert_eq!(disk.restart().power_cut().read(&path("a")).unwrap(), b"again");
+        }
     }
 
     #[test]

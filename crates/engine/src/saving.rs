@@ -183,26 +183,29 @@ impl Snapshot {
         self.extent.is_whole()
     }
 
-    /// As keys and values that mean the same in every process.
-    pub fn changes(&self) -> Vec<Change> {
-        let schema = &*self.schema;
-        let mut changes = vec![(LAST.to_vec(), self.extent.is_last().then(|| vec![1]))];
-        for node in &self.nodes {
-            let mut begin = (0, 0);
-            for part in &node.parts {
-                let value = part.end.map(|end| {
-                    let bytes = &node.bytes[begin.0..end.0];
-                    let refs = &node.refs[begin.1..end.1];
-                    begin = end;
-                    match part.key {
-                        PartKey::Header => bytes.to_vec(),
-                        _ => seal(schema, refs, bytes),
-                    }
-                });
-                changes.push((key(&node.name, part.key, schema), value));
-            }
-        }
-        changes
+    /// As keys and values that mean the same in every process, made as they are asked for: all of them take more memory
+    /// than the snapshot does.
+    pub fn changes(&self) -> impl Iterator<Item = Change> {
+        let last = (LAST.to_vec(), self.extent.is_last().then(|| vec![1]));
+        std::iter::once(last).chain(self.nodes.iter().flat_map(|node| node.changes(&self.schema)))
+    }
+}
+
+impl NodeSnapshot {
+    fn changes(&self, schema: &Schema) -> impl Iterator<Item = Change> {
+        let mut begin = (0, 0);
+        self.parts.iter().map(move |part| {
+            let value = part.end.map(|end| {
+                let bytes = &self.bytes[begin.0..end.0];
+                let refs = &self.refs[begin.1..end.1];
+                begin = end;
+                match part.key {
+                    PartKey::Header => bytes.to_vec(),
+                    _ => seal(schema, refs, bytes),
+                }
+            });
+            (key(&self.name, part.key, schema), value)
+        })
     }
 }
 

@@ -363,18 +363,18 @@ impl Shared {
 
     /// Whether the next one should be whole.
     fn write(&self, id: &str, snapshot: &Snapshot, covered: u64, events: u64) -> Result<bool, store::Error> {
-        let mut changes = snapshot.changes();
-        match &self.durable {
-            Some(durable) => changes.extend(places(durable.log.id(), covered, events)),
-            None => changes.extend([(COVERED.to_vec(), None), (EVENTS.to_vec(), None)]),
-        }
+        let places = match &self.durable {
+            Some(durable) => places(durable.log.id(), covered, events),
+            None => [(COVERED.to_vec(), None), (EVENTS.to_vec(), None)],
+        };
         if !self.settle() {
             let source = std::io::Error::other("the outbox cannot be written, and has to be before it");
             return Err(store::Error::Io { path: self.files.path(id), source });
         }
+        let changes = snapshot.changes().chain(places);
         let outcome = match snapshot.is_whole() {
-            true => self.files.replace(id, &changes).map(|()| false),
-            false => self.files.append(id, &changes),
+            true => self.files.replace(id, changes).map(|()| false),
+            false => self.files.append(id, changes),
         };
         self.written.fetch_add(u64::from(outcome.is_ok()), Ordering::Relaxed);
         outcome

@@ -4,7 +4,10 @@
 //! with its length and a checksum. It is written anew, under another name first, when changes outweigh the rest. Of a
 //! frame that a crash left half written nothing is used, so what is read is what there was at one moment.
 
+mod frame;
+
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, BTreeSet, HashMap},
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -17,10 +20,10 @@ use crate::Error;
 
 /// How every file begins; the last digit is the version of the format.
 const MAGIC: &[u8; 8] = b"kapchk-1";
-/// Length and checksum of a frame.
-const HEAD: usize = 16;
 /// Changes may always grow to this size before the file is written anew.
 const SMALL: u64 = 1 << 20;
+/// So much is gathered before it is written.
+const PIECE: usize = 64 << 10;
 
 /// Keys and their values.
 pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -41,6 +44,8 @@ pub struct Loaded {
 pub struct Checkpoints {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
+    /// Bytes that are written at once.
+    piece: usize,
     /// Sizes of files written by this process: of the first frame, and of all.
     sizes: Mutex<HashMap<String, (u64, u64)>>,
     /// Tasks whose last changes may be lost in a power cut.
@@ -61,7 +66,13 @@ impl Checkpoints {
     pub fn open_on(disk: Arc<dyn Disk>, folder: impl Into<PathBuf>) -> Result<Checkpoints, Error> {
         let folder = folder.into();
         disk.make_folder(&folder).map_err(|error| io(&folder, error))?;
-        Ok(Checkpoints { disk, folder, sizes: Mutex::default(), unsynced: Mutex::default() })
+        Ok(Checkpoints { disk, folder, piece: PIECE, sizes: Mutex::default(), unsynced: Mutex::default() })
+    }
+
+    /// Writes pieces of another size: small ones show what becomes of a frame that is interrupted.
+    #[must_use]
+    pub fn in_pieces_of(self, bytes: usize) -> Checkpoints {
+        Checkpoints { piece: bytes, ..self }
     }
 
     /// The file of a task.
@@ -101,22 +112,22 @@ impl Checkpoints {
         })
     }
 
-    /// Write all that there is now, in place of what was there.
+    /// Write all that there is now, in place of what was there. Whatever it is, no more than a piece of it is in memory.
     ///
     /// # Errors
     /// What the system refused. What was there before is still there.
-    pub fn replace(&self, task: &str, all: &[Change]) -> Result<(), Error> {
+    pub fn replace(&self, task: &str, all: impl IntoIterator<Item = impl Borrow<Change>>) -> Result<(), Error> {
         let (path, new) = (self.path(task), self.folder.join(format!("{task}.state.new")));
-        let mut bytes = MAGIC.to_vec();
-        write_frame(all, &mut bytes);
         let written = self.disk.create(&new).and_then(|file| {
-            file.write_all_at(&bytes, 0)?;
-            file.sync()
+            file.write_all_at(MAGIC, 0)?;
+            let size = frame::write(&*file, MAGIC.len() as u64, self.piece, all)?;
+            file.sync()?;
+            self.disk.rename(&new, &path)?;
+            Ok(size)
         });
-        written.and_then(|()| self.disk.rename(&new, &path)).map_err(|error| io(&path, error))?;
+        let size = written.map_err(|error| io(&path, error))?;
         // A rename is on disk when its folder is; `sync` says if that fails.
         let _ = self.disk.sync_folder(&self.folder);
-        let size = bytes.len() as u64;
         self.sizes().insert(task.to_string(), (size, size));
         self.unsynced().insert(task.to_string());
         Ok(())
@@ -126,16 +137,17 @@ impl Checkpoints {
     ///
     /// # Errors
     /// What the system refused. The file must be written anew then.
-    pub fn append(&self, task: &str, changes: &[Change]) -> Result<bool, Error> {
+    pub fn append(&self, task: &str, changes: impl IntoIterator<Item = impl Borrow<Change>>) -> Result<bool, Error> {
         let path = self.path(task);
-        let mut bytes = Vec::new();
-        write_frame(changes, &mut bytes);
-        let written = self.disk.open_to_write(&path).and_then(|file| file.write_all_at(&bytes, file.len()?));
-        written.map_err(|error| io(&path, error))?;
+        let written = self.disk.open_to_write(&path).and_then(|file| {
+            let begin = file.len()?;
+            Ok(frame::write(&*file, begin, self.piece, changes)? - begin)
+        });
+        let size = written.map_err(|error| io(&path, error))?;
         self.unsynced().insert(task.to_string());
         let mut sizes = self.sizes();
         let (first, all) = sizes.entry(task.to_string()).or_default();
-        *all += bytes.len() as u64;
+        *all += size;
         Ok(*all > (*first * 2).max(*first + SMALL))
     }
 
@@ -214,83 +226,19 @@ fn io(path: &Path, source: std::io::Error) -> Error {
     Error::Io { path: path.to_path_buf(), source }
 }
 
-/// FNV-1a over words of eight bytes: quick, and enough to tell damage.
-fn checksum(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(29);
-    let chunks = bytes.chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_le_bytes(word)
-    });
-    chunks.fold(0xcbf2_9ce4_8422_2325 ^ bytes.len() as u64, step)
-}
-
-fn write_frame(changes: &[Change], out: &mut Vec<u8>) {
-    let begin = out.len();
-    out.extend_from_slice(&[0; HEAD]);
-    for (key, value) in changes {
-        out.extend_from_slice(&(key.len() as u32).to_le_bytes());
-        out.extend_from_slice(key);
-        // A value that is gone has the longest length.
-        let length = value.as_ref().map_or(u32::MAX, |value| value.len() as u32);
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(value.as_deref().unwrap_or_default());
-    }
-    let (length, sum) = ((out.len() - begin - HEAD) as u64, checksum(&out[begin + HEAD..]));
-    out[begin..begin + 8].copy_from_slice(&length.to_le_bytes());
-    out[begin + 8..begin + HEAD].copy_from_slice(&sum.to_le_bytes());
-}
-
 /// What the whole frames from the first one on say, and where they end.
 fn read(bytes: &[u8]) -> Result<(Pairs, usize), &'static str> {
     let mut rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as a checkpoint of this version does")?;
     // The first frame was on disk before the file had its name.
     let first =
-        next_frame(&mut rest).ok_or(if rest.is_empty() { "it is empty" } else { "its first part is not whole" })?;
+        frame::next(&mut rest).ok_or(if rest.is_empty() { "it is empty" } else { "its first part is not whole" })?;
     let mut pairs = Pairs::new();
-    apply(first, &mut pairs)?;
+    frame::apply(first, &mut pairs)?;
     loop {
         let whole = bytes.len() - rest.len();
-        match next_frame(&mut rest) {
-            Some(frame) => apply(frame, &mut pairs)?,
+        match frame::next(&mut rest) {
+            Some(frame) => frame::apply(frame, &mut pairs)?,
             None => return Ok((pairs, whole)),
-        }
-    }
-}
-
-/// The next frame, taken off. `None`: there is none, or it is not whole.
-fn next_frame<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, after) = rest.split_first_chunk::<8>()?;
-    let (sum, body) = after.split_first_chunk::<8>()?;
-    let frame = body.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-    if checksum(frame) != u64::from_le_bytes(*sum) {
-        return None;
-    }
-    *rest = &body[frame.len()..];
-    Some(frame)
-}
-
-fn apply(mut frame: &[u8], pairs: &mut Pairs) -> Result<(), &'static str> {
-    const WRONG: &str = "a part of it makes no sense";
-    let mut take = |length: usize| {
-        let (taken, rest) = frame.split_at_checked(length).ok_or(WRONG)?;
-        frame = rest;
-        Ok::<_, &'static str>((taken, rest.is_empty()))
-    };
-    let number = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).map_err(|_| WRONG);
-    loop {
-        let length = match take(4) {
-            Ok((length, _)) => number(length)?,
-            Err(why) => return if frame.is_empty() { Ok(()) } else { Err(why) },
-        };
-        let key = take(length as usize)?.0.to_vec();
-        match number(take(4)?.0)? {
-            u32::MAX => {
-                pairs.remove(&key);
-            }
-            length => {
-                pairs.insert(key, take(length as usize)?.0.to_vec());
-            }
         }
     }
 }
@@ -348,10 +296,35 @@ mod tests {
         let (_folder, checkpoints) = written();
         let path = checkpoints.path("t");
         let whole = fs::read(&path).unwrap();
-        for cut in whole.len() - (HEAD + 4 + 1 + 4 + 1) + 1..whole.len() {
+        for cut in whole.len() - (frame::HEAD + 4 + 1 + 4 + 1) + 1..whole.len() {
             fs::write(&path, &whole[..cut]).unwrap();
             assert_eq!(shown(&checkpoints, "t"), "a=1 c= ", "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_frame_of_many_pieces_counts_when_it_is_whole() {
+        let (_folder, checkpoints) = written();
+        let path = checkpoints.path("t");
+        let before = fs::read(&path).unwrap();
+        let value = "x".repeat(1000);
+        let many = || (0..500).map(|number| change(&format!("k{number:03}"), Some(&value)));
+        checkpoints.append("t", many()).unwrap();
+        checkpoints.append("t", [change("last", Some("1"))]).unwrap();
+        let whole = fs::read(&path).unwrap();
+        let pairs = checkpoints.load("t").unwrap().pairs;
+        assert_eq!((pairs.len(), pairs[b"k499".as_slice()].len()), (503, 1000));
+        // The head comes last.
+        let mut headless = whole.clone();
+        headless[before.len()..before.len() + frame::HEAD].fill(0);
+        for (damaged, what) in [(&headless, "no head"), (&whole[..whole.len() / 2].to_vec(), "half of it")] {
+            fs::write(&path, damaged).unwrap();
+            let loaded = checkpoints.load("t").unwrap();
+            assert_eq!((loaded.pairs.len(), loaded.damage.is_some()), (2, true), "{what}");
+            assert_eq!(fs::read(&path).unwrap(), before, "{what}");
+        }
+        checkpoints.replace("t", many()).unwrap();
+        assert_eq!(checkpoints.load("t").unwrap().pairs.len(), 500);
     }
 
     #[test]

@@ -32,7 +32,7 @@ usage: cargo xtask COMMAND
                          requests made up from the API's description against the built daemon
     many-tasks [PROGRAM] times and memory with 5,000 tasks, of the release build or another program
     deny                 licences, sources and doubles of what we link, against deny.toml
-    soak [-minutes N] [-hosts N] [-release]
+    soak [-minutes N] [-hosts N] [-release] [-program PATH]
                          run a daemon under churning series, and say whether its memory stays level
     instructions         what a point costs, counted by valgrind, against what was recorded (UPDATE=1 records it)
     tidy                 sizes of files, and which crate may use which

@@ -46,10 +46,12 @@ struct Options {
     minutes: u64,
     hosts_per_minute: u64,
     release: bool,
+    /// Instead of one that is built now.
+    program: Option<PathBuf>,
 }
 
 fn options(args: &[String]) -> anyhow::Result<Options> {
-    let mut options = Options { minutes: 30, hosts_per_minute: 1000, release: false };
+    let mut options = Options { minutes: 30, hosts_per_minute: 1000, release: false, program: None };
     let mut args = args.iter();
     let number = |args: &mut std::slice::Iter<'_, String>, flag: &str| -> anyhow::Result<u64> {
         let given = args.next().with_context(|| format!("{flag} takes a number"))?;
@@ -60,7 +62,8 @@ fn options(args: &[String]) -> anyhow::Result<Options> {
             "-minutes" => options.minutes = number(&mut args, arg)?,
             "-hosts" => options.hosts_per_minute = number(&mut args, arg)?,
             "-release" => options.release = true,
-            other => bail!("soak knows -minutes N, -hosts N and -release, not {other:?}"),
+            "-program" => options.program = Some(args.next().context("-program takes a path")?.into()),
+            other => bail!("soak knows -minutes N, -hosts N, -release and -program PATH, not {other:?}"),
         }
     }
     Ok(options)
@@ -68,18 +71,26 @@ fn options(args: &[String]) -> anyhow::Result<Options> {
 
 pub(crate) fn run(root: &Path, args: &[String]) -> anyhow::Result<()> {
     let options = options(args)?;
+    let program = program(root, &options)?;
+    let folder = std::env::temp_dir().join(format!("kapacitor-soak-{}", std::process::id()));
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let outcome = Daemon::start(&program, &folder).and_then(|mut daemon| soak(&mut daemon, &options, &folder));
+    let _ = fs::remove_dir_all(&folder);
+    outcome
+}
+
+/// The daemon to run, built if none was named.
+fn program(root: &Path, options: &Options) -> anyhow::Result<PathBuf> {
+    if let Some(program) = &options.program {
+        return fs::canonicalize(program).with_context(|| format!("cannot find {}", program.display()));
+    }
     let mut build = crate::cargo();
     build.args(["build", "--package", "kapacitord"]);
     if options.release {
         build.arg("--release");
     }
     crate::run(&mut build)?;
-    let folder = std::env::temp_dir().join(format!("kapacitor-soak-{}", std::process::id()));
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let program = root.join("target").join(if options.release { "release" } else { "debug" }).join("kapacitord");
-    let outcome = Daemon::start(&program, &folder).and_then(|mut daemon| soak(&mut daemon, &options, &folder));
-    let _ = fs::remove_dir_all(&folder);
-    outcome
+    Ok(root.join("target").join(if options.release { "release" } else { "debug" }).join("kapacitord"))
 }
 
 struct Daemon {

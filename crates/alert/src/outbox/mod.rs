@@ -2,16 +2,19 @@
 //!
 //! An event is in the journal before it is sent, with the handlers that are to get it; what became of it follows as
 //! records of its own. So each handler gets each event at least once. `record.rs` has the bytes, `index.rs` what of all
-//! that still matters, `writer.rs` the one thread that writes, `lease.rs` who may send now.
+//! that still matters, `writer.rs` the one thread that writes, `lease.rs` who may send now, `dead_letters.rs` what was given
+//! up, `recovery.rs` what a new life finds.
 
+mod dead_letters;
 mod index;
 mod lease;
 mod record;
+mod recovery;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -23,10 +26,13 @@ use tokio::sync::watch;
 use tracing::error;
 
 use crate::{Event, EventState};
+pub use dead_letters::{DeadLetter, Death, Letters};
 use index::{Entry, Index, Source};
 use lease::Lease;
 pub(crate) use lease::{Claim, Notice};
 use record::Record;
+pub use recovery::Known;
+use recovery::Recovery;
 use writer::Writer;
 
 /// States of events without a handler are left to the store of states if so much is to be written.
@@ -61,46 +67,6 @@ impl OutboxOptions {
     }
 }
 
-/// Why a handler was given up for an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Death {
-    pub why: Arc<str>,
-    /// Nanoseconds since 1970.
-    pub time: i64,
-    pub attempts: u32,
-}
-
-/// An event that a handler did not get.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeadLetter {
-    /// Names the event in the outbox.
-    pub number: u64,
-    /// The name of the handler.
-    pub handler: Arc<str>,
-    /// `None`: it would be sent, but its handler is not there.
-    pub death: Option<Death>,
-    /// When it was raised, nanoseconds since 1970.
-    pub raised: i64,
-    pub event: Arc<Event>,
-}
-
-/// Which dead letters are meant; what is empty means all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Letters {
-    pub numbers: Vec<u64>,
-    pub topic: String,
-    pub handler: String,
-}
-
-impl Letters {
-    fn mean(&self, number: u64, topic: &str, handler: &str) -> bool {
-        let is = |wanted: &str, name: &str| wanted.is_empty() || wanted == name;
-        (self.numbers.is_empty() || self.numbers.contains(&number))
-            && is(&self.topic, topic)
-            && is(&self.handler, handler)
-    }
-}
-
 /// Figures of the whole outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutboxCounts {
@@ -125,22 +91,6 @@ pub struct OutboxOpened {
     pub damage: Vec<String>,
     /// The events that are in the journal, sent or not, if it remembers them.
     pub known: Known,
-}
-
-/// Events of before the end of the daemon.
-#[derive(Debug, Default)]
-pub struct Known {
-    pub(crate) names: HashSet<String>,
-    /// The number of the last event by topic and id.
-    pub(crate) last: HashMap<(Arc<str>, Arc<str>), u64>,
-}
-
-impl Known {
-    fn add(&mut self, number: u64, event: &Event) {
-        self.names.insert(event.uid());
-        let last = self.last.entry((event.topic.clone(), event.state.id.clone())).or_default();
-        *last = number.max(*last);
-    }
 }
 
 /// Writes an outbox step by step; see [`Outbox::open_stepped`].
@@ -303,51 +253,6 @@ impl Outbox {
         }
     }
 
-    /// A handler is given up for an event, which becomes a dead letter.
-    pub(crate) fn bury(&self, number: u64, to: &Arc<str>, why: &str, attempts: u32) {
-        let death = Death { why: why.into(), time: now(), attempts };
-        let mut state = self.shared.lock();
-        if state.index.judge(number, to, Some(death.clone())) {
-            self.shared.push(&mut state, Record::Dead { number, to: to.clone(), death });
-        }
-    }
-
-    /// Some handlers, told by topic and name, are gone for good. Workers that send for them try what waits once more;
-    /// all that is not sent becomes dead letters. How many events have no worker.
-    pub(crate) fn bury_all(&self, is_gone: impl Fn(&str, &str) -> bool, why: &'static str) -> usize {
-        let mut doomed = Vec::new();
-        let state = self.shared.lock();
-        for ((topic, name), lease) in &state.leases {
-            if is_gone(topic, name) {
-                lease.revoke(why);
-            }
-        }
-        for (number, entry) in &state.index.entries {
-            let has_worker = |name: &Arc<str>| state.leases.contains_key(&(entry.topic.clone(), name.clone()));
-            let waiting = entry
-                .to
-                .iter()
-                .filter(|(name, death)| death.is_none() && is_gone(&entry.topic, name) && !has_worker(name));
-            doomed.extend(waiting.map(|(name, _)| (*number, name.clone())));
-        }
-        drop(state);
-        for (number, name) in &doomed {
-            // What a silence holds back is told to nobody any more.
-            if &**name == crate::HELD { self.done(*number, name) } else { self.bury(*number, name, why, 0) }
-        }
-        doomed.len()
-    }
-
-    /// A dead letter waits for its handler again; whether there was one.
-    pub(crate) fn revive(&self, number: u64, to: &Arc<str>) -> bool {
-        let mut state = self.shared.lock();
-        let is_there = state.index.judge(number, to, None);
-        if is_there {
-            self.shared.push(&mut state, Record::Again { number, to: to.clone() });
-        }
-        is_there
-    }
-
     /// What waits for a handler, oldest first, up to a number.
     pub(crate) fn waiting(&self, topic: &str, to: &str, up_to: u64) -> Vec<Waiting> {
         let mut state = self.shared.lock();
@@ -375,39 +280,6 @@ impl Outbox {
             }
         }
         held
-    }
-
-    /// Dead letters, oldest first, of which so many are passed over and so many are given at most; and how many there
-    /// are. Events whose handler is not there are among them. Blocks: what is told is there after a kill, too.
-    pub fn dead_letters(&self, which: &Letters, offset: usize, limit: usize) -> (Vec<DeadLetter>, usize) {
-        let mut state = self.written();
-        let State { index, reader, leases, .. } = &mut *state;
-        let (mut letters, mut count) = (Vec::new(), 0);
-        for (&number, entry) in &index.entries {
-            for (handler, death) in &entry.to {
-                let is_sent = death.is_none()
-                    && (&**handler == crate::HELD || leases.contains_key(&(entry.topic.clone(), handler.clone())));
-                if is_sent || !which.mean(number, &entry.topic, handler) {
-                    continue;
-                }
-                count += 1;
-                if count > offset
-                    && letters.len() < limit
-                    && let Some(event) = fetch(reader, number, &entry.source)
-                {
-                    let (handler, death) = (handler.clone(), death.clone());
-                    letters.push(DeadLetter { number, handler, death, raised: entry.raised, event });
-                }
-            }
-        }
-        (letters, count)
-    }
-
-    /// Forgets dead letters; how many.
-    pub fn drop_dead_letters(&self, which: &Letters) -> usize {
-        let (letters, _) = self.dead_letters(which, 0, usize::MAX);
-        letters.iter().for_each(|letter| self.done(letter.number, &letter.handler));
-        letters.len()
     }
 
     /// The number of the last event.
@@ -554,65 +426,6 @@ fn fetch(reader: &mut Reader, number: u64, source: &Source) -> Option<Arc<Event>
             error!(number, why, "an event of the outbox cannot be read");
             None
         }
-    }
-}
-
-/// What is found in the journal when it is opened.
-#[derive(Default)]
-struct Recovery {
-    settled: Option<u64>,
-    index: Index,
-    last: u64,
-    states: Vec<(u64, Arc<str>, EventState)>,
-    damage: Vec<String>,
-    /// All events, if they are to be remembered.
-    known: Option<Known>,
-}
-
-impl Recovery {
-    fn take(&mut self, place: journal::Place, bytes: &[u8]) {
-        let number = match Record::decode(bytes) {
-            Ok(Record::Event { number, raised, to, event }) => {
-                if self.settled.is_some_and(|settled| number > settled) {
-                    self.states.push((number, event.topic.clone(), event.state.clone()));
-                }
-                if let Some(known) = &mut self.known {
-                    known.add(number, &event);
-                }
-                // One that all are done with is there to be known.
-                if !to.is_empty() {
-                    let entry = Entry { source: Source::Journal(place), ..Entry::new(&event, raised, to) };
-                    self.index.insert(number, entry);
-                }
-                number
-            }
-            Ok(Record::State { number, topic, state }) => {
-                if self.settled.is_some_and(|settled| number > settled) {
-                    self.states.push((number, topic, state));
-                }
-                number
-            }
-            Ok(Record::Done { number, to }) => {
-                self.index.done(number, &to);
-                number
-            }
-            Ok(Record::Dead { number, to, death }) => {
-                self.index.judge(number, &to, Some(death));
-                number
-            }
-            Ok(Record::Again { number, to }) => {
-                self.index.judge(number, &to, None);
-                number
-            }
-            Err(why) => {
-                let journal::Place { segment, offset } = place;
-                self.damage.push(format!("outbox: record at byte {offset} of file {segment} is passed over: {why}"));
-                return;
-            }
-        };
-        self.last = self.last.max(number);
-        let share = self.index.segments.entry(place.segment).or_default();
-        share.last = share.last.max(number);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::{Collector, event};
-use crate::{MemoryStore, NoStore};
+use crate::{Counts, Matcher, MemoryStore, NoStore};
 
 fn inline() -> Topics {
     Topics::new(Delivery::Inline, Arc::new(NoStore))

@@ -79,6 +79,9 @@ impl Definition for Combine {
     }
 }
 
+/// So many names with prefix are remembered: writers may make up as many as they like.
+const MOST_NAMES: usize = 10_000;
+
 struct CombineNode {
     expressions: Vec<Evaluator>,
     /// With their delimiter.
@@ -106,6 +109,9 @@ save_fields!(Group { name, time, held, states });
 
 impl CombineNode {
     fn prefixed(&mut self, prefix: usize, name: Name, cx: &Cx<'_>) -> Name {
+        if self.names.len() >= MOST_NAMES {
+            self.names.clear();
+        }
         let text = &self.prefixes[prefix];
         *self.names.entry((prefix, name)).or_insert_with(|| cx.schema.name(&format!("{text}{}", cx.schema.text(name))))
     }

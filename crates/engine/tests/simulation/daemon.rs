@@ -39,6 +39,8 @@ pub struct Setup {
     pub forced: bool,
     /// How many events may wait for a handler.
     pub capacity: usize,
+    /// Bytes of a checkpoint that are written at once.
+    pub piece: usize,
 }
 
 /// See the module.
@@ -107,6 +109,7 @@ impl Daemon {
             .with_clock(Arc::clone(&setup.clock));
         let topics = Arc::new(topics);
         let checkpoints = Checkpoints::open_on(disk_of(), CHECKPOINTS).map_err(|error| error.to_string())?;
+        let checkpoints = checkpoints.in_pieces_of(setup.piece);
         let network = setup.network.clone();
         let host =
             AlertHost::on_network(Configs::default(), &topics, "http://self", move |posted| network.answer(&posted));
@@ -157,7 +160,7 @@ impl Daemon {
         self.build(pairs)?;
         match is_known {
             true => self.checkpoints.append(TASK, &[(LAST.to_vec(), None)]).map(drop).map_err(text),
-            false => self.checkpoints.replace(TASK, &self.places()).map_err(text),
+            false => self.checkpoints.replace(TASK, self.places()).map_err(text),
         }
     }
 
@@ -246,15 +249,14 @@ impl Daemon {
         let extent = if self.wants_whole { Extent::Whole } else { Extent::Changes };
         let bench = self.bench.as_mut().expect("the task runs");
         let Some(snapshot) = bench.task.snapshot(extent) else { return true };
-        let mut changes = snapshot.changes();
-        changes.extend(self.places());
+        let changes = snapshot.changes().chain(self.places());
         // What followed from writes that will not come again must be on disk.
         if !self.write_states() {
             return false;
         }
         let written = match snapshot.is_whole() {
-            true => self.checkpoints.replace(TASK, &changes).map(|()| false),
-            false => self.checkpoints.append(TASK, &changes),
+            true => self.checkpoints.replace(TASK, changes).map(|()| false),
+            false => self.checkpoints.append(TASK, changes),
         };
         self.wants_whole = *written.as_ref().unwrap_or(&true);
         written.is_ok()
@@ -285,7 +287,7 @@ impl Daemon {
         }
         let mut saved = store::checkpoints::Pairs::new();
         if let Some(snapshot) = bench.task.snapshot(Extent::LastWhole) {
-            saved.extend(snapshot.changes().into_iter().filter_map(|(key, value)| Some((key, value?))));
+            saved.extend(snapshot.changes().filter_map(|(key, value)| Some((key, value?))));
         }
         drop(bench);
         self.build(saved).expect("the script is right");

@@ -178,6 +178,6 @@ fn less(held: &Holding<'_>, limit: Limit, in_vain: u32) -> What {
     What::Groups((held.groups as f64 * share).min(limit.groups as f64) as usize)
 }
 
-fn mib(bytes: u64) -> String {
+pub(super) fn mib(bytes: u64) -> String {
     if bytes < 1 << 20 { format!("{bytes} bytes") } else { format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)) }
 }

@@ -262,8 +262,20 @@ impl Budgets {
         self.queue_permits.saturating_sub(self.queue.available_permits()) * PERMIT
     }
 
+    /// That the tables are full, if they are.
+    fn full_tables(&self) -> Option<String> {
+        let schema = self.schema.now();
+        schema.is_full().then(|| {
+            let limit = judge::mib(schema.limit() as u64);
+            format!(
+                "the tables of series, tags and fields have reached their limit of {limit}: what they do not know is \
+                 refused (series-limit in [memory])"
+            )
+        })
+    }
+
     fn act(&self, tasks: &Tasks, running: &[(String, Running)], acts: Vec<Act>, looks: &mut Looks) {
-        let (mut pressed, mut wrong) = (Pressed::default(), Vec::new());
+        let (mut pressed, mut wrong) = (Pressed::default(), Vec::from_iter(self.full_tables()));
         for act in acts {
             wrong.push(act.why.clone());
             let task = act.task.and_then(|id| running.iter().find(|(known, _)| *known == id));

@@ -157,6 +157,36 @@ fn the_tables_of_series_have_a_limit() {
 }
 
 #[test]
+fn names_of_fields_that_are_made_up_do_not_grow_the_tables_beyond_their_limit() {
+    let daemon = setup().config("[memory]\nseries-limit = 100000\n").start();
+    run_task(&daemon, "t", COUNT);
+    daemon.write(&hosts(0, 10));
+    let (mut taken, mut refused) = (0, 0);
+    for line in 0..5000 {
+        match daemon.request("POST", WRITE, format!("m f{line}=1,g{line}=\"x\" 1")).status {
+            204 => taken += 1,
+            503 => refused += 1,
+            other => panic!("{other}"),
+        }
+        if refused == 100 {
+            break;
+        }
+    }
+    assert!(taken > 100 && refused == 100, "{taken} taken, {refused} refused");
+    let found = wait::until("a problem that is told", || {
+        Some(memory(&daemon)).filter(|found| !found["problems"].as_array().unwrap().is_empty())
+    });
+    assert!(found["problems"][0].as_str().unwrap().contains("series-limit in [memory]"), "{found}");
+    let (bytes, limit) = (found["tables"]["bytes"].as_u64().unwrap(), found["tables"]["limit"].as_u64().unwrap());
+    assert!(bytes < limit + 1000, "{found}");
+    assert_eq!(found["writes"]["refused"], 100, "{found}");
+    daemon.logged("series-limit in [memory]");
+    // What is known is taken as ever.
+    daemon.write(&hosts(0, 10));
+    daemon.write("m f0=1,g0=\"y\" 2");
+}
+
+#[test]
 fn writes_are_pushed_back_at_the_daemons_limit() {
     let daemon = setup().config("[memory]\nlimit = 1\nseries-limit = -1\n").start();
     let refused = wait::until("a write that is pushed back", || {

@@ -139,6 +139,7 @@ impl Definition for Alert {
             category: self.category.as_str().into(),
             task: plan.task.id.clone(),
             publisher,
+            recovered: Default::default(),
             extras: Default::default(),
             resumed: Default::default(),
             asks_again: false,

@@ -123,6 +123,11 @@ impl Publisher {
         }
     }
 
+    /// The group of an event is gone: what the topics know of it is of no use if it is OK.
+    pub(super) fn forget_ok(&self, id: &str) {
+        self.used().for_each(|topic| self.topics.forget_ok(topic, id));
+    }
+
     /// End its own topic: the handlers send what waits, and are gone. Its states are kept for the next start.
     pub(super) fn close(&mut self) {
         if !std::mem::take(&mut self.open) {

@@ -215,6 +215,34 @@ fn topics_are_told_and_remember_for_the_next_start() {
 }
 
 #[test]
+fn topics_forget_ids_that_are_ok_with_their_groups() {
+    let collector = Collector::default();
+    let script = "stream|from().measurement('m').groupBy('g').expireGroups(1m)|alert().id('{{ .Group }}')\
+                  .crit(lambda: \"v\" > 3).stateChangesOnly().topic('t').catch()";
+    let mut bench = Bench::with_handlers(script, kinds(&collector, None)).unwrap();
+    let topics = Arc::clone(crate::Host::topics(&*bench.host));
+    let known = |topic: &str| {
+        let events = topics.events(topic, Level::Ok).unwrap();
+        events.iter().map(|event| format!("{} {}", event.id, event.level)).collect::<Vec<_>>().join(", ")
+    };
+    // c is well again, and then not.
+    bench.write("m,g=a v=4i 1\nm,g=b v=4i 1\nm,g=c v=4i 1\nm,g=d v=1i 1", Precision::Seconds);
+    bench.write("m,g=a v=1i 2\nm,g=c v=1i 2\nm,g=c v=4i 3", Precision::Seconds);
+    for topic in ["t", "main:test:alert2"] {
+        assert_eq!(known(topic), "g=b CRITICAL, g=c CRITICAL, g=a OK");
+    }
+    bench.advance_to(200 * 1_000_000_000);
+    for topic in ["t", "main:test:alert2"] {
+        assert_eq!(known(topic), "g=b CRITICAL, g=c CRITICAL", "what is not OK waits for its recovery");
+        assert_eq!(topics.topic(topic).unwrap().level, Level::Critical);
+    }
+    // They come again, and go on as the topics know them.
+    let told = collector.events().len();
+    bench.write("m,g=a v=4i 300\nm,g=b v=1i 300\nm,g=c v=4i 300", Precision::Seconds);
+    assert_eq!(shown(&collector.events()[told..]), "300:CRITICAL+0 300:OK+299");
+}
+
+#[test]
 fn a_nodes_own_topic_lives_as_long_as_the_task() {
     let (mut bench, collector) = bench(".crit(lambda: \"v\" > 3).topic('t')");
     let topics = Arc::clone(crate::Host::topics(&*bench.host));

@@ -33,6 +33,8 @@ pub(super) struct Watch {
     pub(super) category: Arc<str>,
     pub(super) task: Arc<str>,
     pub(super) publisher: Publisher,
+    /// The ids of groups of which the topics were told last that they are OK.
+    pub(super) recovered: HashMap<GroupId, Arc<str>>,
     /// What few alerts need of a group.
     pub(super) extras: Slab<Extra>,
     /// Flapping of groups of an earlier life, until the task starts.
@@ -232,6 +234,19 @@ impl Watch {
         })
     }
 
+    /// An event was said: what the topics know of its group is remembered.
+    fn note(&mut self, history: &mut History, group: GroupId, said: &Said) {
+        if !said.told {
+            return;
+        }
+        history.tell(said.level);
+        if said.level == Level::Ok {
+            self.recovered.insert(group, Arc::clone(&said.id));
+        } else {
+            self.recovered.remove(&group);
+        }
+    }
+
     /// The level of a batch, and the row that decides.
     fn of_batch<'r>(&mut self, rows: &'r [Row], current: Level, cx: &mut Cx<'_>) -> Option<(Level, &'r Row)> {
         let mut highest: Option<(Level, &Row)> = None;
@@ -266,9 +281,7 @@ impl PerGroup for Watch {
         let subject = Subject { name: series.name(), group: row.group, tags: series.tags() };
         let what = Happening { level, time: row.time, duration, row: &row };
         if let Some(said) = self.say(&Occasion { subject, what, rows: &[row] }, cx) {
-            if said.told {
-                history.tell(said.level);
-            }
+            self.note(history, row.group, &said);
             let row = self.augment.point(row, &said, cx);
             cx.emit(row);
         }
@@ -284,9 +297,7 @@ impl PerGroup for Watch {
         let Verdict::Event { duration } = self.step(history, head.group, level, time, true) else { return };
         let what = Happening { level, time, duration, row };
         let Some(said) = self.say(&Occasion { subject, what, rows }, cx) else { return };
-        if said.told {
-            history.tell(said.level);
-        }
+        self.note(history, head.group, &said);
         if self.augment.is_nothing() {
             cx.emit_batch(head, rows);
         } else {
@@ -297,6 +308,9 @@ impl PerGroup for Watch {
 
     fn delete(&mut self, _history: Option<History>, id: GroupId, cx: &mut Cx<'_>) {
         self.extras.remove(id);
+        if let Some(event) = self.recovered.remove(&id) {
+            self.publisher.forget_ok(&event);
+        }
         cx.emit_delete_group(id);
     }
 
@@ -335,7 +349,9 @@ impl PerGroup for Watch {
                 + extra.flapping.as_ref().map_or(0, Flapping::memory)
                 + extra.inhibitors.len() * size_of::<Inhibitor>()
         };
-        extras.map(owned).sum()
+        // The topics have the texts of ids.
+        let recovered = self.recovered.capacity() * (size_of::<(GroupId, Arc<str>)>() + 1);
+        extras.map(owned).sum::<usize>() + recovered
     }
 
     fn start(&mut self, groups: &mut Slab<History>, cx: &mut Cx<'_>) {
@@ -358,6 +374,7 @@ impl PerGroup for Watch {
 
     fn finish(&mut self, _groups: &mut Slab<History>, _cx: &mut Cx<'_>) {
         self.publisher.close();
+        self.recovered = HashMap::new();
         self.extras = Slab::default();
     }
 

@@ -30,6 +30,9 @@ impl Fill {
     }
 }
 
+/// So many shapes of results are remembered: writers may make up as many as they like.
+const MOST_SHAPES: usize = 1000;
+
 /// The shape of a missing part in the key of a result's shape.
 const MISSING: ShapeId = ShapeId(u32::MAX);
 
@@ -132,6 +135,9 @@ impl Merger {
                 Some(&shape) => shape,
                 None => {
                     let shape = self.shape(parts, like, cx.schema);
+                    if self.shapes.len() >= MOST_SHAPES {
+                        self.shapes.clear();
+                    }
                     self.shapes.insert(self.key.as_slice().into(), shape);
                     shape
                 }
