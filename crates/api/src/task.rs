@@ -8,6 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::json::Each;
 use crate::link::Link;
 use crate::time::Time;
 use crate::vars::Vars;
@@ -143,23 +144,25 @@ pub struct TaskList {
     pub tasks: Vec<Task>,
 }
 
-/// The answer to a GET of the list.
-#[derive(Debug, Serialize)]
-pub struct ListedTasks<'t> {
-    pub tasks: Vec<ListedTask<'t>>,
+/// The answer to a GET of the list: tasks that are made while it is written.
+#[derive(Serialize)]
+#[serde(bound = "Each<I>: Serialize")]
+pub struct ListedTasks<I> {
+    /// Of [`ListedTask`].
+    pub tasks: Each<I>,
 }
 
 /// A task as a list shows it: the fields that were asked for, which are ordered by name. A list says nothing of a template
 /// where there is none, and has no statistics at all of a task that does not run.
-#[derive(Debug, Clone, Copy)]
-pub struct ListedTask<'t> {
-    pub task: &'t Task,
-    pub fields: &'t [String],
+#[derive(Debug, Clone)]
+pub struct ListedTask<'f> {
+    pub task: Task,
+    pub fields: &'f [String],
 }
 
 impl Serialize for ListedTask<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let task = self.task;
+        let task = &self.task;
         let mut map = serializer.serialize_map(None)?;
         let mut last = None;
         for field in self.fields {
@@ -266,7 +269,7 @@ mod tests {
         let listed = |task: &Task, fields: &[&str]| {
             let mut fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
             fields.sort_unstable();
-            serde_json::to_value(ListedTask { task, fields: &fields }).unwrap()
+            serde_json::to_value(ListedTask { task: task.clone(), fields: &fields }).unwrap()
         };
         // Each field that can be asked for is there, as it is in the whole.
         let all = listed(&task, FIELDS);

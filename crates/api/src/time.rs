@@ -40,19 +40,45 @@ impl From<Option<i64>> for Time {
     }
 }
 
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Time::At(nanos) = self else { return f.write_str(NEVER) };
+impl Time {
+    /// What it is written as, put into `room`.
+    fn text(self, room: &mut [u8; LONGEST.len()]) -> &str {
+        let Time::At(nanos) = self else { return NEVER };
+        *room = *LONGEST;
         let (seconds, fraction) = (nanos.div_euclid(NANOS), nanos.rem_euclid(NANOS));
         let (year, month, day) = civil(seconds.div_euclid(86_400));
         let second = seconds.rem_euclid(86_400);
-        let (hour, minute) = (second / 3600, second / 60 % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}", second % 60)?;
-        if fraction != 0 {
-            let digits = format!("{fraction:09}");
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
+        put(&mut room[..4], year);
+        for (place, value) in [(5, month), (8, day), (11, second / 3600), (14, second / 60 % 60), (17, second % 60)] {
+            put(&mut room[place..place + 2], value);
         }
-        f.write_str("Z")
+        put(&mut room[20..29], fraction);
+        let mut end = 29;
+        while room[end - 1] == b'0' && end > 20 {
+            end -= 1;
+        }
+        if end == 20 {
+            end = 19;
+        }
+        room[end] = b'Z';
+        std::str::from_utf8(&room[..=end]).unwrap_or(NEVER)
+    }
+}
+
+/// As long as times get: with all digits of a second.
+const LONGEST: &[u8; 30] = b"0000-00-00T00:00:00.000000000Z";
+
+/// The last digits of a number of 0 or more.
+fn put(room: &mut [u8], mut value: i64) {
+    for digit in room.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text(&mut [0; LONGEST.len()]))
     }
 }
 
@@ -153,7 +179,7 @@ impl JsonSchema for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text(&mut [0; LONGEST.len()]))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use crate::Error;
 use crate::folder::{self, Counter};
@@ -103,14 +104,23 @@ impl Db for MemoryDb {
 }
 
 /// Keeps all in a folder, by sled.
+///
+/// After one write that failed sled takes no further one. So it is opened again once the disk takes more, as of the last
+/// change that is on disk.
 pub(crate) struct SledDb {
-    db: sled::Db,
+    /// None while it is opened again.
+    sled: RwLock<Option<sled::Db>>,
     path: PathBuf,
     /// The number of the last change; held while a change is made, so that changes are numbered as they are made.
     last: Mutex<u64>,
     /// How many changes are known to be on disk.
     counter: Counter,
+    /// Since the disk took no more: when it was last tried whether it does.
+    stuck: Mutex<Option<Instant>>,
 }
+
+/// So long after the disk took no more it is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The key of the last change's number; no other key starts with a zero.
 const LAST: &[u8] = b"\0last";
@@ -123,26 +133,67 @@ impl SledDb {
     pub(crate) fn open(path: &Path) -> Result<SledDb, Error> {
         folder::refuse_foreign(path)?;
         if let Some(copy) = folder::copy(path)? {
-            let last = try_copy(path, &copy.0)?;
-            let known = Counter::read(path).unwrap_or(0);
-            if last < known {
-                let why = format!("{} of {known} changes are lost", known - last);
-                return Err(Error::Damaged { path: path.to_path_buf(), why });
-            }
+            check_copy(path, &copy)?;
         }
         let db = open(path, path)?;
         let last = last_change(&db).map_err(|error| translate(path, error))?;
-        Ok(SledDb { db, path: path.to_path_buf(), last: Mutex::new(last), counter: Counter::open(path, last)? })
+        let counter = Counter::open(path, last)?;
+        let (sled, last) = (RwLock::new(Some(db)), Mutex::new(last));
+        Ok(SledDb { sled, path: path.to_path_buf(), last, counter, stuck: Mutex::default() })
     }
 
-    fn check<T>(&self, result: sled::Result<T>) -> Result<T, Error> {
-        result.map_err(|error| translate(&self.path, error))
+    /// Does something with sled's database, once it is as it should be.
+    fn with<T>(&self, work: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, Error> {
+        self.recover()?;
+        self.as_it_is(work)
     }
+
+    /// Does something with sled's database.
+    fn as_it_is<T>(&self, work: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, Error> {
+        let sled = self.sled.read().unwrap_or_else(PoisonError::into_inner);
+        let result = match &*sled {
+            Some(db) => work(db).map_err(|error| translate(&self.path, error)),
+            None => Err(Error::Full { path: self.path.clone() }),
+        };
+        if let Err(Error::Full { .. } | Error::Io { .. }) = result {
+            lock(&self.stuck).get_or_insert_with(Instant::now);
+        }
+        result
+    }
+
+    /// Opens the database again if the disk took no more, and may take more by now.
+    fn recover(&self) -> Result<(), Error> {
+        {
+            let mut stuck = lock(&self.stuck);
+            match *stuck {
+                Some(tried) if tried.elapsed() >= PAUSE => *stuck = Some(Instant::now()),
+                _ => return Ok(()),
+            }
+        }
+        // The copy takes as much room as there must be; until it is whole and sound, the database stays as it is.
+        match folder::copy_of_own(&self.path).and_then(|copy| check_copy(&self.path, &copy)) {
+            Err(Error::Io { .. } | Error::Full { .. }) => return Ok(()),
+            checked => checked?,
+        }
+        let mut last = lock(&self.last);
+        let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
+        *sled = None;
+        folder::wait_for_lock(&self.path)?;
+        let db = open(&self.path, &self.path)?;
+        *last = last_change(&db).map_err(|error| translate(&self.path, error))?;
+        *sled = Some(db);
+        *lock(&self.stuck) = None;
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Db for SledDb {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.check(self.db.get(key))?.map(|value| value.to_vec()))
+        self.with(|db| Ok(db.get(key)?.map(|value| value.to_vec())))
     }
 
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
@@ -158,23 +209,14 @@ impl Db for SledDb {
     }
 
     fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, Error> {
-        let mut pairs = Vec::new();
-        // The number of the last change comes before all other keys.
-        let start = prefix.max(from).max(&[1]);
-        for pair in self.db.range(start..).take(limit) {
-            let (key, value) = self.check(pair)?;
-            if !key.starts_with(prefix) {
-                break;
-            }
-            pairs.push((key.to_vec(), value.to_vec()));
-        }
-        Ok(pairs)
+        self.with(|db| below(db, prefix, from, limit))
     }
 
     fn all(&self) -> Result<Vec<Pair>, Error> {
+        self.recover()?;
         // No change is made while this is held.
-        let _last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        self.scan(&[], &[], usize::MAX)
+        let _last = lock(&self.last);
+        self.as_it_is(|db| below(db, &[], &[], usize::MAX))
     }
 
     fn apply(&self, batch: Batch) -> Result<(), Error> {
@@ -189,11 +231,12 @@ impl Db for SledDb {
                 None => sled_batch.remove(key),
             }
         }
+        self.recover()?;
         let number = {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = lock(&self.last);
             let number = *last + 1;
             sled_batch.insert(LAST, &number.to_be_bytes());
-            self.check(self.db.apply_batch(sled_batch))?;
+            self.as_it_is(|db| db.apply_batch(sled_batch))?;
             *last = number;
             number
         };
@@ -202,9 +245,23 @@ impl Db for SledDb {
     }
 
     fn flush(&self) -> Result<(), Error> {
-        self.check(self.db.flush())?;
-        Ok(())
+        self.with(|db| db.flush().map(drop))
     }
+}
+
+/// See [`Db::scan`].
+fn below(db: &sled::Db, prefix: &[u8], from: &[u8], limit: usize) -> sled::Result<Vec<Pair>> {
+    let mut pairs = Vec::new();
+    // The number of the last change comes before all other keys.
+    let start = prefix.max(from).max(&[1]);
+    for pair in db.range(start..).take(limit) {
+        let (key, value) = pair?;
+        if !key.starts_with(prefix) {
+            break;
+        }
+        pairs.push((key.to_vec(), value.to_vec()));
+    }
+    Ok(pairs)
 }
 
 /// Opens sled's files at `at`; errors name the store's own path.
@@ -213,15 +270,21 @@ fn open(path: &Path, at: &Path) -> Result<sled::Db, Error> {
     unharmed(path, || config.open())
 }
 
-/// Opens a copy of the store and reads all of it; the number of the last change in it.
-fn try_copy(path: &Path, copy: &Path) -> Result<u64, Error> {
-    let db = open(path, copy)?;
-    unharmed(path, || {
+/// Opens a copy of the store and reads all of it: it must be sound, and have all changes that are known to be on disk.
+fn check_copy(path: &Path, copy: &folder::Copy) -> Result<(), Error> {
+    let db = open(path, &copy.0)?;
+    let last = unharmed(path, || {
         for pair in db.iter() {
             pair?;
         }
         last_change(&db)
-    })
+    })?;
+    let known = Counter::read(path).unwrap_or(0);
+    if last < known {
+        let why = format!("{} of {known} changes are lost", known - last);
+        return Err(Error::Damaged { path: path.to_path_buf(), why });
+    }
+    Ok(())
 }
 
 /// Some damage makes sled panic instead of answering.

@@ -26,10 +26,8 @@ pub enum Error {
     /// The operating system refused.
     #[error("the store {path:?}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
-    /// The disk took no more. The store refuses all changes from then on, since it cannot know what of one is there.
-    #[error(
-        "the store {path:?} takes no changes: its disk is full, or may not be written; make room and start the daemon again"
-    )]
+    /// The disk took no more. The store refuses changes until it does.
+    #[error("the store {path:?} takes no changes: its disk is full, or may not be written; make room and try again")]
     Full { path: PathBuf },
     /// An item of that id is there already.
     #[error("{kind} {id} already exists")]

@@ -42,7 +42,7 @@ impl FluxTasks {
 
     /// All, by id.
     pub fn list(&self) -> Result<Vec<FluxTask>, Error> {
-        record::list(&*self.0.db, &[], &crate::Page::ALL)
+        record::Items::new(&self.0.db, &[], &crate::Page::ALL).collect()
     }
 
     /// Stores a task, in place of the one of the same id.

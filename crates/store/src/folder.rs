@@ -53,20 +53,36 @@ fn is_bolt(path: &Path) -> bool {
 
 /// Copies the store's files; none if there is no database yet. The copy is removed when dropped.
 pub(crate) fn copy(path: &Path) -> Result<Option<Copy>, Error> {
-    let data = path.join(DATA);
-    let file = match File::open(&data) {
+    // The lock is held while copying, and given back for the database to take.
+    match locked(path)? {
+        Some(_lock) => copy_of_own(path).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Copies the store's files while nobody changes them.
+pub(crate) fn copy_of_own(path: &Path) -> Result<Copy, Error> {
+    let copy = Copy(path.join(COPY));
+    remove(&copy.0).and_then(|()| copy_files(path, &copy.0)).map_err(|error| io(path, error))?;
+    Ok(copy)
+}
+
+/// Waits until the database that was just closed has given its lock back.
+pub(crate) fn wait_for_lock(path: &Path) -> Result<(), Error> {
+    locked(path).map(drop)
+}
+
+/// The locked file of the database, if there is one.
+fn locked(path: &Path) -> Result<Option<File>, Error> {
+    let file = match File::open(path.join(DATA)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| io(path, error))?,
     };
-    // Held while copying, and given back for the database to take.
     match lock_soon(&file) {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: path.to_path_buf() }),
-        Err(TryLockError::Error(error)) => return Err(io(path, error)),
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
+        Err(TryLockError::Error(error)) => Err(io(path, error)),
     }
-    let copy = Copy(path.join(COPY));
-    remove(&copy.0).and_then(|()| copy_files(path, &copy.0)).map_err(|error| io(path, error))?;
-    Ok(Some(copy))
 }
 
 /// A store that was just closed gives its lock back a moment later, so it is tried for a second.

@@ -85,7 +85,7 @@ impl Handlers {
 
     /// A page of a topic's handlers, ordered by the bytes of their ids.
     pub fn list(&self, topic: &str, page: &Page<'_>) -> Result<Vec<Handler>, Error> {
-        record::list(&*self.0.db, &[topic], page)
+        record::Items::new(&self.0.db, &[topic], page).collect()
     }
 
     /// All handlers of all topics, ordered by topic and id.

@@ -72,12 +72,14 @@ impl Pattern {
         }
     }
 
-    /// The one name this glob can match, if it is a plain name.
-    pub(crate) fn literal(&self) -> Option<String> {
-        if self.tokens.is_empty() {
-            return None;
-        }
-        self.tokens.iter().map(|t| if let Token::Char(c) = t { Some(*c) } else { None }).collect()
+    /// What every name that matches begins with.
+    pub(crate) fn stem(&self) -> String {
+        self.tokens.iter().map_while(|token| if let Token::Char(c) = token { Some(*c) } else { None }).collect()
+    }
+
+    /// Whether only one name matches: the stem.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.tokens.is_empty() && self.tokens.iter().all(|token| matches!(token, Token::Char(_)))
     }
 }
 
@@ -166,9 +168,12 @@ mod tests {
     }
 
     #[test]
-    fn knows_plain_names() {
-        assert_eq!(Pattern::new("a\\*b").unwrap().literal().as_deref(), Some("a*b"));
-        assert_eq!(Pattern::new("a*").unwrap().literal(), None);
-        assert_eq!(Pattern::new("").unwrap().literal(), None);
+    fn knows_how_names_begin() {
+        for (pattern, stem, is_plain) in
+            [("a\\*b", "a*b", true), ("ab*c", "ab", false), ("*", "", false), ("", "", false)]
+        {
+            let pattern = Pattern::new(pattern).unwrap();
+            assert_eq!((pattern.stem().as_str(), pattern.is_plain()), (stem, is_plain), "{pattern:?}");
+        }
     }
 }

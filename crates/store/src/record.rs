@@ -1,10 +1,13 @@
 //! How records become keys and bytes, with a version and a path to upgrade old ones; alone knows their encoding.
 
+use std::marker::PhantomData;
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::db::{Batch, Db};
+use crate::db::{Batch, Db, Pair};
 use crate::pattern::Pattern;
 use crate::{Error, Page};
 
@@ -116,59 +119,113 @@ pub(crate) fn split_owner(rest: &[u8]) -> Option<(String, &[u8])> {
 /// Pairs are read in portions, so that a list of a few among many does not hold all in memory.
 const PORTION: usize = 256;
 
+/// The pairs below a prefix, in the order of their keys' bytes.
+struct Pairs {
+    prefix: Vec<u8>,
+    /// So much of a key comes before the id.
+    owned: usize,
+    /// Where the next portion begins.
+    from: Vec<u8>,
+    portion: std::vec::IntoIter<Pair>,
+    is_last: bool,
+}
+
+impl Pairs {
+    fn below(prefix: Vec<u8>) -> Pairs {
+        Pairs { owned: prefix.len(), from: prefix.clone(), prefix, portion: Vec::new().into_iter(), is_last: false }
+    }
+
+    /// Only ids that begin so.
+    fn begin_with(&mut self, stem: &str) {
+        self.prefix.extend_from_slice(stem.as_bytes());
+        self.from.clone_from(&self.prefix);
+    }
+
+    fn next(&mut self, db: &dyn Db) -> Result<Option<Pair>, Error> {
+        if self.portion.as_slice().is_empty() && !self.is_last {
+            let pairs = db.scan(&self.prefix, &self.from, PORTION)?;
+            self.is_last = pairs.len() < PORTION;
+            if let Some((last, _)) = pairs.last() {
+                self.from.clone_from(last);
+                self.from.push(0);
+            }
+            self.portion = pairs.into_iter();
+        }
+        Ok(self.portion.next())
+    }
+}
+
 /// Calls `visit` with the id (what follows the prefix) and value of each pair until it answers false.
 pub(crate) fn each(
     db: &dyn Db,
     prefix: &[u8],
     mut visit: impl FnMut(&[u8], Vec<u8>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    let mut from = prefix.to_vec();
-    loop {
-        let pairs = db.scan(prefix, &from, PORTION)?;
-        let full = pairs.len() == PORTION;
-        for (key, value) in pairs {
-            if !visit(&key[prefix.len()..], value)? {
-                return Ok(());
+    let mut pairs = Pairs::below(prefix.to_vec());
+    while let Some((key, value)) = pairs.next(db)? {
+        if !visit(&key[prefix.len()..], value)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A page of a kind's items, ordered by the bytes of their ids; they are read and understood as they are asked for.
+pub(crate) struct Items<T> {
+    db: Arc<dyn Db>,
+    pairs: Pairs,
+    /// None if it can't be read, and matches nothing.
+    pattern: Option<Pattern>,
+    /// Matches to pass over.
+    skip: usize,
+    /// Matches to hand out.
+    left: usize,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T: Record> Items<T> {
+    /// Those below the owners (a topic, for instance).
+    pub(crate) fn new(db: &Arc<dyn Db>, owners: &[&str], page: &Page<'_>) -> Items<T> {
+        let pattern = Pattern::new(page.pattern).ok();
+        let mut pairs = Pairs::below(prefix(T::KIND, owners));
+        let mut left = page.limit;
+        if let Some(pattern) = &pattern {
+            pairs.begin_with(&pattern.stem());
+            if pattern.is_plain() {
+                left = left.min(1);
             }
-            from = key;
-            from.push(0);
         }
-        if !full {
-            return Ok(());
+        Items { db: Arc::clone(db), pairs, pattern, skip: page.offset, left, kind: PhantomData }
+    }
+
+    fn find(&mut self) -> Result<Option<T>, Error> {
+        let Some(pattern) = self.pattern.as_ref().filter(|_| self.left > 0) else { return Ok(None) };
+        while let Some((key, value)) = self.pairs.next(&*self.db)? {
+            let id = String::from_utf8_lossy(&key[self.pairs.owned..]);
+            if !pattern.matches(&id) {
+                continue;
+            }
+            if self.skip > 0 {
+                self.skip -= 1;
+                continue;
+            }
+            self.left -= 1;
+            return decode(&id, &value).map(Some);
         }
+        Ok(None)
     }
 }
 
-/// A page of a kind's items below the owners, ordered by the bytes of their ids.
-pub(crate) fn list<T: Record>(db: &dyn Db, owners: &[&str], page: &Page<'_>) -> Result<Vec<T>, Error> {
-    // A pattern that can't be read matches nothing.
-    let Ok(pattern) = Pattern::new(page.pattern) else { return Ok(Vec::new()) };
-    let prefix = prefix(T::KIND, owners);
-    let mut items = Vec::new();
-    if let Some(id) = pattern.literal() {
-        if page.offset == 0
-            && page.limit > 0
-            && let Some(bytes) = db.get(&key(T::KIND, owners, &id))?
-        {
-            items.push(decode(&id, &bytes)?);
+impl<T: Record> Iterator for Items<T> {
+    type Item = Result<T, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let found = self.find();
+        if found.is_err() {
+            self.left = 0;
         }
-        return Ok(items);
+        found.transpose()
     }
-    let mut skip = page.offset;
-    each(db, &prefix, |id, value| {
-        if items.len() == page.limit {
-            return Ok(false);
-        }
-        let id = String::from_utf8_lossy(id);
-        if pattern.matches(&id) {
-            match skip {
-                0 => items.push(decode(&id, &value)?),
-                _ => skip -= 1,
-            }
-        }
-        Ok(true)
-    })?;
-    Ok(items)
 }
 
 /// Removes everything below the prefix, as part of the batch.

@@ -137,7 +137,8 @@ impl Replays {
 }
 
 fn latest_first<T: Record>(store: &Store, page: &Page<'_>, date: impl Fn(&T) -> i64) -> Result<Vec<T>, Error> {
-    let mut all: Vec<T> = record::list(&*store.db, &[], &Page { offset: 0, limit: usize::MAX, ..*page })?;
+    let matching = record::Items::new(&store.db, &[], &Page { offset: 0, limit: usize::MAX, ..*page });
+    let mut all: Vec<T> = matching.collect::<Result<_, _>>()?;
     all.sort_by_key(|item| std::cmp::Reverse(date(item)));
     Ok(all.into_iter().skip(page.offset).take(page.limit).collect())
 }

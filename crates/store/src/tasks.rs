@@ -119,7 +119,13 @@ impl Tasks {
 
     /// A page of the tasks, ordered by the bytes of their ids.
     pub fn list(&self, page: &Page<'_>) -> Result<Vec<Task>, Error> {
-        record::list(&*self.0.db, &[], page)
+        self.each(page).collect()
+    }
+
+    /// The same one by one, read as they are asked for: a task that is changed meanwhile is as it was or as it is. After
+    /// an error there are no more.
+    pub fn each(&self, page: &Page<'_>) -> impl Iterator<Item = Result<Task, Error>> + use<> {
+        record::Items::new(&self.0.db, &[], page)
     }
 
     fn refuse_taken(&self, id: &str) -> Result<(), Error> {

@@ -87,7 +87,7 @@ impl Templates {
 
     /// A page of the templates, ordered by the bytes of their ids.
     pub fn list(&self, page: &Page<'_>) -> Result<Vec<Template>, Error> {
-        record::list(&*self.0.db, &[], page)
+        record::Items::new(&self.0.db, &[], page).collect()
     }
 
     /// The ids of the tasks made of the template, in order.

@@ -33,7 +33,7 @@ impl Users {
 
     /// A page of all, by name.
     pub fn list(&self, page: &Page<'_>) -> Result<Vec<User>, Error> {
-        record::list(&*self.0.db, &[], page)
+        record::Items::new(&self.0.db, &[], page).collect()
     }
 
     /// Stores a new user.

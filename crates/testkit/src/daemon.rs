@@ -180,6 +180,14 @@ impl Daemon {
         self.process.take().expect("the daemon runs");
     }
 
+    /// From now on its files may grow to so many bytes: for it the disk is full then. The program has to ignore `XFSZ`.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let id = self.process.as_ref().expect("the daemon runs").0.id();
+        let most = bytes.map_or_else(|| "unlimited".to_string(), |bytes| bytes.to_string());
+        let set = Command::new("prlimit").args(["--pid", &id.to_string(), &format!("--fsize={most}:")]).status();
+        assert!(set.expect("prlimit of util-linux").success(), "the daemon's files could not be limited");
+    }
+
     /// Whether the process still lives.
     pub fn lives(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| process.0.try_wait().expect("a child").is_none())

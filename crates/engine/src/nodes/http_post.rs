@@ -1,13 +1,15 @@
 //! `|httpPost('url')`: every point and batch as JSON, or as a template says, to a URL.
 
+mod held;
+mod target;
+
 use std::collections::VecDeque;
 
 use declare::{Argument, Declaration, Nanos};
-use gotemplate::{Template, Value};
-use model::{
-    BatchHead, Damaged, FieldType, GroupId, KeptRows, Name, Put, Row, Save, Saved, Saver, Slab, Tags, Time,
-    write_series,
-};
+use model::{BatchHead, Damaged, GroupId, KeptRows, Name, Put, Row, Save, Slab, Tags, Time};
+
+use held::Held;
+use target::Target;
 
 use crate::{
     Answer, BuildError, Cx, Definition, HttpEndpoint, HttpRequest, Node, NodeSaved, NodeSaver, PerGroup, Place, Plan,
@@ -115,42 +117,6 @@ fn text_of(arg: &Argument) -> Option<String> {
     }
 }
 
-/// Put a header in the place of all of its name.
-fn set_header(headers: &mut Vec<(String, String)>, key: &str, value: &str) {
-    headers.retain(|(known, _)| !known.eq_ignore_ascii_case(key));
-    headers.push((key.to_string(), value.to_string()));
-}
-
-/// Where posts go to, and what they look like.
-struct Target {
-    endpoint: HttpEndpoint,
-    url: Template,
-    /// The URL, if it is the same for all data.
-    fixed_url: Option<String>,
-    body: Option<Template>,
-    /// The endpoint's headers and the node's.
-    headers: Vec<(String, String)>,
-}
-
-impl Target {
-    fn new(endpoint: HttpEndpoint, own: &[(String, String)]) -> Result<Target, String> {
-        let template = |what: &str, source: &str| {
-            Template::text_with_json("body", source)
-                .map_err(|error| format!("error in {what} templating: failed to parse template: {error}"))
-        };
-        let url = template("url", &endpoint.url)?;
-        let body = endpoint.row_template.as_deref().map(|source| template("row", source)).transpose()?;
-        let mut headers = endpoint.headers.clone();
-        if body.is_none() {
-            set_header(&mut headers, "Content-Type", "application/json");
-        }
-        for (key, value) in own {
-            set_header(&mut headers, key, value);
-        }
-        Ok(Target { fixed_url: url.constant(), url, body, headers, endpoint })
-    }
-}
-
 struct HttpPostNode {
     target: Target,
     /// The endpoint of the configuration, which may change at any time.
@@ -169,57 +135,20 @@ struct HttpPostNode {
     rows: Vec<Row>,
 }
 
-/// What waits for the answer to a post, its own or one before it.
-enum Held {
-    Data { ticket: u64, code: Option<i64>, head: Option<BatchHead>, rows: KeptRows },
-    Barrier(GroupId, Time),
-    DeleteGroup(GroupId),
-}
-
-impl Save for Held {
-    fn save(&self, out: &mut Saver<'_>) {
-        match self {
-            Held::Data { ticket, code, head, rows } => {
-                out.byte(0);
-                (*ticket, *code, *head).save(out);
-                rows.save(out);
-            }
-            Held::Barrier(group, time) => {
-                out.byte(1);
-                (*group, *time).save(out);
-            }
-            Held::DeleteGroup(group) => {
-                out.byte(2);
-                group.save(out);
-            }
-        }
-    }
-
-    fn restore(from: &mut Saved<'_>) -> Result<Held, Damaged> {
-        Ok(match from.byte()? {
-            0 => {
-                let (ticket, code, head) = Save::restore(from)?;
-                Held::Data { ticket, code, head, rows: Save::restore(from)? }
-            }
-            1 => Held::Barrier(Save::restore(from)?, Save::restore(from)?),
-            2 => Held::DeleteGroup(Save::restore(from)?),
-            _ => return Err(Damaged("what waits is of no known kind")),
-        })
-    }
-
-    fn owned(&self) -> usize {
-        match self {
-            Held::Data { rows, .. } => rows.owned(),
-            Held::Barrier(..) | Held::DeleteGroup(_) => 0,
-        }
-    }
-}
-
 impl HttpPostNode {
     /// Send one point or batch. Its ticket, or nothing if there is nothing to send.
     fn post(&mut self, name: Name, tags: &Tags, rows: &[Row], cx: &mut Cx<'_>) -> Option<u64> {
-        match self.follow(cx).and_then(|()| self.request(name, tags, rows, cx)) {
-            Ok(request) => {
+        match self.follow(cx).and_then(|()| self.target.texts(name, tags, rows, cx)) {
+            Ok((url, body)) => {
+                let request = HttpRequest {
+                    url,
+                    headers: self.target.headers.clone(),
+                    basic_auth: self.target.endpoint.basic_auth.clone(),
+                    body,
+                    timeout: self.timeout,
+                    skip_tls_verification: self.skip_tls_verification,
+                    wants_body: self.capture_response,
+                };
                 self.posted += 1;
                 cx.host.post(request, cx.ticket(self.posted));
                 Some(self.posted)
@@ -239,40 +168,6 @@ impl HttpPostNode {
             self.target = Target::new(endpoint, &self.headers)?;
         }
         Ok(())
-    }
-
-    fn request(&self, name: Name, tags: &Tags, rows: &[Row], cx: &Cx<'_>) -> Result<HttpRequest, String> {
-        let Target { url, fixed_url, body, headers, endpoint } = &self.target;
-        let data = (body.is_some() || fixed_url.is_none()).then(|| template_data(name, tags, rows, cx));
-        let run = |template: &Template, what: &str| {
-            template
-                .execute(data.as_ref().unwrap_or(&Value::Nil))
-                .map_err(|error| format!("failed to execute {what}template: {error}"))
-        };
-        let body = match body {
-            Some(template) => run(template, "")?,
-            None => {
-                let mut body = String::with_capacity(256);
-                body.push_str("{\"series\":[");
-                write_series(cx.schema, cx.frame, name, tags, rows, &mut body)
-                    .map_err(|error| format!("failed to marshal row data {error}"))?;
-                body.push_str("]}\n");
-                body
-            }
-        };
-        let url = match fixed_url {
-            Some(url) => url.clone(),
-            None => run(url, "url ")?,
-        };
-        Ok(HttpRequest {
-            url,
-            headers: headers.clone(),
-            basic_auth: endpoint.basic_auth.clone(),
-            body,
-            timeout: self.timeout,
-            skip_tls_verification: self.skip_tls_verification,
-            wants_body: self.capture_response,
-        })
     }
 
     fn hold(&mut self, ticket: Option<u64>, head: Option<BatchHead>, rows: &[Row], cx: &mut Cx<'_>) {
@@ -423,41 +318,6 @@ impl PerGroup for HttpPostNode {
                 "the task ended while {lost} points or batches waited for the status of their POST"
             ));
         }
-    }
-}
-
-/// What templates of URLs and bodies see: `.Name`, `.Tags` and `.Values`, a map for each row.
-fn template_data(name: Name, tags: &Tags, rows: &[Row], cx: &Cx<'_>) -> Value {
-    let schema = cx.schema;
-    let columns: Vec<Name> =
-        rows.first().map_or_else(Vec::new, |row| schema.shape(row.shape).sorted().map(|(_, name, _)| name).collect());
-    let values = rows.iter().map(|row| {
-        let shape = schema.shape(row.shape);
-        let cells = columns.iter().map(|&column| {
-            let value = shape
-                .find(column)
-                .map_or(Value::Nil, |(index, field_type)| template_value(cx.frame.word(row, index), field_type, cx));
-            (schema.text(column), value)
-        });
-        Value::map(std::iter::once(("time", Value::Time(row.time))).chain(cells))
-    });
-    let fields = vec![
-        ("Name", Value::from(schema.text(name))),
-        ("Tags", Value::string_map(tags.iter().map(|(key, value)| (schema.text(*key), schema.text(*value))))),
-        ("Values", Value::list(values)),
-    ];
-    Value::structure("kapacitor.mappedRow", fields)
-}
-
-fn template_value(word: u64, field_type: FieldType, cx: &Cx<'_>) -> Value {
-    match field_type {
-        FieldType::Float => Value::Float(f64::from_bits(word)),
-        FieldType::Int => Value::Int(word as i64),
-        FieldType::String => Value::from(cx.frame.text(word)),
-        FieldType::Bool => Value::Bool(word != 0),
-        FieldType::Duration => Value::Duration(word as i64),
-        FieldType::Time => Value::Time(word as i64),
-        FieldType::Null => Value::Nil,
     }
 }
 

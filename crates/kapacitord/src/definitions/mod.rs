@@ -1,8 +1,7 @@
 //! What users define: tasks and templates, stored, checked, and run. Every call may block on the disk.
 
-mod drawings;
 mod options;
-mod remarks;
+mod readings;
 mod shown;
 mod templates;
 mod vars;
@@ -20,7 +19,7 @@ use store::{
 };
 
 use crate::checkpoints::Checkpoints;
-use remarks::Remarks;
+use readings::{Reading, Readings};
 
 pub use options::is_valid_id;
 pub use shown::{DotView, Executing, ScriptFormat, View, stats};
@@ -77,8 +76,7 @@ pub struct Definitions {
     checkpoints: Option<Checkpoints>,
     /// Held by whoever changes definitions, so that what runs is what is stored.
     changes: std::sync::Mutex<()>,
-    remarks: Remarks,
-    drawings: drawings::Drawings,
+    readings: Readings,
 }
 
 impl Definitions {
@@ -90,9 +88,8 @@ impl Definitions {
         running: Arc<Tasks>,
         checkpoints: Option<Checkpoints>,
     ) -> Definitions {
-        let (changes, remarks, drawings) =
-            (std::sync::Mutex::default(), Remarks::default(), drawings::Drawings::default());
-        Definitions { store, surface, schema, host, running, checkpoints, changes, remarks, drawings }
+        let (changes, readings) = (std::sync::Mutex::default(), Readings::default());
+        Definitions { store, surface, schema, host, running, checkpoints, changes, readings }
     }
 
     /// What keeps the state of running tasks, if it is kept.
@@ -255,7 +252,7 @@ impl Definitions {
             self.start(&task)?;
         }
         if renamed {
-            self.drawings.forget(id);
+            self.readings.forget(id);
             self.host.topics().forget_all(&format!("main:{id}:"));
         }
         if switched {
@@ -272,7 +269,7 @@ impl Definitions {
         let _change = self.change();
         self.stop(id, false);
         self.store.tasks().delete(id)?;
-        self.drawings.forget(id);
+        self.readings.forget(id);
         self.host.topics().forget_all(&format!("main:{id}:"));
         Ok(())
     }
@@ -316,8 +313,9 @@ impl Definitions {
 
     /// A task ready to run in this world, and its pipeline.
     pub(crate) fn build(&self, task: &Task, host: &Arc<dyn Host>) -> Result<(Built, Pipeline), Refused> {
-        let defined = self.define(task)?;
-        self.remarks.keep(task, deprecations(task, &defined));
+        let defined = self.define(task);
+        self.readings.keep(task, Reading::of(task, &defined));
+        let defined = defined?;
         let info = Arc::new(TaskInfo {
             id: task.id.as_str().into(),
             stream: task.task_type == TaskType::Stream,

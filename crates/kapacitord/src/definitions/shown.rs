@@ -7,17 +7,14 @@ use api::{
     task::{self as shown, ExecutionStats},
     time::Time,
 };
-use engine::{
-    NodeStats,
-    define::{dot, dot_with_stats},
-};
+use engine::{NodeStats, define::dot_with_stats};
 use serde_json::Value as Json;
 use store::{
     Page,
     tasks::{Status, Task, TaskType},
 };
 
-use super::{Definitions, Refused, deprecations, drawings::Drawing, vars};
+use super::{Definitions, Reading, Refused, vars};
 
 /// Which text of the script is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,8 +61,7 @@ impl Definitions {
     /// One task.
     pub fn task(&self, id: &str, view: View) -> Result<shown::Task, Refused> {
         let task = self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("no task exists"))?;
-        let work_out = || self.define(&task).map(|defined| deprecations(&task, &defined)).unwrap_or_default();
-        let warnings = self.remarks.of(&task, work_out);
+        let warnings = self.reading(&task).remarks.clone();
         Ok(shown::Task { warnings, ..self.show(task, view) })
     }
 
@@ -75,9 +71,9 @@ impl Definitions {
         Ok(self.render(task, view, Some(replayed), None))
     }
 
-    /// A page of the tasks.
-    pub fn tasks(&self, page: &Page<'_>, view: View) -> Result<Vec<shown::Task>, Refused> {
-        Ok(self.store.tasks().list(page)?.into_iter().map(|task| self.show(task, view)).collect())
+    /// A page of the tasks, each made when it is asked for.
+    pub fn tasks(&self, page: &Page<'_>, view: View) -> impl Iterator<Item = Result<shown::Task, Refused>> {
+        self.store.tasks().each(page).map(move |task| Ok(self.show(task?, view)))
     }
 
     /// The task with all that is known of it now.
@@ -94,9 +90,9 @@ impl Definitions {
             (DotView::Nothing, Some(_)) => (String::new(), None),
             (DotView::Nothing, None) if !view.error => (String::new(), None),
             (_, Some(running)) => (draw(&task, running, view.dot), None),
-            (_, None) => match self.draw_stored(&task) {
-                Ok(drawing) => (drawing, None),
-                Err(why) => (String::new(), Some(why)),
+            (_, None) => match &self.reading(&task).drawing {
+                Ok(drawing) => (drawing.clone(), None),
+                Err(why) => (String::new(), Some(why.clone())),
             },
         };
         let trouble = running.and_then(|running| trouble(running.stats));
@@ -130,12 +126,9 @@ impl Definitions {
         }
     }
 
-    /// The drawing of a task that does not run, or why its script is not understood any more.
-    fn draw_stored(&self, task: &Task) -> Drawing {
-        self.drawings.of(task, || match self.define(task) {
-            Ok(defined) => Ok(dot(&task.id, &defined.pipeline)),
-            Err(error) => Err(error.text),
-        })
+    /// What the script of a task comes to.
+    fn reading(&self, task: &Task) -> Arc<Reading> {
+        self.readings.of(task, || Reading::of(task, &self.define(task)))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -29,6 +30,9 @@ const TRIES: u32 = 10;
 /// Why points are lost whose cluster is no more.
 const GONE: &str = "the cluster is not in the config any more";
 
+/// How to wait between tries; a test has a clock of its own.
+type Pause = Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// Database and retention policy.
 type Target = (String, String);
 
@@ -38,6 +42,7 @@ pub(super) struct Writes {
     /// Where they go now; nowhere once the cluster is not in the config any more.
     cluster: watch::Sender<Option<Arc<Cluster>>>,
     runtime: tokio::runtime::Handle,
+    pause: Pause,
     /// Bytes that may wait.
     room: AtomicUsize,
     state: Mutex<State>,
@@ -87,7 +92,12 @@ pub(crate) struct WriteCounts {
 
 impl Writes {
     pub(super) fn new(cluster: Arc<Cluster>, room: usize, runtime: tokio::runtime::Handle) -> Arc<Writes> {
+        Writes::pausing(cluster, room, runtime, Box::new(|pause| Box::pin(tokio::time::sleep(pause))))
+    }
+
+    fn pausing(cluster: Arc<Cluster>, room: usize, runtime: tokio::runtime::Handle, pause: Pause) -> Arc<Writes> {
         Arc::new(Writes {
+            pause,
             name: cluster.name().to_string(),
             cluster: watch::Sender::new(Some(cluster)),
             runtime,
@@ -217,7 +227,7 @@ impl Writes {
             self.counts.retried.fetch_add(points, Ordering::Relaxed);
             self.put_back(&target, items);
             tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                () = (self.pause)(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
                 // It may be better there.
                 _ = moved.changed() => pause = FIRST_PAUSE,
             }
@@ -376,7 +386,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::sync::mpsc;
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::sync::{atomic::AtomicBool, mpsc};
 
     use influx::ClusterConfig;
     use testkit::http::{Answer as HttpAnswer, Request, Server};
@@ -472,6 +483,65 @@ mod tests {
         drop(answer);
         let rest: Vec<usize> = (0..3).map(|_| mailbox.next().0).collect();
         assert_eq!((rest, counted(&writes)), (vec![0, 2, 3], [3, 1, 0, 0]));
+    }
+
+    /// An address that leads to a server, or nowhere.
+    fn leading_to(server: &Server, is_there: &Arc<AtomicBool>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let (address, server, is_there) =
+            (listener.local_addr().expect("an address"), server.address(), is_there.clone());
+        std::thread::spawn(move || {
+            for client in listener.incoming().filter(|_| is_there.load(Ordering::SeqCst)) {
+                let (client, server) = (client.expect("a connection"), TcpStream::connect(server).expect("a server"));
+                for (mut from, mut to) in [(&client, &server), (&server, &client)]
+                    .map(|(from, to)| (from.try_clone().expect("a connection"), to.try_clone().expect("a connection")))
+                {
+                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                }
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn what_has_room_outlasts_an_hour_without_the_server() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let (server, is_there) = (Server::start(|_| HttpAnswer::new(204, "")), Arc::new(AtomicBool::new(false)));
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let cluster = ClusterConfig::at(format!("http://{}", leading_to(&server, &is_there)));
+        let cluster = Arc::new(Cluster::new(cluster).expect("a good configuration"));
+        let (ask, asked) = mpsc::channel();
+        let pause = move |pause| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            let (end, ended) = tokio::sync::oneshot::channel::<()>();
+            ask.send((pause, end)).expect("a test that listens");
+            Box::pin(async { drop(ended.await) })
+        };
+        let line = |number: usize| format!("a v={number:03} 1\n");
+        let room = 50 * line(0).len();
+        let writes = Writes::pausing(cluster, room, runtime.handle().clone(), Box::new(pause));
+        let mailbox = Mailbox::new();
+        let (mut pauses, mut gone): (Vec<Duration>, _) = (Vec::new(), Duration::ZERO);
+        writes.write(write("d", &line(0)), mailbox.mail(0));
+        while gone < HOUR {
+            let (pause, end) = asked.recv_timeout(testkit::wait::PATIENCE).expect("another try");
+            pauses.push(pause);
+            gone += pause;
+            writes.write(write("d", &line(pauses.len())), mailbox.mail(pauses.len()));
+            is_there.store(gone >= HOUR, Ordering::SeqCst);
+            end.send(()).expect("somebody waits");
+        }
+        runtime.block_on(writes.drain(testkit::wait::PATIENCE));
+        // It was asked ever less often, and never given up.
+        assert!(pauses.is_sorted() && (pauses[0], pauses[pauses.len() - 1]) == (FIRST_PAUSE, LONGEST_PAUSE));
+        assert!(pauses.len() < 140, "{}", pauses.len());
+        // The youngest for which there was room are there, in order; of the others it is known that they are not.
+        let (all, kept) = (pauses.len() + 1, 50);
+        let sent: String = server.take().iter().map(lines).collect();
+        assert_eq!(sent, (all - kept..all).map(line).collect::<String>());
+        assert_eq!(counted(&writes)[..2], [kept as u64, (all - kept) as u64]);
+        assert_eq!(counted(&writes)[3], 0);
+        let lost = (0..all).filter(|_| matches!(mailbox.next().1, Answer::Failed(_))).count();
+        assert_eq!(lost, all - kept);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use super::{
     write,
 };
 use crate::{
-    definitions::{Refused, View, now},
+    definitions::{DotView, Refused, View, now},
     recordings::{Data, Options, Wanted},
 };
 
@@ -103,7 +103,8 @@ async fn task(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answere
 async fn tasks(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
     let wanted: Vec<String> = params.get("tasks").split(',').filter(|n| !n.is_empty()).map(str::to_string).collect();
-    let tasks = aside(move || api.definitions.tasks(&Page::ALL, View::default())).await?;
+    let view = View { dot: DotView::Nothing, error: false, stats: false, ..View::default() };
+    let tasks = aside(move || api.definitions.tasks(&Page::ALL, view).collect::<Result<Vec<_>, _>>()).await?;
     let shown: Vec<Value> = tasks
         .iter()
         .filter(|task| wanted.is_empty() || wanted.contains(&task.id))

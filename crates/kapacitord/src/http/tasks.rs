@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use api::task::{self as shown, ListedTask, ListedTasks, TaskOptions};
+use api::{
+    json::Each,
+    task::{self as shown, ListedTask, ListedTasks, TaskOptions},
+};
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
@@ -78,9 +81,10 @@ pub(super) async fn list(State(api): State<Arc<Api>>, RawQuery(query): RawQuery)
     let (offset, limit) = params.page()?;
     let pattern = params.get("pattern").to_string();
     let text = aside(move || {
-        let tasks = api.definitions.tasks(&Page { pattern: &pattern, offset, limit }, view)?;
-        let listed = ListedTasks { tasks: tasks.iter().map(|task| ListedTask { task, fields: &fields }).collect() };
-        api::json::pretty(&listed).map_err(|error| Refused::failed(error.to_string()))
+        let page = Page { pattern: &pattern, offset, limit };
+        let tasks = api.definitions.tasks(&page, view);
+        let tasks = tasks.map(|task| task.map(|task| ListedTask { task, fields: &fields }));
+        api::json::pretty(&ListedTasks { tasks: Each::of(tasks) }).map_err(|error| Refused::failed(error.to_string()))
     });
     Ok(text_as_json(StatusCode::OK, text.await?))
 }

@@ -1,30 +1,76 @@
 //! The world goes wrong around the daemon: a disk that is full, a handler that hangs. It says so, and goes on with what it
 //! can do.
 
-use std::{fs, os::unix::fs::PermissionsExt};
-
-use serde_json::json;
-use testkit::{
-    daemon::Setup,
-    http::{Answer, Server},
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use super::{TASKS, daemon, definition, error_of, run_task, setup, shows};
+use serde_json::{Value, json};
+use testkit::{
+    daemon::{Daemon, Setup},
+    http::{Answer, Server},
+    wait,
+};
 
-/// Files of this daemon grow to so many blocks of 512 bytes: for it the disk is full then.
-fn on_a_small_disk(folder: &std::path::Path, blocks: u32) -> Setup {
+use super::{TASKS, daemon, definition, error_of, parsed, run_task, setup, shows};
+
+/// A daemon that gets an error from a write beyond the limit of its files, as from a disk that is full, where others
+/// would be ended.
+fn for_a_small_disk(folder: &Path) -> Setup {
     let program = folder.join("kapacitord");
-    // Who ignores the signal gets an error from the write instead, as from a disk that is full.
     let real = env!("CARGO_BIN_EXE_kapacitord");
-    fs::write(&program, format!("#!/bin/sh\ntrap '' XFSZ\nulimit -f {blocks}\nexec {real} \"$@\"\n")).unwrap();
+    fs::write(&program, format!("#!/bin/sh\ntrap '' XFSZ\nexec {real} \"$@\"\n")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     Setup::new(program)
 }
 
+/// What the outbox says of itself.
+fn outbox(daemon: &Daemon) -> Value {
+    parsed(&daemon.get("/kapacitor/v1/alerts/deliveries"))["outbox"].clone()
+}
+
+/// A server that answers 503 until it is told that it is there.
+fn away() -> (Server, Arc<AtomicBool>) {
+    let is_there = Arc::new(AtomicBool::new(false));
+    let answers = Arc::clone(&is_there);
+    (Server::start(move |_| Answer::new(if answers.load(Ordering::SeqCst) { 200 } else { 503 }, "")), is_there)
+}
+
+/// A task that raises an event for each point, with the point's number as its id.
+fn run_alerts(daemon: &Daemon, sink: &Server) {
+    let id = "{{ index .Tags \"n\" }}";
+    let script = format!(
+        "stream|from().measurement('m').groupBy('n')|alert().id('{id}').crit(lambda: TRUE).post('{}')",
+        sink.url()
+    );
+    run_task(daemon, "alerts", &script);
+}
+
+/// Waits until all events up to a number came, in whichever order and however often.
+fn wait_for_events(sink: &Server, count: usize) {
+    let mut came = std::collections::BTreeSet::new();
+    wait::until("all events", || {
+        let requests = sink.take();
+        came.extend(requests.iter().map(|request| {
+            let event: Value = serde_json::from_slice(&request.body).unwrap();
+            event["id"].as_str().unwrap().parse::<usize>().unwrap()
+        }));
+        (came.len() == count).then_some(())
+    });
+    assert!(came.into_iter().eq(0..count));
+}
+
 #[test]
-fn a_full_disk_refuses_changes_and_nothing_else() {
+fn a_full_disk_refuses_changes_and_nothing_else_until_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
-    let mut daemon = on_a_small_disk(folder.path(), 1500).start();
+    let mut daemon = for_a_small_disk(folder.path()).start();
+    daemon.limit_files(Some(700 << 10));
     run_task(&daemon, "t", "stream |from().measurement('m') |httpOut('last')");
     // Texts that cannot be packed well.
     let text = |seed: u64| -> String {
@@ -55,6 +101,65 @@ fn a_full_disk_refuses_changes_and_nothing_else() {
     );
     assert_eq!(daemon.get(&format!("{TASKS}/{}", taken[0])).status, 200);
     assert!(daemon.lives());
+
+    daemon.limit_files(None);
+    wait::until("a change that is taken", || {
+        let reply = daemon.request("POST", TASKS, definition("after", "stream|from()", "disabled"));
+        (reply.status == 200).then_some(())
+    });
+    daemon.kill();
+    daemon.start();
+    for id in taken.iter().map(String::as_str).chain(["t", "after"]) {
+        assert_eq!(daemon.get(&format!("{TASKS}/{id}")).status, 200, "{id}");
+    }
+}
+
+#[test]
+fn events_that_a_full_disk_does_not_take_are_kept_as_soon_as_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, is_there) = away();
+    let config = "[alert]\nretry-first = \"10ms\"\nretry-longest = \"100ms\"\n";
+    let mut daemon = for_a_small_disk(folder.path()).config(config).start();
+    run_alerts(&daemon, &sink);
+    daemon.limit_files(Some(100 << 10));
+    // Each is about a kilobyte, so that not all have room.
+    let lines: Vec<String> = (0..300).map(|number| format!("m,n={number} s=\"{}\" 1\n", "x".repeat(1000))).collect();
+    lines.chunks(20).for_each(|lines| daemon.write(&lines.concat()));
+    daemon.logged("the outbox cannot be written: until it can, events are sent, but not kept over a restart");
+    sink.wait_for(1);
+    daemon.limit_files(None);
+    wait::until("all events on disk", || (outbox(&daemon)["written"] == lines.len()).then_some(()));
+    daemon.kill();
+    is_there.store(true, Ordering::SeqCst);
+    daemon.start();
+    wait_for_events(&sink, lines.len());
+}
+
+#[test]
+fn events_that_a_full_outbox_has_no_room_for_are_sent_and_counted() {
+    let (sink, is_there) = away();
+    let config = "[alert]\noutbox-limit = 65536\nretry-first = \"10ms\"\nretry-longest = \"100ms\"\n";
+    let daemon = setup().config(config).start();
+    run_alerts(&daemon, &sink);
+    let count = 1000;
+    let lines: Vec<String> = (0..count).map(|number| format!("m,n={number} v=1 1\n")).collect();
+    lines.chunks(100).for_each(|lines| daemon.write(&lines.concat()));
+    daemon.logged("the outbox is full: events are sent, but not kept over a restart");
+    let figures = wait::until("all events", || {
+        let figures = outbox(&daemon);
+        let figure = |name: &str| figures[name].as_u64().unwrap();
+        (figure("written") + figure("not-kept") == count as u64).then(|| figures.clone())
+    });
+    assert!(figures["bytes"].as_u64().unwrap() <= 65536 && figures["not-kept"] != 0, "{figures}");
+    is_there.store(true, Ordering::SeqCst);
+    wait_for_events(&sink, count);
+    // With room again, events are kept again.
+    wait::until("an empty outbox", || (outbox(&daemon)["events"] == 0).then_some(()));
+    daemon.write(&format!("m,n={count} v=1 1\n"));
+    sink.wait_for(1);
+    let after = outbox(&daemon);
+    assert_eq!(after["not-kept"], figures["not-kept"]);
+    assert_eq!(after["written"].as_u64(), figures["written"].as_u64().map(|written| written + 1));
 }
 
 #[test]
