@@ -13,7 +13,7 @@ pub fn write_line(
     out: &mut String,
 ) -> bool {
     let begin = out.len();
-    escape(name, |c| matches!(c, b',' | b' '), out);
+    write_name(name, out);
     for (key, value) in tags {
         if value.is_empty() {
             continue;
@@ -61,6 +61,13 @@ pub fn write_line(
     write_integer(row.time.div_euclid(unit), out);
     out.push('\n');
     true
+}
+
+/// A measurement. Its equals signs need no backslash, but a backslash that stands before one would be taken for such.
+#[inline]
+fn write_name(name: &str, out: &mut String) {
+    let special = |c| matches!(c, b',' | b' ');
+    if name.contains('\\') { escape(&name.replace("\\=", "\\\\="), special, out) } else { escape(name, special, out) }
 }
 
 /// All that is special is ASCII.
