@@ -26,7 +26,7 @@ pub fn write_line(
 
 /// Write what a line begins with: the measurement and the tags.
 pub fn write_key(schema: &Schema, name: &str, tags: &Tags, out: &mut String) {
-    escape(name, |c| matches!(c, b',' | b' '), out);
+    write_name(name, out);
     for (key, value) in tags {
         if value.is_empty() {
             continue;
@@ -111,6 +111,13 @@ fn write_fields(schema: &Schema, frame: &Frame, row: &Row, out: &mut String) -> 
         }
     }
     separator == ','
+}
+
+/// A measurement. Its equals signs need no backslash, but a backslash that stands before one would be taken for such.
+#[inline]
+fn write_name(name: &str, out: &mut String) {
+    let special = |c| matches!(c, b',' | b' ');
+    if name.contains('\\') { escape(&name.replace("\\=", "\\\\="), special, out) } else { escape(name, special, out) }
 }
 
 /// All that is special is ASCII.

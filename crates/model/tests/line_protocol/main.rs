@@ -4,7 +4,7 @@
 
 mod reference;
 
-use model::{Precision, Schema, Value, Words, parse_lines};
+use model::{Frame, Precision, Schema, Value, Words, parse_lines, write_line};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 const NOW: i64 = 1_234_567_890_123_456_789;
@@ -180,4 +180,24 @@ fn the_reference_accepts_what_kapacitor_does() {
     assert_eq!((points[0].name.as_str(), points[0].time), ("c pu", -5_000));
     assert_eq!(points[0].tags["t"], ",");
     assert_eq!(points[0].fields["v"], Value::String("a\"".into()));
+}
+
+#[test]
+fn what_follows_a_timestamp_at_once_is_part_of_it() {
+    for (body, is_fine) in [("m v=1 5\0", false), ("m v=1 5 \0", true), ("m v=1 \0", true), ("m v=1 5\t\n", true)] {
+        assert_eq!(reference::read(body.as_bytes(), 1, NOW).is_ok(), is_fine, "{body:?}");
+        compare(body.as_bytes(), Precision::Nanoseconds).unwrap();
+    }
+}
+
+#[test]
+fn names_with_backslashes_are_read_as_they_were_written() {
+    for body in ["a\\\\=b v=1 5\n", "a\\b=\\=,t=x v=1 5\n", "a\\\\,b v=1 5\n", "a\\\\\\ =\\\\\\=b v=1 5\n"] {
+        let (schema, mut rows, mut words) = (Schema::new(), Vec::new(), Words::default());
+        parse_lines(&schema, body.as_bytes(), Precision::Nanoseconds, NOW, &mut rows, &mut words).unwrap();
+        let (frame, series) = (Frame::new(words.into()), schema.series(rows[0].series));
+        let mut text = String::new();
+        write_line(&schema, &frame, &rows[0], schema.text(series.name()), series.tags(), 1, &mut text);
+        assert_eq!(reference::read(text.as_bytes(), 1, NOW), reference::read(body.as_bytes(), 1, NOW), "{text:?}");
+    }
 }

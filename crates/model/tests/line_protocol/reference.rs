@@ -72,7 +72,13 @@ fn point(text: &str, unit: i64, now: i64) -> Option<(Point, &str)> {
     }
     let (fields, rest) = fields(blanks(&text[end..]))?;
     let line = rest.split_once('\n').map_or(rest, |(line, _)| line);
-    let time = time(line.trim_matches([' ', '\t', '\0']), unit, now)?;
+    let word = blanks(line);
+    // What follows the digits at once is part of the timestamp, even if it is a blank elsewhere.
+    let (word, after) = word.split_at(word.find([' ', '\t']).unwrap_or(word.len()));
+    if !blanks(after).is_empty() {
+        return None;
+    }
+    let time = time(word, unit, now)?;
     (!name.is_empty()).then_some((Point { name, tags, fields, time }, &rest[line.len()..]))
 }
 
