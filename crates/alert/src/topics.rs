@@ -170,13 +170,7 @@ impl Topics {
             }
         }
         let raised = (self.clock)();
-        let number = match &self.outbox {
-            Some(outbox) if !kept.is_empty() => outbox.append(event, raised, kept),
-            _ => 0,
-        };
-        if number == 0 && !self.keeps_state_of(event) {
-            self.store.hasten();
-        }
+        let number = self.keep(event, raised, kept);
         let mut refusing = Vec::new();
         let mut why = "";
         for subscriber in topic.subscribers.iter().filter(|subscriber| subscriber.chosen) {
@@ -203,11 +197,22 @@ impl Topics {
         Err(TopicError::NotDelivered { topic, event: id, handlers: refusing.join(", "), why })
     }
 
-    /// Has the outbox keep the state of an event that is not in it, until the store has it. Whether there is nothing more
-    /// to do.
-    fn keeps_state_of(&self, event: &Event) -> bool {
-        let is_stored = event.state.level != Level::Ok || event.previous != Level::Ok;
-        !is_stored || self.outbox.as_ref().is_some_and(|outbox| outbox.append_state(event))
+    /// Has the outbox keep an event for these handlers, or its state alone if there are none; the number of the event, or
+    /// 0. What the outbox has not is stored at once.
+    fn keep(&self, event: &Arc<Event>, raised: i64, to: Vec<Arc<str>>) -> u64 {
+        let has_state = event.state.level != Level::Ok || event.previous != Level::Ok;
+        let (number, is_kept) = match &self.outbox {
+            None => (0, false),
+            Some(outbox) if to.is_empty() => (0, !has_state || outbox.append_state(event)),
+            Some(outbox) => {
+                let number = outbox.append(event, raised, to);
+                (number, number != 0)
+            }
+        };
+        if !is_kept {
+            self.store.hasten();
+        }
+        number
     }
 
     /// Remembers a state; the one before.

@@ -211,7 +211,16 @@ impl TopicStore for WriteBehind {
     }
 
     fn topics(&self, start: &str) -> Result<Vec<String>, StoreError> {
-        self.topics.names(start).map_err(|error| StoreError { topic: start.to_string(), why: error.to_string() })
+        // Locked as for loading.
+        let pending = self.shared.lock();
+        let stored = self.topics.names(start);
+        let mut names = stored.map_err(|error| StoreError { topic: start.to_string(), why: error.to_string() })?;
+        let changes = [&pending.writing, &pending.next];
+        let waiting = changes.iter().flat_map(|changes| changes.states.keys().map(|(topic, _)| topic));
+        names.extend(waiting.filter(|topic| topic.starts_with(start)).cloned());
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
     }
 
     /// Waits until it is on disk.
