@@ -88,6 +88,11 @@ impl<F: Formatter> Formatter for AsGo<F> {
     }
 
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // Most have nothing special. Without a way out at the first hit, many bytes are looked at together.
+        let may_be_special = |byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2);
+        if !fragment.bytes().fold(false, |found, byte| found | may_be_special(byte)) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((at, escaped)) = first_special(rest) {
             let (before, from) = rest.split_at(at);
