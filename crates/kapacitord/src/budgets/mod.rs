@@ -7,7 +7,7 @@ mod forgetting;
 mod judge;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -233,7 +233,8 @@ impl Budgets {
         let running = running(&tasks);
         let mut looks = self.lock();
         let now = Instant::now();
-        looks.due.retain(|id, _| running.iter().any(|(known, _)| known == id));
+        let known: HashSet<&str> = running.iter().map(|(id, _)| &**id).collect();
+        looks.due.retain(|id, _| known.contains(&**id));
         for (id, task) in &running {
             if task.footprint.is_stale() && looks.due.get(id).is_none_or(|due| *due <= now) {
                 tasks.measure(id);
