@@ -89,6 +89,42 @@ impl NodeStats {
         }
     }
 
+    /// Those of a node of all shards together.
+    pub(crate) fn sum(shards: &[&NodeStats]) -> Option<NodeStats> {
+        let first = shards.first()?;
+        let sum = |of: fn(&NodeStats) -> &AtomicU64| {
+            AtomicU64::new(shards.iter().map(|stats| of(stats).load(Ordering::Relaxed)).sum())
+        };
+        let groups = shards.iter().map(|stats| stats.cardinality.load(Ordering::Relaxed));
+        let named = |of: fn(&NodeStats) -> &Vec<(StatName, AtomicI64)>| {
+            let value = |at: usize| shards.iter().map(|stats| of(stats)[at].1.load(Ordering::Relaxed)).sum();
+            of(first).iter().enumerate().map(|(at, (name, _))| (*name, AtomicI64::new(value(at)))).collect()
+        };
+        let mut passing: Vec<(String, i64)> = Vec::new();
+        for (name, value) in shards.iter().flat_map(|stats| stats.own_passing()) {
+            match passing.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += value,
+                None => passing.push((name, value)),
+            }
+        }
+        let troubles = shards.iter().filter_map(|stats| stats.trouble());
+        Some(NodeStats {
+            name: first.name.clone(),
+            gives: first.gives,
+            collected: sum(|stats| &stats.collected),
+            processed: sum(|stats| &stats.processed),
+            children: first.children,
+            errors: sum(|stats| &stats.errors),
+            cardinality: AtomicI64::new(groups.reduce(|one, other| if one < 0 { other } else { one + other.max(0) })?),
+            memory: sum(|stats| &stats.memory),
+            extra: named(|stats| &stats.extra),
+            rare: named(|stats| &stats.rare),
+            passes: AtomicBool::new(!passing.is_empty()),
+            passing: Mutex::new(passing),
+            trouble: Mutex::new(troubles.max_by_key(|trouble| trouble.now)),
+        })
+    }
+
     /// What it handed on, to all children together.
     pub fn emitted(&self) -> u64 {
         self.processed.load(Ordering::Relaxed) * u64::from(self.children)
@@ -129,12 +165,16 @@ impl NodeStats {
 
     /// Statistics that are there only while there is something to say.
     pub fn passing(&self) -> Vec<(String, i64)> {
-        let mut passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut passing = self.own_passing();
         let memory = self.memory.load(Ordering::Relaxed);
         if memory >= MUCH {
             passing.push(("memory_bytes".to_string(), memory as i64));
         }
         passing
+    }
+
+    fn own_passing(&self) -> Vec<(String, i64)> {
+        self.passing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn publish(&self, counters: &Counters, cardinality: Option<usize>, passing: &[(String, i64)]) {

@@ -4,7 +4,8 @@
 //! - `nodes/`: every node, one file each; `nodes/mod.rs` is the list.
 //! - `define/`: script to checked pipeline, and pipeline back to text.
 //! - `task/`: the loop that takes letters and sweeps the nodes.
-//! - `router.rs`, `workers.rs`, `tasks.rs`: which task gets which rows, and the threads they run on.
+//! - `router.rs`, `workers.rs`, `tasks.rs`, `running.rs`: which task gets which rows, and the threads they run on.
+//! - `common.rs`: what the shards of one task share.
 //! - `index/`: which of many tasks that begin alike a row concerns at all.
 //! - `saving.rs`: what nodes remember, written down so that a later process goes on with it.
 //! - `host.rs`: all that a task may ask of the world; `side_source.rs`: what sideload looks into.
@@ -12,6 +13,7 @@
 //! Nothing here reads a clock, opens a socket or a file: see `host.rs`.
 #![forbid(unsafe_code)]
 
+mod common;
 mod cx;
 pub mod define;
 mod host;
@@ -21,6 +23,7 @@ pub mod nodes;
 mod per_group;
 mod per_row;
 mod router;
+mod running;
 mod saving;
 mod side_source;
 mod task;
@@ -28,17 +31,20 @@ mod tasks;
 pub mod testing;
 mod workers;
 
+pub use common::Common;
 pub use cx::{Counters, Cx, NodeStats, StatName, Trouble};
 pub use host::*;
 pub use index::{FromSieve, Sieve};
 pub use node::{
-    Answer, BuildError, Definition, Dropped, EdgeKind, Flaw, Node, Place, Plan, Reply, Shed, TaskInfo, UdfNews,
+    Answer, BuildError, Definition, Dropped, EdgeKind, Flaw, GroupTags, Node, Place, Plan, Reach, Reply, Shed,
+    TaskInfo, UdfNews,
 };
 pub use per_group::{PerGroup, boxed_per_group};
 pub use per_row::{PerRow, boxed_per_row};
 pub use router::{Interest, Router, Selection};
+pub use running::Running;
 pub use saving::{Change, Extent, LAST, NodeSaved, NodeSaver, SavedTask, Snapshot};
 pub use side_source::{SideSource, SideTables};
 pub use task::{BeginsAnew, Footprint, Letter, Origin, SnapshotAnswer, Taken, Task, Tracer, Write};
-pub use tasks::{Running, Tap, Tasks};
+pub use tasks::{Tap, Tasks};
 pub use workers::{Ending, Workers};

@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc};
 use declare::Declaration;
 use model::{BatchHead, Damaged, Edge, GroupId, Marks, Name, Row, Schema, Time, Walk, Words};
 
-use crate::{Cx, Host, NodeSaved, NodeSaver, Origin, Sieve, StatName};
+use crate::{Common, Cx, Host, NodeSaved, NodeSaver, Origin, Sieve, StatName};
 
 /// What travels along an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -67,6 +67,37 @@ pub struct TaskInfo {
     pub dbrps: Vec<(String, String)>,
 }
 
+/// How far a node looks beyond the group of a row: that decides whether its task can be divided into shards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// What it does with a group depends on others, or it shows several together.
+    All,
+    /// Each group is by itself.
+    Group,
+    /// Each group is by itself, but its rows get other values of these tags.
+    Changes(Vec<String>),
+    /// It groups rows anew.
+    Groups(GroupTags),
+}
+
+/// Tags that rows are grouped by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupTags {
+    /// In the order of the alphabet.
+    Named(Vec<String>),
+    AllBut(Vec<String>),
+}
+
+impl std::fmt::Display for GroupTags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            GroupTags::Named(names) => f.write_str(&names.join(", ")),
+            GroupTags::AllBut(but) if but.is_empty() => f.write_str("all tags"),
+            GroupTags::AllBut(but) => write!(f, "all tags but {}", but.join(", ")),
+        }
+    }
+}
+
 /// What a definition has at hand when it becomes a node.
 pub struct Plan<'a> {
     pub schema: &'a Arc<Schema>,
@@ -87,6 +118,8 @@ pub struct Plan<'a> {
     pub tracks_groups: bool,
     /// Names of the parents, in order.
     pub parent_names: &'a [String],
+    /// What its node has in common with that of other shards.
+    pub common: &'a Common,
 }
 
 /// What a script says of a node. Its fields are filled in by the script through the table of `declare`.
@@ -113,6 +146,12 @@ pub trait Definition: Default + Clone + Send + Sync + 'static {
     /// that stays the same.
     fn grouping(&self) -> Option<String> {
         None
+    }
+
+    /// How far its node looks beyond the group of a row. What does not say so is not divided.
+    fn reach(&self, input: EdgeKind) -> Reach {
+        let _ = input;
+        Reach::All
     }
 
     /// Whether it makes sense as it was written. The message is for the script's author.

@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use crate::task::Shard;
 use model::{Damaged, GroupId, Marks, Ref, Save, Saved, Saver, Schema, Slab, group_key, group_of_key, seal};
 
 /// The version of what all nodes write; a node's own version is part of its fingerprint.
@@ -110,6 +111,22 @@ pub(crate) struct Header {
     pub(crate) wakes: Vec<i64>,
 }
 
+impl Header {
+    /// Two shards' together.
+    fn with(mut self, other: Header) -> Header {
+        let (collected, emitted, errors) = other.counters;
+        self.counters = (self.counters.0 + collected, self.counters.1 + emitted, self.counters.2 + errors);
+        for (name, value) in other.extra {
+            match self.extra.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += value,
+                None => self.extra.push((name, value)),
+            }
+        }
+        self.wakes.extend(other.wakes);
+        self
+    }
+}
+
 impl Save for Header {
     fn save(&self, out: &mut Saver<'_>) {
         out.byte(FORMAT);
@@ -157,23 +174,23 @@ impl Extent {
 
 /// What the nodes of a task remembered between two letters, or what has changed of it since the snapshot before.
 pub struct Snapshot {
-    /// What its numbers mean.
-    pub(crate) schema: Arc<Schema>,
     pub(crate) extent: Extent,
-    pub(crate) nodes: Vec<NodeSnapshot>,
+    /// What the numbers of nodes mean, and the nodes; of each shard where the task is divided.
+    pub(crate) shards: Vec<(Arc<Schema>, Vec<NodeSnapshot>)>,
 }
 
 pub(crate) struct NodeSnapshot {
     name: String,
+    shard: u8,
     bytes: Vec<u8>,
     refs: Vec<Ref>,
     parts: Vec<Part>,
 }
 
 impl NodeSnapshot {
-    pub(crate) fn new(name: &str, saver: NodeSaver<'_>) -> NodeSnapshot {
+    pub(crate) fn new(name: &str, shard: u8, saver: NodeSaver<'_>) -> NodeSnapshot {
         let (bytes, refs) = saver.out.finish();
-        NodeSnapshot { name: name.to_string(), bytes, refs, parts: saver.parts }
+        NodeSnapshot { name: name.to_string(), shard, bytes, refs, parts: saver.parts }
     }
 }
 
@@ -187,7 +204,19 @@ impl Snapshot {
     /// than the snapshot does.
     pub fn changes(&self) -> impl Iterator<Item = Change> {
         let last = (LAST.to_vec(), self.extent.is_last().then(|| vec![1]));
-        std::iter::once(last).chain(self.nodes.iter().flat_map(|node| node.changes(&self.schema)))
+        let nodes = self.shards.iter().flat_map(|(schema, nodes)| nodes.iter().flat_map(|node| node.changes(schema)));
+        std::iter::once(last).chain(nodes)
+    }
+
+    /// Those of two shards of a task, taken at the same place among the writes.
+    pub(crate) fn both(one: Option<Snapshot>, other: Option<Snapshot>) -> Option<Snapshot> {
+        match (one, other) {
+            (Some(mut one), Some(other)) => {
+                one.shards.extend(other.shards);
+                Some(one)
+            }
+            (one, other) => one.or(other),
+        }
     }
 }
 
@@ -204,7 +233,7 @@ impl NodeSnapshot {
                     _ => seal(schema, refs, bytes),
                 }
             });
-            (key(&self.name, part.key, schema), value)
+            (key(&self.name, self.shard, part.key, schema), value)
         })
     }
 }
@@ -215,14 +244,16 @@ const HEADER: u8 = b'h';
 const OWN: u8 = b'o';
 const GROUP: u8 = b'g';
 
-/// The node's name, a zero, the kind of part, and what the group is.
-fn key(node: &str, part: PartKey, schema: &Schema) -> Vec<u8> {
+/// The node's name, a zero, the kind of part, and what the group is, or which shard it is of if that is not the first.
+fn key(node: &str, shard: u8, part: PartKey, schema: &Schema) -> Vec<u8> {
     let mut key = Vec::with_capacity(node.len() + 2);
     key.extend_from_slice(node.as_bytes());
     key.push(0);
     match part {
-        PartKey::Header => key.push(HEADER),
-        PartKey::Own => key.push(OWN),
+        PartKey::Header | PartKey::Own => {
+            key.push(if matches!(part, PartKey::Own) { OWN } else { HEADER });
+            key.extend((shard > 0).then_some(shard));
+        }
         PartKey::Group(id) => {
             key.push(GROUP);
             key.extend(group_key(schema, id));
@@ -274,13 +305,14 @@ impl SavedTask {
             let node = nodes.entry(name).or_insert_with(|| NodeSaved {
                 schema,
                 last,
-                header: None,
-                own: None,
+                headers: Vec::new(),
+                own: Vec::new(),
                 groups: Vec::new(),
             });
+            let shard = key.get(end + 2).copied().unwrap_or_default();
             match key.get(end + 1) {
-                Some(&HEADER) => node.header = Some(value),
-                Some(&OWN) => node.own = Some(value),
+                Some(&HEADER) => node.headers.push((shard, value)),
+                Some(&OWN) => node.own.push((shard, value)),
                 Some(&GROUP) => node.groups.push((&key[end + 2..], value)),
                 _ => {}
             }
@@ -293,15 +325,36 @@ impl SavedTask {
 pub struct NodeSaved<'a> {
     schema: &'a Schema,
     last: bool,
-    header: Option<&'a [u8]>,
-    own: Option<&'a [u8]>,
+    /// With the numbers of the shards that they are of.
+    headers: Vec<(u8, &'a [u8])>,
+    own: Vec<(u8, &'a [u8])>,
     groups: Vec<(&'a [u8], &'a [u8])>,
 }
 
 impl<'a> NodeSaved<'a> {
-    pub(crate) fn header(&self) -> Result<Header, Damaged> {
-        let header = self.header.ok_or(Damaged("a part is missing"))?;
-        Saved::plain(self.schema, header).whole(Header::restore)
+    /// The header; where several shards wrote one, they are put together.
+    pub(crate) fn header(&self, shard: Option<&Shard>) -> Result<Header, Damaged> {
+        let mut all: Option<Header> = None;
+        for (number, header) in &self.headers {
+            let mut header = Saved::plain(self.schema, header).whole(Header::restore)?;
+            if shard.is_some_and(|shard| !shard.inherits(*number)) {
+                header.counters = (0, 0, 0);
+                header.extra.clear();
+            }
+            all = Some(match all {
+                None => header,
+                Some(all) => all.with(header),
+            });
+        }
+        all.ok_or(Damaged("a part is missing"))
+    }
+
+    /// Leave away what is another shard's.
+    pub(crate) fn keep_own(&mut self, shard: &Shard) {
+        self.own.retain(|(number, _)| shard.inherits(*number));
+        // What cannot be read is found out by who reads it.
+        self.groups
+            .retain(|(key, _)| group_of_key(self.schema, key).map_or(true, |id| shard.owns_group(self.schema, id)));
     }
 
     /// Whether the task did nothing after it was saved; else there may be traces of later data elsewhere.
@@ -313,8 +366,16 @@ impl<'a> NodeSaved<'a> {
     ///
     /// # Errors
     /// It is damaged.
-    pub fn own<T>(&self, read: impl FnOnce(&mut Saved<'a>) -> Result<T, Damaged>) -> Result<Option<T>, Damaged> {
-        self.own.map(|own| Saved::open(self.schema, own)?.whole(read)).transpose()
+    pub fn own<T>(&self, read: impl FnMut(&mut Saved<'a>) -> Result<T, Damaged>) -> Result<Option<T>, Damaged> {
+        Ok(self.each_own(read)?.into_iter().next())
+    }
+
+    /// The same for a node that may be in a task whose count of shards has changed: what several of them wrote.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub fn each_own<T>(&self, mut read: impl FnMut(&mut Saved<'a>) -> Result<T, Damaged>) -> Result<Vec<T>, Damaged> {
+        self.own.iter().map(|(_, own)| Saved::open(self.schema, own)?.whole(&mut read)).collect()
     }
 
     /// Read all groups.

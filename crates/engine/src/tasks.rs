@@ -12,8 +12,10 @@ use crossbeam_channel::Receiver;
 use model::{LiveSchema, Marks, Name};
 
 use crate::{
-    Extent, Footprint, Host, Interest, Letter, NodeStats, Reply, Router, Selection, Shed, Snapshot, SnapshotAnswer,
-    Task, TaskInfo, Ticket, Workers, Write,
+    Extent, Host, Letter, Reply, Router, Running, Selection, Shed, Snapshot, SnapshotAnswer, Task, TaskInfo, Ticket,
+    Workers, Write,
+    define::Built,
+    running::{Gathering, RunningShard},
     workers::{Ended, Ending, Held, Parcel, Receiver as Taker, TaskNumber},
 };
 
@@ -43,41 +45,6 @@ pub struct Tasks {
     failures: Arc<Mutex<HashMap<TaskNumber, String>>>,
 }
 
-/// A task that was started.
-#[derive(Clone)]
-pub struct Running {
-    /// Of this run alone.
-    info: Arc<TaskInfo>,
-    number: TaskNumber,
-    worker: usize,
-    /// The measurement of the index that sorts out its rows, if one does, and the index's number.
-    index: Option<(Name, u64)>,
-    pub stats: Vec<Arc<NodeStats>>,
-    pub footprint: Arc<Footprint>,
-    /// Edges between nodes by index, for those who draw the task.
-    pub edges: Vec<(usize, usize)>,
-    /// Node names of httpOut endpoints by the endpoint's name.
-    pub endpoints: BTreeMap<String, String>,
-}
-
-impl Running {
-    /// Whose run it is.
-    pub fn info(&self) -> &Arc<TaskInfo> {
-        &self.info
-    }
-
-    /// Bytes that its nodes took when they were last measured.
-    pub fn memory(&self) -> u64 {
-        self.stats.iter().map(|node| node.memory.load(Ordering::Relaxed)).sum()
-    }
-
-    /// Groups of the node that has most.
-    pub fn groups(&self) -> u64 {
-        let groups = self.stats.iter().map(|node| node.cardinality.load(Ordering::Relaxed));
-        groups.max().unwrap_or(0).max(0).unsigned_abs()
-    }
-}
-
 impl Tasks {
     /// `workers` threads are started.
     ///
@@ -105,27 +72,29 @@ impl Tasks {
     }
 
     /// Start a task; one of the same name is stopped first. The number of the last write of the log that it does not get.
-    pub fn start(
-        &self,
-        mut task: Task,
-        interest: &Interest,
-        edges: Vec<(usize, usize)>,
-        endpoints: BTreeMap<String, String>,
-    ) -> u64 {
+    pub fn start(&self, built: Built) -> u64 {
+        let Built { task, more, interest, edges, endpoints } = built;
         let info = Arc::clone(task.info());
         self.stop(&info.id);
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let worker = self.workers.least_loaded();
-        let index = task.gate().map(|gate| (gate.measurement(), self.join_index(worker, &info, gate.measurement())));
-        let (stats, footprint) = (task.stats().to_vec(), Arc::clone(task.footprint()));
-        let running = Running { info: Arc::clone(&info), number, worker, index, stats, footprint, edges, endpoints };
+        let first = self.workers.least_loaded();
+        let index = task.gate().map(|gate| (gate.measurement(), self.join_index(first, &info, gate.measurement())));
+        let place = |(place, task): (usize, Task)| {
+            let worker = (first + place) % self.workers.count();
+            (RunningShard::new(&task, self.next.fetch_add(1, Ordering::Relaxed), worker), task)
+        };
+        let shards: Vec<(RunningShard, Task)> = std::iter::once(task).chain(more).enumerate().map(place).collect();
+        let known = shards.iter().map(|(shard, _)| shard.clone()).collect();
+        let running = Running::new(known, index, edges, endpoints);
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(info.id.to_string(), running);
         let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
-        let covered = task.cover(self.delivered.load(Ordering::Acquire));
-        self.workers.add(worker, number, Box::new(task), index.map(|(_, index)| index));
-        if info.stream {
-            let receiver = index.map_or(Taker::Task(number), |(_, index)| Taker::Index(index));
-            router.add(&self.schema.now(), (worker, receiver), &info.dbrps, interest);
+        let mut covered = u64::MAX;
+        for (RunningShard { number, worker, .. }, mut task) in shards {
+            covered = covered.min(task.cover(self.delivered.load(Ordering::Acquire)));
+            self.workers.add(worker, number, Box::new(task), index.map(|(_, index)| index));
+            if info.stream {
+                let receiver = index.map_or(Taker::Task(number), |(_, index)| Taker::Index(index));
+                router.add(&self.schema.now(), (worker, receiver), &info.dbrps, &interest);
+            }
         }
         covered
     }
@@ -140,17 +109,20 @@ impl Tasks {
     }
 
     /// Who gets rows for nobody once this task is gone.
-    fn receiver_without(&self, running: &Running) -> Option<Taker> {
-        let Some((measurement, number)) = running.index else { return Some(Taker::Task(running.number)) };
+    fn receivers_without(&self, running: &Running) -> Vec<(usize, Taker)> {
+        let Some((measurement, number)) = running.index else {
+            return running.shards.iter().map(|shard| (shard.worker, Taker::Task(shard.number))).collect();
+        };
         let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (running.worker, running.info.dbrps.clone(), measurement);
-        let (_, tasks) = indexes.get_mut(&key)?;
+        let worker = running.shards[0].worker;
+        let key = (worker, running.info().dbrps.clone(), measurement);
+        let Some((_, tasks)) = indexes.get_mut(&key) else { return Vec::new() };
         *tasks -= 1;
         if *tasks > 0 {
-            return None;
+            return Vec::new();
         }
         indexes.remove(&key);
-        Some(Taker::Index(number))
+        vec![(worker, Taker::Index(number))]
     }
 
     /// Stop a task and wait until it has handed on all that it held. False if it did not run.
@@ -169,22 +141,31 @@ impl Tasks {
         };
         let delivered = {
             let mut router = self.router.write().unwrap_or_else(PoisonError::into_inner);
-            if let Some(receiver) = self.receiver_without(&running) {
-                router.remove((running.worker, receiver));
-            }
+            self.receivers_without(&running).into_iter().for_each(|receiver| router.remove(receiver));
             self.delivered.load(Ordering::Acquire)
         };
-        let (done, wait) = crossbeam_channel::bounded(1);
-        let hand_over = move |last: Option<(Snapshot, u64)>| {
-            drop(done.send(last.map(|(snapshot, covered)| (snapshot, covered.max(delivered)))));
-        };
-        self.workers.remove(running.worker, running.number, ending, Box::new(hand_over));
-        let snapshot = wait.recv().unwrap_or_default();
+        let (done, wait) = crossbeam_channel::bounded(running.shards.len());
+        for shard in &running.shards {
+            let done = done.clone();
+            let hand_over = move |last: Option<(Snapshot, u64)>| {
+                drop(done.send(last.map(|(snapshot, covered)| (snapshot, covered.max(delivered)))));
+            };
+            self.workers.remove(shard.worker, shard.number, ending, Box::new(hand_over));
+        }
+        drop(done);
+        // All of them are waited for, also if one has failed.
+        let last: Vec<Option<(Snapshot, u64)>> =
+            running.shards.iter().map(|_| wait.recv().unwrap_or_default()).collect();
         let mut stopping = self.stopping.write().unwrap_or_else(PoisonError::into_inner);
-        stopping.retain(|task| task.number != running.number);
+        stopping.retain(|task| task.shards[0].number != running.shards[0].number);
         drop(stopping);
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&running.number);
-        Some(snapshot)
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        running.shards.iter().for_each(|shard| drop(failures.remove(&shard.number)));
+        let both = |one: Option<(Snapshot, u64)>, other: Option<(Snapshot, u64)>| {
+            let (one, other) = one.zip(other)?;
+            Some((Snapshot::both(Some(one.0), Some(other.0))?, one.1.min(other.1)))
+        };
+        Some(last.into_iter().reduce(both).flatten())
     }
 
     /// What a task's nodes remember, between two letters: the answer goes to the function, which is dropped if the task
@@ -192,16 +173,26 @@ impl Tasks {
     pub fn snapshot(&self, id: &str, extent: Extent, answer: SnapshotAnswer) -> bool {
         let _between_writes = self.router.write().unwrap_or_else(PoisonError::into_inner);
         let delivered = self.delivered.load(Ordering::Acquire);
-        self.letter(id, Letter::Snapshot { extent, delivered, answer })
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(task) = running.get(id) else { return false };
+        let answers = Gathering::answers(task.shards.len(), answer);
+        for (shard, answer) in task.shards.iter().zip(answers) {
+            self.send_letter(shard, Letter::Snapshot { extent, delivered, answer });
+        }
+        true
     }
 
+    /// With its counters as they are now.
     pub fn get(&self, id: &str) -> Option<Running> {
-        self.running.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        let mut running = self.running.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()?;
+        running.look();
+        Some(running)
     }
 
     /// Why a task that was started no longer runs.
     pub fn failure(&self, running: &Running) -> Option<String> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).get(&running.number).cloned()
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        running.shards.iter().find_map(|shard| failures.get(&shard.number).cloned())
     }
 
     /// Names of all that were started and not stopped.
@@ -260,15 +251,19 @@ impl Tasks {
         let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
         let stopping = self.stopping.read().unwrap_or_else(PoisonError::into_inner);
         let asked = running.get(&*ticket.task.id).into_iter().chain(&*stopping);
-        if let Some(task) = asked.into_iter().find(|task| Arc::ptr_eq(&task.info, &ticket.task)) {
-            let letter = Letter::Reply { node: ticket.node, reply };
-            self.workers.send(task.worker, Parcel::Letter(task.number, letter));
+        let mut shards = asked.flat_map(|task| &task.shards);
+        if let Some(shard) = shards.find(|shard| Arc::ptr_eq(&shard.info, &ticket.task)) {
+            self.send_letter(shard, Letter::Reply { node: ticket.node, reply });
         }
     }
 
     /// What a node shows to HTTP clients; the answer goes to the function. False if the task does not run.
     pub fn show(&self, id: &str, node: &str, answer: Box<dyn FnOnce(Option<String>) + Send>) -> bool {
-        self.letter(id, Letter::Show { node: node.to_string(), answer })
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        // A task with nodes that show something is not divided.
+        let Some(shard) = running.get(id).and_then(|task| task.shards.first()) else { return false };
+        self.send_letter(shard, Letter::Show { node: node.to_string(), answer });
+        true
     }
 
     /// The tables of series that they go by.
@@ -292,24 +287,33 @@ impl Tasks {
 
     /// Bring the figures of a task's memory up to date.
     pub fn measure(&self, id: &str) {
-        self.letter(id, Letter::Measure);
+        self.letters(id, |_| Letter::Measure);
     }
 
     /// Have a task let go of some of what it holds.
     pub fn shed(&self, id: &str, how: Shed) {
-        self.letter(id, Letter::Shed(how));
+        self.letters(id, |shards| {
+            Letter::Shed(match how {
+                Shed::Groups(most) => Shed::Groups(most.div_ceil(shards)),
+                points @ Shed::Points(_) => points,
+            })
+        });
     }
 
     /// Have a task stop by itself, for this reason.
     pub fn fail(&self, id: &str, why: String) {
-        self.letter(id, Letter::Fail(why));
+        self.letters(id, |_| Letter::Fail(why.clone()));
     }
 
-    fn letter(&self, id: &str, letter: Letter) -> bool {
+    /// A letter to each shard of a task; it is told how many there are.
+    fn letters(&self, id: &str, letter: impl Fn(usize) -> Letter) {
         let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(task) = running.get(id) else { return false };
-        self.workers.send(task.worker, Parcel::Letter(task.number, letter));
-        true
+        let shards = running.get(id).map(|task| task.shards.as_slice()).unwrap_or_default();
+        shards.iter().for_each(|shard| self.send_letter(shard, letter(shards.len())));
+    }
+
+    fn send_letter(&self, shard: &RunningShard, letter: Letter) {
+        self.workers.send(shard.worker, Parcel::Letter(shard.number, letter));
     }
 
     /// Stop all tasks, each handing on what it held.

@@ -380,8 +380,10 @@ impl Worker {
                 format!("the task ended by a fault of the program: {text}")
             }
         };
+        if let Some(task) = self.tasks.remove(&number) {
+            task.tell_others(&why);
+        }
         (self.ended)(number, why);
-        self.tasks.remove(&number);
         self.leave(number);
     }
 

@@ -1,12 +1,12 @@
 //! A fault of the program in one task ends that task, which says so, and no other.
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use alert::{BoxFuture, Event, Handler, Kind, Kinds, Outcome};
 use engine::{
     Host, Origin, TaskInfo, Tasks, Write,
-    define::{Request, Surface, build, define},
+    define::{Request, Surface, build_shards, define, division},
     testing::TestHost,
 };
 use model::{Precision, Schema, Words, parse_lines};
@@ -41,11 +41,18 @@ impl World {
     }
 
     fn start(&self, id: &str, script: &str) {
+        self.start_shards(id, script, 1);
+    }
+
+    fn start_shards(&self, id: &str, script: &str, shards: u8) {
         let defined = define(&self.surface, script, &Request::default()).unwrap();
         let dbrps = vec![("d".to_string(), "r".to_string())];
         let info = Arc::new(TaskInfo { id: id.into(), stream: true, dbrps });
-        let built = build(&self.surface, &defined.pipeline, &info, &self.schema, &self.host).unwrap();
-        self.tasks.start(built.task, &built.interest, built.edges, BTreeMap::new());
+        let tags = division(&self.surface, &defined.pipeline);
+        let division = (shards > 1).then(|| (tags.as_ref().unwrap(), shards));
+        let world = (&info, &self.schema, &self.host);
+        let built = build_shards(&self.surface, &defined.pipeline, world, division).unwrap();
+        self.tasks.start(built);
     }
 
     fn write(&self, lines: &str) {
@@ -95,4 +102,25 @@ fn letters_of_all_kinds_pass_a_task_that_has_failed() {
     world.write("m v=1 1");
     assert_eq!(world.shown("t", "http_out2"), None);
     assert_eq!(world.tasks.failure(&world.tasks.get("t").unwrap()).unwrap(), "it was told to");
+}
+
+#[test]
+fn a_shard_that_panics_ends_the_task() {
+    let world = World::new();
+    let script = "stream |from().groupBy('h') |alert().id('{{ .Group }}').crit(lambda: \"v\" > 1).boom()";
+    world.start_shards("t", script, 4);
+    let hosts = |value: u32| (0..40).map(|host| format!("m,h=h{host} v={value} 1\n")).collect::<String>();
+    world.write(&hosts(0));
+    world.write("m,h=h7 v=2 2");
+    world.write(&hosts(1));
+    // The worker has come so far when it answers this.
+    world.start("other", "stream |from() |httpOut('last')");
+    assert_eq!(world.shown("other", "http_out2").as_deref(), Some("{\"series\":null}"));
+    let running = world.tasks.get("t").unwrap();
+    assert_eq!(running.shard_count(), 4);
+    assert_eq!(world.tasks.failure(&running).unwrap(), "the task ended by a fault of the program: boom at h=h7");
+    // The second write of all hosts was taken by none.
+    let collected = running.stats[0].collected.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((40..=41).contains(&collected), "{collected}");
+    assert!(world.tasks.stop("t"));
 }

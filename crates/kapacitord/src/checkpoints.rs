@@ -20,7 +20,7 @@ use std::{
 
 use alert::Outbox;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use engine::{BeginsAnew, Ending, Extent, LAST, Snapshot, Task, Tasks};
+use engine::{BeginsAnew, Ending, Extent, LAST, Snapshot, Tasks, define::Built};
 use store::checkpoints::{Change, Checkpoints as Files, Loaded, Pairs};
 
 use crate::{ingest::IngestLog, topic_store::WriteBehind};
@@ -118,8 +118,8 @@ impl Checkpoints {
     }
 
     /// Let a task that is about to start go on where it was. [`Checkpoints::started`] must follow.
-    pub fn resume(&self, task: &mut Task) {
-        let id = Arc::clone(&task.info().id);
+    pub fn resume(&self, task: &mut Built) {
+        let id = Arc::clone(&task.task.info().id);
         let mut kept = self.shared.lock();
         let (mut pairs, damaged) = self.shared.load(&id);
         let (mut covered, mut events) = (0, 0);
@@ -142,19 +142,24 @@ impl Checkpoints {
                 pairs.insert(LAST.to_vec(), vec![1]);
             }
         }
-        task.set_covered(covered);
+        task.shards().for_each(|shard| shard.set_covered(covered));
         let fresh = Kept { wants_whole: true, lags: false, due: Instant::now(), error: String::new(), covered, events };
         kept.insert(id.to_string(), fresh);
         if pairs.is_empty() {
             return;
         }
-        for BeginsAnew { node, why, damaged } in task.restore(&pairs.into_iter().collect()) {
-            match damaged {
-                true => tracing::error!(task = &*id, node, "the node begins anew: {why}"),
-                false => tracing::info!(task = &*id, node, "the node begins anew: {why}"),
+        let saved = pairs.into_iter().collect();
+        for (number, shard) in task.shards().enumerate() {
+            for BeginsAnew { node, why, damaged } in shard.restore(&saved) {
+                match damaged {
+                    true => tracing::error!(task = &*id, node, "the node begins anew: {why}"),
+                    // The other shards say the same.
+                    false if number > 0 => {}
+                    false => tracing::info!(task = &*id, node, "the node begins anew: {why}"),
+                }
             }
+            shard.show_anew();
         }
-        task.show_anew();
         // From now on there may be traces of later data elsewhere.
         if let Err(error) = self.shared.files.append(&id, &[(LAST.to_vec(), None)]) {
             self.shared.tell(&id, &error);

@@ -15,6 +15,7 @@ mod memory;
 mod orchestration;
 mod references;
 mod server;
+mod shards;
 mod smtp;
 mod storage;
 mod tls;
@@ -33,6 +34,7 @@ pub(crate) use ingest::Ingest;
 pub(crate) use memory::{AtLimit, Memory, TaskLimit};
 pub(crate) use references::references;
 pub(crate) use server::{Deadman, Http, Logging, Reporting, Stats, Top};
+pub(crate) use shards::TaskShards;
 pub(crate) use smtp::Smtp;
 pub(crate) use storage::{Alert, Checkpoint, Load, Replay, Storage, Task};
 pub(crate) use tls::Tls;
@@ -50,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) checkpoint: Checkpoint,
     pub(crate) memory: Memory,
     pub(crate) task_limits: Vec<TaskLimit>,
+    pub(crate) task_shards: Vec<TaskShards>,
     pub(crate) ingest: Ingest,
     pub(crate) load: Load,
     pub(crate) influxdb: Vec<InfluxDb>,
@@ -94,6 +97,7 @@ const ORDER: &[&str] = &[
     "checkpoint",
     "memory",
     "task-limit",
+    "task-shards",
     "ingest",
     "fluxtask",
     "load",
@@ -182,6 +186,7 @@ impl Default for Config {
             checkpoint: Checkpoint::default(),
             memory: Memory::default(),
             task_limits: Vec::new(),
+            task_shards: Vec::new(),
             ingest: Ingest::default(),
             load: Load::default(),
             influxdb: vec![InfluxDb::default()],
@@ -335,6 +340,7 @@ impl Config {
             Slot::one(&mut self.checkpoint),
             Slot::one(&mut self.memory),
             Slot::array(&mut self.task_limits),
+            Slot::array(&mut self.task_shards),
             Slot::one(&mut self.ingest),
             Slot::one(&mut self.load),
             Slot::array(&mut self.influxdb),

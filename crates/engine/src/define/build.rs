@@ -9,20 +9,29 @@ use super::{
     checks::{about, different_edges},
 };
 use crate::{
-    EdgeKind, Host, Interest, Plan, Task, TaskInfo,
+    Common, EdgeKind, GroupTags, Host, Interest, Plan, Task, TaskInfo,
     nodes::{From, Stream},
     saving::fingerprint,
-    task::Part,
+    task::{Part, Shard},
 };
 
 /// A task ready to be started, with what its surroundings must know.
 pub struct Built {
     pub task: Task,
+    /// Where the task is divided: its shards but the first, which is `task`.
+    pub more: Vec<Task>,
     pub interest: Interest,
     /// Edges by index of parent and child.
     pub edges: Vec<(usize, usize)>,
     /// Names of nodes that show something over HTTP, by the endpoint's name.
     pub endpoints: BTreeMap<String, String>,
+}
+
+impl Built {
+    /// All shards of the task; it is the only one where it is not divided.
+    pub fn shards(&mut self) -> impl Iterator<Item = &mut Task> {
+        std::iter::once(&mut self.task).chain(&mut self.more)
+    }
 }
 
 /// Build all nodes of a pipeline.
@@ -36,8 +45,49 @@ pub fn build(
     schema: &Arc<Schema>,
     host: &Arc<dyn Host>,
 ) -> Result<Built, Diagnostic> {
-    let mut parts = Vec::with_capacity(pipeline.nodes.len());
+    build_shards(surface, pipeline, (info, schema, host), None)
+}
+
+/// Build a task that is divided by these tags among so many shards; see [`super::division`].
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_shards(
+    surface: &Surface,
+    pipeline: &Pipeline,
+    (info, schema, host): (&Arc<TaskInfo>, &Arc<Schema>, &Arc<dyn Host>),
+    division: Option<(&GroupTags, u8)>,
+) -> Result<Built, Diagnostic> {
+    let common = Common::default();
     let mut endpoints = BTreeMap::new();
+    let parts = parts(surface, pipeline, (info, schema, host), &common, &mut endpoints)?;
+    let mut task = Task::new(Arc::clone(info), Arc::clone(schema), Arc::clone(host), parts);
+    let mut more = Vec::new();
+    if let Some((tags, count)) = division {
+        let failure = Arc::default();
+        for number in 1..count {
+            // Answers to outside work find a shard by this.
+            let info = Arc::new(TaskInfo::clone(info));
+            let parts = self::parts(surface, pipeline, (&info, schema, host), &common, &mut BTreeMap::new())?;
+            let mut shard = Task::new(info, Arc::clone(schema), Arc::clone(host), parts);
+            shard.divide(Shard::new(tags.clone(), number, count, Arc::clone(&failure)));
+            more.push(shard);
+        }
+        if count > 1 {
+            task.divide(Shard::new(tags.clone(), 0, count, failure));
+        }
+    }
+    Ok(Built { task, more, interest: interest(pipeline), edges: pipeline.edges(), endpoints })
+}
+
+fn parts(
+    surface: &Surface,
+    pipeline: &Pipeline,
+    (info, schema, host): (&Arc<TaskInfo>, &Arc<Schema>, &Arc<dyn Host>),
+    common: &Common,
+    endpoints: &mut BTreeMap<String, String>,
+) -> Result<Vec<Part>, Diagnostic> {
+    let mut parts = Vec::with_capacity(pipeline.nodes.len());
     let groupings = groupings(surface, pipeline);
     for (index, node) in pipeline.nodes.iter().enumerate() {
         if let Some((why, other)) = different_edges(surface, &pipeline.nodes, node) {
@@ -60,6 +110,7 @@ pub fn build(
             group_expiry: surface.group_expiry(),
             tracks_groups: surface.tracks_groups(),
             parent_names: &parent_names,
+            common,
         };
         let built = surface.nodes()[node.spec].build(node.object.as_ref(), &plan);
         let built = built.map_err(|why| about(node, why.to_string()).at_stage(Stage::Enable))?;
@@ -71,12 +122,11 @@ pub fn build(
         let fingerprint = fingerprint(&[&surface.nodes()[node.spec].meaning(node.object.as_ref()), &groupings[index]]);
         parts.push(Part { node: built, name, parents, gives: node.gives, quiet: node.quiet, fingerprint });
     }
-    let task = Task::new(Arc::clone(info), Arc::clone(schema), Arc::clone(host), parts);
-    Ok(Built { task, interest: interest(pipeline), edges: pipeline.edges(), endpoints })
+    Ok(parts)
 }
 
 /// The edge that a node's first parent gives.
-fn input_of(pipeline: &Pipeline, node: &PipelineNode) -> EdgeKind {
+pub(super) fn input_of(pipeline: &Pipeline, node: &PipelineNode) -> EdgeKind {
     node.parents.first().map_or(node.gives, |&parent| pipeline.nodes[parent].gives)
 }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use declare::Table;
 
-use crate::{BuildError, Definition, EdgeKind, Flaw, Node, Place, Plan};
+use crate::{BuildError, Definition, EdgeKind, Flaw, Node, Place, Plan, Reach};
 
 type Build = fn(&dyn Any, &Plan<'_>) -> Result<Box<dyn Node>, BuildError>;
 
@@ -38,6 +38,7 @@ pub struct NodeSpec {
     /// The version of what its nodes save.
     state: u8,
     grouping: fn(&dyn Any) -> Option<String>,
+    reach: fn(&dyn Any, EdgeKind) -> Reach,
     gives: fn(&dyn Any, EdgeKind) -> EdgeKind,
     check: fn(&dyn Any, &Place<'_>) -> Result<(), String>,
     flaws: fn(&dyn Any) -> Vec<Flaw>,
@@ -62,6 +63,7 @@ pub fn spec<D: Definition>() -> NodeSpec {
         table: Table::of::<D>(D::declare),
         state: D::STATE,
         grouping: |object| of::<D>(object).grouping(),
+        reach: |object, input| of::<D>(object).reach(input),
         gives: |object, input| of::<D>(object).gives(input),
         check: |object, place| of::<D>(object).check(place),
         flaws: |object| of::<D>(object).flaws(),
@@ -136,6 +138,11 @@ impl NodeSpec {
     /// What it says of how points are grouped.
     pub(crate) fn grouping(&self, object: &dyn Any) -> Option<String> {
         (self.grouping)(object)
+    }
+
+    /// How far its node looks.
+    pub(crate) fn reach(&self, object: &dyn Any, input: EdgeKind) -> Reach {
+        (self.reach)(object, input)
     }
 
     /// What it is, as one text: another one means that its state is of no use.

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use declare::{Declaration, Nanos};
 use model::{BatchHead, GroupId, Row, Slab, Time, save_fields};
 
-use crate::{BuildError, Cx, Definition, Node, PerGroup, Place, Plan, boxed_per_group};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerGroup, Place, Plan, Reach, boxed_per_group};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Barrier {
@@ -36,6 +36,10 @@ impl Definition for Barrier {
             _ => "barrier: cannot specify both idle and period",
         };
         Err(wrong.to_string())
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, _plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -3,7 +3,7 @@
 use declare::Declaration;
 use model::{BatchHead, Field, FieldType, Row, Value};
 
-use crate::{BuildError, Cx, Definition, Node, PerRow, Plan, boxed_per_row};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerRow, Plan, Reach, boxed_per_row};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct ChangeDetect {
@@ -17,6 +17,10 @@ impl Definition for ChangeDetect {
         it.about("Hand on only the rows in which at least one of the fields has changed since the last row handed on.")
             .variadic("fields", "The fields to watch.", |c| &mut c.fields)
             .example("stream |from().measurement('host') |changeDetect('state')")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

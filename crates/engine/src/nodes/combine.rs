@@ -7,7 +7,7 @@ use lambda::{Evaluator, State};
 use model::{BatchHead, Damaged, FieldType, GroupId, KeptRows, Name, Row, Save, Saved, Time, round, save_fields};
 
 use crate::{
-    BuildError, Cx, Definition, EdgeKind, Node, PerGroup, Place, Plan, boxed_per_group,
+    BuildError, Cx, Definition, EdgeKind, Node, PerGroup, Place, Plan, Reach, boxed_per_group,
     nodes::{compiled, prefix::check_prefixes},
 };
 
@@ -57,6 +57,10 @@ impl Definition for Combine {
             return Err("combine: the delimiter is empty".to_string());
         }
         check_prefixes("combine", &self.names, self.expressions.len(), "expressions", &self.delimiter)
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

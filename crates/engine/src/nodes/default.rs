@@ -4,7 +4,7 @@ use declare::{Argument, Declaration, SetError};
 use model::{BatchHead, Field, FieldType, Name, Put, Row, Schema, Value};
 
 use crate::{
-    BuildError, Cx, Definition, EdgeKind, Node, PerRow, Plan, StatName, boxed_per_row,
+    BuildError, Cx, Definition, EdgeKind, Node, PerRow, Plan, Reach, StatName, boxed_per_row,
     nodes::retag::{ChangeTags, Retag, set_missing_tag},
 };
 
@@ -26,6 +26,10 @@ impl Definition for Default_ {
                 d.tags.iter().map(|(name, value)| vec![name.as_str().into(), value.as_str().into()]).collect()
             })
             .example("stream |from().measurement('cpu') |default().field('usage', 0.0).tag('host', 'unknown')")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Changes(self.tags.iter().map(|tag| tag.0.clone()).collect())
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -4,7 +4,7 @@ use declare::Declaration;
 use model::{BatchHead, Name, Row, Schema, ShapeId};
 
 use crate::{
-    BuildError, Cx, Definition, Node, PerRow, Plan, StatName, boxed_per_row,
+    BuildError, Cx, Definition, EdgeKind, Node, PerRow, Plan, Reach, StatName, boxed_per_row,
     nodes::retag::{ChangeTags, Retag, remove_tag},
 };
 
@@ -34,6 +34,10 @@ impl Definition for Delete {
                 |d| d.tags.iter().map(|name| vec![name.as_str().into()]).collect(),
             )
             .example("stream |from().measurement('cpu') |delete().field('usage_guest').tag('cpu')")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Changes(self.tags.clone())
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

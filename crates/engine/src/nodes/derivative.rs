@@ -3,7 +3,7 @@
 use declare::{Declaration, Nanos};
 use model::{BatchHead, Field, Put, Row, Time};
 
-use crate::{BuildError, Cx, Definition, Node, PerRow, Plan, boxed_per_row};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerRow, Plan, Reach, boxed_per_row};
 
 #[derive(Debug, Clone)]
 pub(super) struct Derivative {
@@ -31,6 +31,10 @@ impl Definition for Derivative {
             .property("field", "The field, in another place.", |d| &mut d.field)
             .hidden()
             .example("stream |from().measurement('net') |derivative('rx').unit(1s).nonNegative()")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use declare::{Argument, SetError};
 use model::{Grouping, Schema};
 
+use crate::GroupTags;
+
 /// One entry of a `groupBy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Dimension {
@@ -70,4 +72,19 @@ pub(crate) fn grouping_of(
         })
         .collect();
     schema.grouping(by_measurement, &tags, None)
+}
+
+/// The tags that make the difference between two groups.
+pub(crate) fn group_tags(dimensions: &[Dimension], exclude: &[String]) -> GroupTags {
+    if dimensions.contains(&Dimension::Star) {
+        return GroupTags::AllBut(exclude.to_vec());
+    }
+    let name = |dimension: &Dimension| match dimension {
+        Dimension::Tag(tag) => Some(tag.clone()),
+        Dimension::Star => None,
+    };
+    let mut names: Vec<String> = dimensions.iter().filter_map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    GroupTags::Named(names)
 }

@@ -18,6 +18,11 @@ pub(crate) fn compiled(what: &str, lambda: Option<&Lambda>) -> Result<Program, B
         .map_err(|error| BuildError::new(format!("failed to compile the {what} expression {}: {error}", lambda.text)))
 }
 
+/// Whether it remembers something from row to row. One that cannot be compiled does not.
+pub(crate) fn is_stateful(lambda: &Lambda) -> bool {
+    Program::compile(&lambda.expr).is_ok_and(|program| program.stateful())
+}
+
 /// Both must be true.
 pub(crate) fn both(left: &Lambda, right: &Lambda) -> Lambda {
     let side = |lambda: &Lambda| {

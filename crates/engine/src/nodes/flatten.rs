@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use declare::Declaration;
 use model::{BatchHead, FieldType, GroupId, KeptRows, Name, Row, Schema, SeriesId, Time, round, save_fields};
 
-use crate::{BuildError, Cx, Definition, Node, PerGroup, Plan, boxed_per_group};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerGroup, Plan, Reach, boxed_per_group};
 
 #[derive(Debug, Clone)]
 pub(super) struct Flatten {
@@ -36,6 +36,10 @@ impl Definition for Flatten {
             .property("tolerance", "Times are rounded to a multiple of this first.", |f| &mut f.tolerance)
             .switch("dropOriginalFieldName", "Leave the field's name out.", |f| &mut f.drop_field_name)
             .example("stream |from().measurement('ports').groupBy('host') |flatten().on('port')")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

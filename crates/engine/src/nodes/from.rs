@@ -7,11 +7,12 @@ use lambda::{Evaluator, State};
 use model::{Damaged, Edge, GroupId, Grouping, Name, Numbered, Row, Save, SeriesId, Time, Walk, truncate};
 
 use crate::{
-    BuildError, Cx, Definition, Dropped, EdgeKind, FromSieve, Node, NodeSaved, NodeSaver, Place, Plan, Shed, Sieve,
+    BuildError, Cx, Definition, Dropped, EdgeKind, FromSieve, Node, NodeSaved, NodeSaver, Place, Plan, Reach, Shed,
+    Sieve,
     nodes::{
         Dimension, compiled, dimensions,
         expiry::{self, Expiry},
-        grouping_of,
+        group_tags, grouping_of, is_stateful,
     },
 };
 
@@ -62,6 +63,14 @@ impl Definition for From {
 
     fn grouping(&self) -> Option<String> {
         Some(format!("{:?} {}", self.group_by, self.by_measurement))
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        // What stateful functions remember here is of all groups.
+        if self.predicate.as_ref().is_some_and(is_stateful) {
+            return Reach::All;
+        }
+        Reach::Groups(group_tags(&self.group_by, &[]))
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -4,11 +4,11 @@ use declare::{Argument, Declaration, Nanos};
 use model::{BatchHead, Damaged, Divider, Edge, GroupId, KeptRows, Row, Save, Schema, SeriesId, Slab, Time, Walk};
 
 use crate::{
-    BuildError, Cx, Definition, Dropped, Node, NodeSaved, NodeSaver, Place, Plan, Shed,
+    BuildError, Cx, Definition, Dropped, EdgeKind, Node, NodeSaved, NodeSaver, Place, Plan, Reach, Shed,
     nodes::{
         Dimension, dimensions,
         expiry::{self, Expiry},
-        grouping_of,
+        group_tags, grouping_of,
     },
 };
 
@@ -47,6 +47,14 @@ impl Definition for GroupBy {
             return Err("groupBy: exclude takes tags out of *, so it goes with groupBy(*)".to_string());
         }
         Ok(())
+    }
+
+    fn reach(&self, input: EdgeKind) -> Reach {
+        // Batches of all groups wait for one another.
+        if input == EdgeKind::Batch {
+            return Reach::All;
+        }
+        dimensions(&self.by).map_or(Reach::All, |by| Reach::Groups(group_tags(&by, &self.exclude)))
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -12,8 +12,8 @@ use held::Held;
 use target::Target;
 
 use crate::{
-    Answer, BuildError, Cx, Definition, HttpEndpoint, HttpRequest, Node, NodeSaved, NodeSaver, PerGroup, Place, Plan,
-    Reply, boxed_per_group,
+    Answer, BuildError, Cx, Definition, EdgeKind, HttpEndpoint, HttpRequest, Node, NodeSaved, NodeSaver, PerGroup,
+    Place, Plan, Reach, Reply, boxed_per_group,
 };
 
 #[derive(Debug, Clone, Default)]
@@ -85,6 +85,10 @@ impl Definition for HttpPost {
             return Ok(());
         };
         Err(wrong)
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
@@ -289,8 +293,9 @@ impl PerGroup for HttpPostNode {
     }
 
     fn restore_own(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
-        let Some((posted, held)) = saved.own(<(u64, VecDeque<Held>)>::restore)? else { return Ok(()) };
-        (self.posted, self.held) = (posted, held);
+        let all = saved.each_own(<(u64, VecDeque<Held>)>::restore)?;
+        self.posted = all.iter().map(|(posted, _)| *posted).max().unwrap_or_default();
+        self.held = all.into_iter().flat_map(|(_, held)| held).collect();
         Ok(())
     }
 

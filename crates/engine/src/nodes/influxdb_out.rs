@@ -1,6 +1,6 @@
 //! `|influxDBOut()`: points written to an InfluxDB, many at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use declare::{Declaration, Nanos};
 use model::{
@@ -10,7 +10,8 @@ use model::{
 
 use super::relabel::{named, set_tag, tags_shown, tags_with};
 use crate::{
-    Answer, BuildError, Cx, Definition, EdgeKind, InfluxWrite, Node, NodeSaved, NodeSaver, Place, Plan, Reply, StatName,
+    Answer, BuildError, Cx, Definition, EdgeKind, InfluxWrite, Node, NodeSaved, NodeSaver, Place, Plan, Reach, Reply,
+    StatName,
 };
 
 #[derive(Debug, Clone)]
@@ -87,6 +88,10 @@ impl Definition for InfluxDbOut {
             return Err("flushInterval must be greater than zero".to_string());
         }
         Ok(())
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
@@ -236,6 +241,13 @@ impl Target {
         let points = write.points;
         cx.host.write(write, cx.ticket(points));
         points as i64
+    }
+
+    /// With what waits elsewhere for the same place.
+    fn take_in(&mut self, other: Target) {
+        self.lines.push_str(&other.lines);
+        self.points += other.points;
+        self.expected = self.expected.max(other.expected);
     }
 
     fn make_room(&mut self) {
@@ -389,8 +401,15 @@ impl Node for InfluxDbOutNode {
 
     fn restore(&mut self, saved: &NodeSaved<'_>, _cx: &mut Cx<'_>) -> Result<(), Damaged> {
         let read = <(Option<Time>, Vec<((String, String), Target)>)>::restore;
-        let Some((wake, targets)) = saved.own(read)? else { return Ok(()) };
-        (self.wake, self.targets) = (wake, targets.into_iter().collect());
+        let all = saved.each_own(read)?;
+        self.wake = all.iter().filter_map(|(wake, _)| *wake).min();
+        self.targets.clear();
+        for (place, target) in all.into_iter().flat_map(|(_, targets)| targets) {
+            match self.targets.entry(place) {
+                Entry::Vacant(new) => drop(new.insert(target)),
+                Entry::Occupied(known) => known.into_mut().take_in(target),
+            }
+        }
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use declare::Declaration;
 use model::{Edge, FieldType, GroupId, Name, Row, SeriesId, Walk, Words};
 
 use super::relabel::{Relabel, set_tag, tags_shown};
-use crate::{BuildError, Cx, Definition, EdgeKind, Node, Origin, Place, Plan, StatName};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, Origin, Place, Plan, Reach, StatName};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct KapacitorLoopback {
@@ -52,6 +52,10 @@ impl Definition for KapacitorLoopback {
             return Err("must specify a retention policy".to_string());
         }
         Ok(())
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -4,7 +4,7 @@ use declare::Declaration;
 use model::{BatchHead, Edge, Row, SeriesId, Tags, Time, Walk, write_rfc3339};
 use serde_json::{Map, Value as Json};
 
-use crate::{BuildError, Cx, Definition, LogLevel, LogRecord, Node, Plan};
+use crate::{BuildError, Cx, Definition, EdgeKind, LogLevel, LogRecord, Node, Plan, Reach};
 
 #[derive(Debug, Clone)]
 pub(super) struct Log {
@@ -27,6 +27,10 @@ impl Definition for Log {
             .choices(&["DEBUG", "INFO", "WARN", "ERROR"])
             .property("prefix", "What tells these lines from others.", |l| &mut l.prefix)
             .example("stream |from().measurement('cpu') |log().prefix('cpu')")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, _plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

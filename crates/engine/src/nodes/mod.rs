@@ -43,8 +43,8 @@ mod where_;
 mod window;
 
 pub(crate) use deadman::Deadman;
-pub(crate) use dimension::{Dimension, dimensions, grouping_of};
-pub(crate) use expression::{both, compiled};
+pub(crate) use dimension::{Dimension, dimensions, group_tags, grouping_of};
+pub(crate) use expression::{both, compiled, is_stateful};
 pub use from::From;
 pub use query::{Asks, Queries, Span, asks};
 pub use source::{Batch, Stream};

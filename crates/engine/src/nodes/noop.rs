@@ -3,7 +3,7 @@
 use declare::Declaration;
 use model::{Edge, Walk};
 
-use crate::{BuildError, Cx, Definition, Node, Plan};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, Plan, Reach};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct NoOp;
@@ -13,6 +13,10 @@ impl Definition for NoOp {
 
     fn declare(it: Declaration<Self>) -> Declaration<Self> {
         it.about("Hand everything on as it is.").example("stream |from().measurement('cpu') |noop()")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, _plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

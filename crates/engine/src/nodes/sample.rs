@@ -3,7 +3,7 @@
 use declare::{Argument, Declaration, SetError};
 use model::{BatchHead, Row, truncate};
 
-use crate::{BuildError, Cx, Definition, Node, PerRow, Place, Plan, boxed_per_row};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerRow, Place, Plan, Reach, boxed_per_row};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sample {
@@ -36,6 +36,10 @@ impl Definition for Sample {
                 other.describe()
             )),
         }
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, _plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -3,7 +3,7 @@
 use declare::{Declaration, Nanos};
 use model::{BatchHead, Row};
 
-use crate::{BuildError, Cx, Definition, Node, PerRow, Plan, boxed_per_row};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerRow, Plan, Reach, boxed_per_row};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shift {
@@ -22,6 +22,10 @@ impl Definition for Shift {
             })
             .hidden()
             .example("stream |from().measurement('cpu') |shift(-1h)")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, _plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -8,7 +8,9 @@ use model::{Damaged, FieldType, GroupId, Name, Row, Save, Saved, Saver, Schema, 
 use serde_json::Value as Json;
 
 use super::relabel::{set_tag, tags_shown};
-use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerRow, Place, Plan, SideSource, SideTables, boxed_per_row};
+use crate::{
+    BuildError, Cx, Definition, EdgeKind, Node, PerRow, Place, Plan, Reach, SideSource, SideTables, boxed_per_row,
+};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sideload {
@@ -61,6 +63,10 @@ impl Definition for Sideload {
             return Err("sideload needs a source, such as .source('file:///etc/kapacitor/side')".to_string());
         }
         Ok(())
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -3,7 +3,7 @@
 use declare::Declaration;
 use model::Edge;
 
-use crate::{BuildError, Cx, Definition, EdgeKind, Node, Plan};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, Plan, Reach};
 
 /// All points of the task's databases and retention policies.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,10 @@ impl Definition for Stream {
 
     fn gives(&self, _input: EdgeKind) -> EdgeKind {
         EdgeKind::Stream
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, _plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

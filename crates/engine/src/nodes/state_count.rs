@@ -4,7 +4,7 @@ use declare::{Declaration, Lambda};
 use model::{FieldType, Time};
 
 use super::state_tracking::{Tracker, tracking};
-use crate::{BuildError, Definition, Node, Plan};
+use crate::{BuildError, Definition, EdgeKind, Node, Plan, Reach};
 
 #[derive(Debug, Clone)]
 pub(super) struct StateCount {
@@ -30,6 +30,10 @@ impl Definition for StateCount {
             .property("lambda", "The expression, in another place.", |s| &mut s.expression)
             .hidden()
             .example("stream |from().measurement('cpu') |stateCount(lambda: \"usage_idle\" < 10.0)")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -4,7 +4,7 @@ use declare::{Declaration, Lambda, Nanos};
 use model::{FieldType, Time, save_fields};
 
 use super::state_tracking::{Tracker, tracking};
-use crate::{BuildError, Definition, Node, Plan};
+use crate::{BuildError, Definition, EdgeKind, Node, Plan, Reach};
 
 #[derive(Debug, Clone)]
 pub(super) struct StateDuration {
@@ -32,6 +32,10 @@ impl Definition for StateDuration {
             .property("lambda", "The expression, in another place.", |s| &mut s.expression)
             .hidden()
             .example("stream |from().measurement('cpu') |stateDuration(lambda: \"usage_idle\" < 10.0).unit(1m)")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

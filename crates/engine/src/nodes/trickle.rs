@@ -3,7 +3,7 @@
 use declare::Declaration;
 use model::{Edge, Row, Walk};
 
-use crate::{BuildError, Cx, Definition, EdgeKind, Node, Plan};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, Plan, Reach};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trickle;
@@ -19,6 +19,10 @@ impl Definition for Trickle {
 
     fn gives(&self, _input: EdgeKind) -> EdgeKind {
         EdgeKind::Stream
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, _plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

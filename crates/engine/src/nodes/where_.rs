@@ -6,7 +6,7 @@ use declare::{Declaration, Lambda};
 use lambda::{Evaluator, State};
 use model::Row;
 
-use crate::{BuildError, Cx, Definition, Node, PerRow, Plan, Sieve, boxed_per_row, nodes::compiled};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerRow, Plan, Reach, Sieve, boxed_per_row, nodes::compiled};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Where {
@@ -24,6 +24,10 @@ impl Definition for Where {
             .condition()
             .hidden()
             .example("stream |from().measurement('cpu') |where(lambda: \"usage_idle\" < 10.0)")
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -3,7 +3,7 @@
 use declare::{Declaration, Nanos};
 use model::{BatchHead, GroupId, KeptRows, Name, Row, Slab, Time, save_fields, truncate};
 
-use crate::{BuildError, Cx, Definition, Dropped, EdgeKind, Node, PerGroup, Place, Plan, Shed, boxed_per_group};
+use crate::{BuildError, Cx, Definition, Dropped, EdgeKind, Node, PerGroup, Place, Plan, Reach, Shed, boxed_per_group};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
@@ -51,6 +51,10 @@ impl Definition for Window {
             return Ok(());
         };
         Err(wrong.to_string())
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, _plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

@@ -41,6 +41,20 @@ impl Footprint {
         Dropped { groups: read(&self.groups_dropped), points: read(&self.points_dropped) }
     }
 
+    /// That of all shards together.
+    pub(crate) fn sum<'a>(shards: impl Iterator<Item = &'a Footprint>) -> Footprint {
+        let all = Footprint::default();
+        for one in shards {
+            let dropped = one.dropped();
+            all.stale.fetch_or(one.is_stale(), Ordering::Relaxed);
+            all.moved.fetch_or(one.has_moved(), Ordering::Relaxed);
+            all.cost.fetch_add(one.cost.load(Ordering::Relaxed), Ordering::Relaxed);
+            all.groups_dropped.fetch_add(dropped.groups, Ordering::Relaxed);
+            all.points_dropped.fetch_add(dropped.points, Ordering::Relaxed);
+        }
+        all
+    }
+
     /// Something has happened; a task that `moves` may remember something else now.
     pub(super) fn touch(&self, moves: bool) {
         self.stale.store(true, Ordering::Relaxed);

@@ -4,6 +4,7 @@ mod footprint;
 mod letter;
 mod numbers;
 mod pace;
+mod shard;
 mod snapshot;
 mod sweep;
 mod trace;
@@ -17,6 +18,7 @@ use model::{Edge, Frame, Schema, Time};
 pub use footprint::Footprint;
 pub use letter::{Letter, Origin, SnapshotAnswer, Write};
 use pace::Pace;
+pub(crate) use shard::Shard;
 pub use snapshot::BeginsAnew;
 pub use trace::{Taken, Tracer};
 use waiting::Waiting;
@@ -86,6 +88,8 @@ pub struct Task {
     covered: u64,
     /// Somebody is told of what changes in its state.
     told: bool,
+    /// Which part of the rows it takes, if it is one of several shards.
+    shard: Option<Shard>,
 }
 
 /// How far a task has come to its end.
@@ -146,9 +150,16 @@ impl Task {
             gate: None,
             covered: 0,
             told: false,
+            shard: None,
         };
         task.gate = task.find_gate();
         task
+    }
+
+    /// It takes a part of the rows only. What it does with each row is not felt by others, so no index stands before it.
+    pub(crate) fn divide(&mut self, shard: Shard) {
+        self.shard = Some(shard);
+        self.gate = None;
     }
 
     pub fn info(&self) -> &Arc<TaskInfo> {

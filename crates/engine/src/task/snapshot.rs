@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-use super::Task;
+use super::{Shard, Task};
 use crate::saving::{Extent, Header, NodeSaved, NodeSaver, NodeSnapshot, SavedTask, Snapshot};
 
 /// A node that could not go on where it was: it begins anew.
@@ -27,6 +27,7 @@ impl Task {
         for Reverse((time, node)) in self.wakes.iter() {
             wakes.entry(*node).or_default().push(*time);
         }
+        let shard = self.shard.as_ref().map_or(0, Shard::number);
         let mut nodes = Vec::new();
         for (index, place) in self.places.iter_mut().enumerate() {
             if !std::mem::take(&mut place.touched) && !whole {
@@ -45,13 +46,10 @@ impl Task {
             let mut saver = NodeSaver::new(&self.schema, whole);
             saver.header(&header);
             place.node.save(&mut saver);
-            nodes.push(NodeSnapshot::new(&place.name, saver));
+            nodes.push(NodeSnapshot::new(&place.name, shard, saver));
         }
-        (whole || extent.is_last() || !nodes.is_empty()).then(|| Snapshot {
-            schema: Arc::clone(&self.schema),
-            extent,
-            nodes,
-        })
+        (whole || extent.is_last() || !nodes.is_empty())
+            .then(|| Snapshot { extent, shards: vec![(Arc::clone(&self.schema), nodes)] })
     }
 
     /// Take up what was saved of a task like this one; to be called before [`super::Letter::Start`]. Nodes that cannot
@@ -61,8 +59,12 @@ impl Task {
         let schema = Arc::clone(&self.schema);
         let mut anew = Vec::new();
         let mut known = BTreeMap::new();
-        for (name, node) in saved.nodes(&schema) {
-            match node.header() {
+        for (name, mut node) in saved.nodes(&schema) {
+            let header = node.header(self.shard.as_ref());
+            if let Some(shard) = &self.shard {
+                node.keep_own(shard);
+            }
+            match header {
                 Ok(header) => drop(known.insert(name, (header, node))),
                 Err(damaged) => {
                     anew.push(BeginsAnew { node: name, why: damaged.to_string(), damaged: true });

@@ -15,6 +15,7 @@ impl Task {
     }
 
     pub(super) fn act(&mut self, letter: Letter) {
+        self.fail_with_others();
         if self.failure.is_some() && !matches!(letter, Letter::Show { .. }) {
             return;
         }
@@ -86,15 +87,25 @@ impl Task {
         }
         self.frame.reset(Arc::clone(&write.words));
         self.origin = Arc::clone(&write.origin);
-        let all = match selection {
-            Selection::All => write.rows.len(),
-            Selection::Some(indexes) => indexes.len(),
-        };
+        let own = self.shard.as_mut().map(|shard| shard.take_own(&self.schema, write, selection));
+        match (&own, selection) {
+            (Some(own), _) => self.rows(write, Some(own)),
+            (None, Selection::All) => self.rows(write, None),
+            (None, Selection::Some(indexes)) => self.rows(write, Some(indexes)),
+        }
+        if let Some((shard, own)) = self.shard.as_mut().zip(own) {
+            shard.give_back(own);
+        }
+    }
+
+    /// Take these rows, or all of the write.
+    fn rows(&mut self, write: &Write, indexes: Option<&[u32]>) {
+        let all = indexes.map_or(write.rows.len(), <[u32]>::len);
         let mut done = 0;
         while done < all {
             let most = self.chunk.min(all - done);
-            let run = self.pace.run(&self.schema, most, selected(write, selection, done));
-            self.source_rows(selected(write, selection, done).take(run), run);
+            let run = self.pace.run(&self.schema, most, selected(write, indexes, done));
+            self.source_rows(selected(write, indexes, done).take(run), run);
             done += run;
         }
         // The words of the write are let go with its letter.

@@ -93,7 +93,7 @@ fn every_table_is_documented() {
 }
 
 /// Sections that Kapacitor does not have: one of ours, and those that may stand as often as wanted.
-const OWN: [&str; 4] = ["checkpoint", "memory", "task-limit", "ingest"];
+const OWN: [&str; 5] = ["checkpoint", "memory", "task-limit", "task-shards", "ingest"];
 const BEYOND: [&str; 3] = ["alertmanager", "ntfy", "webhook"];
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod options;
 mod readings;
+mod shards;
 mod shown;
 mod templates;
 mod vars;
@@ -9,8 +10,8 @@ mod vars;
 use std::{sync::Arc, time::SystemTime};
 
 use engine::{
-    Host, TaskInfo, Tasks,
-    define::{Built, DefineError, Defined, Pipeline, Request, Surface, build, define},
+    GroupTags, Host, TaskInfo, Tasks,
+    define::{Built, DefineError, Defined, Pipeline, Request, Surface, build_shards, define, division},
 };
 use model::LiveSchema;
 use store::{
@@ -20,6 +21,7 @@ use store::{
 
 use crate::checkpoints::Checkpoints;
 use readings::{Reading, Readings};
+pub(crate) use shards::Shards;
 
 pub use options::is_valid_id;
 pub use shown::{DotView, Executing, ScriptFormat, View, stats};
@@ -77,6 +79,7 @@ pub struct Definitions {
     /// Held by whoever changes definitions, so that what runs is what is stored.
     changes: std::sync::Mutex<()>,
     readings: Readings,
+    shards: Shards,
 }
 
 impl Definitions {
@@ -88,8 +91,14 @@ impl Definitions {
         running: Arc<Tasks>,
         checkpoints: Option<Checkpoints>,
     ) -> Definitions {
-        let (changes, readings) = (std::sync::Mutex::default(), Readings::default());
-        Definitions { store, surface, schema, host, running, checkpoints, changes, readings }
+        let (changes, readings, shards) = (std::sync::Mutex::default(), Readings::default(), Shards::default());
+        Definitions { store, surface, schema, host, running, checkpoints, changes, readings, shards }
+    }
+
+    /// Divide tasks into shards from now on.
+    #[must_use]
+    pub(crate) fn divided(self, shards: Shards) -> Definitions {
+        Definitions { shards, ..self }
     }
 
     /// What keeps the state of running tasks, if it is kept.
@@ -298,13 +307,13 @@ impl Definitions {
     }
 
     fn try_start(&self, task: &Task) -> Result<(), Refused> {
-        let (mut built, _) = self.build(task, &self.host)?;
+        let (mut built, _) = self.build_shards(task, &self.host, self.shards.of(&task.id))?;
         if let Some(checkpoints) = &self.checkpoints {
             // It may run already, and be started again.
             checkpoints.suspend(&task.id);
-            checkpoints.resume(&mut built.task);
+            checkpoints.resume(&mut built);
         }
-        let covered = self.running.start(built.task, &built.interest, built.edges, built.endpoints);
+        let covered = self.running.start(built);
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.started(&task.id, covered);
         }
@@ -313,18 +322,40 @@ impl Definitions {
 
     /// A task ready to run in this world, and its pipeline.
     pub(crate) fn build(&self, task: &Task, host: &Arc<dyn Host>) -> Result<(Built, Pipeline), Refused> {
+        self.build_shards(task, host, 1)
+    }
+
+    fn build_shards(&self, task: &Task, host: &Arc<dyn Host>, shards: u8) -> Result<(Built, Pipeline), Refused> {
         let defined = self.define(task);
         self.readings.keep(task, Reading::of(task, &defined));
-        let defined = defined?;
+        let pipeline = defined?.pipeline;
         let info = Arc::new(TaskInfo {
             id: task.id.as_str().into(),
             stream: task.task_type == TaskType::Stream,
             dbrps: task.dbrps.iter().map(|dbrp| (dbrp.db.clone(), dbrp.rp.clone())).collect(),
         });
-        let built = build(&self.surface, &defined.pipeline, &info, &self.schema.now(), host).map_err(|why| {
-            Refused { kept: Some(why.message.clone()), ..Refused::failed(why.render(&task.raw_script)) }
+        let tags = if shards > 1 { self.division(task, &pipeline, shards) } else { None };
+        let division = tags.as_ref().map(|tags| (tags, shards));
+        let built = build_shards(&self.surface, &pipeline, (&info, &self.schema.now(), host), division);
+        let built = built.map_err(|why| Refused {
+            kept: Some(why.message.clone()),
+            ..Refused::failed(why.render(&task.raw_script))
         })?;
-        Ok((built, defined.pipeline))
+        Ok((built, pipeline))
+    }
+
+    /// By what a task is divided that the config wants divided.
+    fn division(&self, task: &Task, pipeline: &Pipeline, shards: u8) -> Option<GroupTags> {
+        match division(&self.surface, pipeline) {
+            Ok(tags) => {
+                tracing::info!(task = task.id, shards, "the task is divided by {tags}");
+                Some(tags)
+            }
+            Err(why) => {
+                tracing::warn!(task = task.id, "the task is not divided into {shards} shards: {why}");
+                None
+            }
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     budgets::Budgets,
     checkpoints::{Checkpoints, Durable},
     config::Config,
-    definitions::Definitions,
+    definitions::{Definitions, Shards},
     ingest::{IngestLog, Tail},
     load::Loader,
 };
@@ -62,7 +62,8 @@ impl Going {
         let durable = log.clone().map(|log| Durable { log, outbox, states });
         let checkpoints = kept::checkpoints(config, &tasks, durable)?;
         let running = Arc::clone(&tasks);
-        let definitions = Definitions::new(store.clone(), surface, schema.clone(), world, running, checkpoints);
+        let definitions = Definitions::new(store.clone(), surface, schema.clone(), world, running, checkpoints)
+            .divided(Shards::new(&config.task_shards, workers));
         Ok(Going { tasks, budgets, definitions: Arc::new(definitions), log, tail, known })
     }
 

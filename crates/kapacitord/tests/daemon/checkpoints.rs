@@ -216,3 +216,41 @@ fn a_disk_that_takes_no_checkpoints_is_told_and_all_goes_on() {
     wait::until("room in the log", || (daemon.request("POST", target, "m v=1 1\n").status == 204).then_some(()));
     daemon.logged("writes are taken again");
 }
+
+#[test]
+fn a_divided_task_goes_on_in_another_count_of_shards() {
+    let shards = "[checkpoint]\ninterval = \"100ms\"\n[[task-shards]]\ntask = \"t\"\nshards = 3\n";
+    let mut daemon = setup().config(shards).start();
+    let log = daemon.folder().join("alerts.log");
+    let script = format!(
+        "stream|from().measurement('m').groupBy('host')|stateCount(lambda: TRUE)\
+         |alert().crit(lambda: \"state_count\" == 2).topic('x').log('{}')",
+        log.display()
+    );
+    run_task(&daemon, "t", &script);
+    daemon.logged("the task is divided by host");
+    let hosts = |second: u32| (0..40).map(|host| format!("m,host=h{host} v=1 {second}000000000\n")).collect::<String>();
+    daemon.write(&hosts(1));
+    let counted = |daemon: &Daemon| {
+        wait_quietly(|| task(daemon, "t")["stats"]["node-stats"]["alert3"]["working_cardinality"] == 40)
+    };
+    assert!(counted(&daemon), "{}", task(&daemon, "t"));
+    daemon.stop();
+    daemon.reconfigure("shards = 3", "shards = 2");
+    daemon.start();
+    daemon.write(&hosts(2));
+    let events = |daemon: &Daemon| {
+        let all = daemon.get("/kapacitor/v1/alerts/topics/x/events?min-level=CRITICAL").body;
+        let all: Value = serde_json::from_str(&all).unwrap_or_default();
+        all["events"].as_array().map_or(0, Vec::len)
+    };
+    assert!(wait_quietly(|| events(&daemon) == 40), "{} events", events(&daemon));
+    assert!(counted(&daemon), "{}", task(&daemon, "t"));
+    // The handler of all shards is one, which gets each event once.
+    daemon.stop();
+    assert_eq!(fs::read_to_string(log).unwrap().lines().count(), 40);
+    daemon.start();
+    // What looks at several groups together stays whole.
+    run_task(&daemon, "whole", "stream|from().measurement('m').groupBy('host')|httpOut('x')");
+    assert!(!daemon.log().contains("task=whole"), "the pattern is of another task");
+}

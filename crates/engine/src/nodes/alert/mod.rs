@@ -16,7 +16,7 @@ mod watch;
 use alert::Level;
 use declare::{Argument, Declaration, Lambda, Nanos, SetError};
 
-use crate::{BuildError, Definition, Flaw, Node, Plan, boxed_per_group};
+use crate::{BuildError, Definition, EdgeKind, Flaw, Node, Plan, Reach, boxed_per_group, nodes::is_stateful};
 
 use augment::{Augment, Wanted};
 use flapping::Thresholds;
@@ -119,6 +119,18 @@ impl Definition for Alert {
 
     fn flaws(&self) -> Vec<Flaw> {
         message::flaws([self.id.as_str(), self.message.as_str(), self.details.as_str()])
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        // Who reads a topic wants the events of one id in order. What inhibits an event may be in another group, and what
+        // stateful functions remember is of all groups.
+        let apart = self.id.contains(".Group") && self.inhibitors.is_empty() && self.category.is_empty();
+        let resets = [&self.info_reset, &self.warn_reset, &self.crit_reset];
+        let mut conditions = [&self.info, &self.warn, &self.crit].into_iter().chain(resets).flatten();
+        if !apart || conditions.any(is_stateful) {
+            return Reach::All;
+        }
+        Reach::Changes(vec![self.id_tag.clone(), self.level_tag.clone()])
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

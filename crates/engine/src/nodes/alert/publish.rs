@@ -1,6 +1,6 @@
 //! Where the events of one alert node go: its own topic with the handlers that the script opens, and a named one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alert::{
     Attachment, Event, EventData, EventState, Handler, HandlerId, HandlerOptions, Level, Place, Subscription, Topics,
@@ -9,7 +9,7 @@ use model::Time;
 
 use crate::{BuildError, Cx, Plan};
 
-/// The topics of one alert node. When it is dropped, its own one ends.
+/// The topics of one alert node.
 pub(super) struct Publisher {
     topics: Arc<Topics>,
     /// `main:TASK:NODE`; in a replay, its name is in place of `main`.
@@ -18,10 +18,23 @@ pub(super) struct Publisher {
     named: Option<Arc<str>>,
     /// There are handlers, so its own topic is used.
     uses_own: bool,
+    /// Its own topic is there as long as some shard holds it.
+    held: Option<Arc<Own>>,
+}
+
+/// An alert's own topic with the handlers that the script opens. When the last shard lets go of it, it ends.
+struct Own {
+    topics: Arc<Topics>,
+    name: Arc<str>,
+    state_changes_only: bool,
+    handlers: Mutex<Handlers>,
+}
+
+#[derive(Default)]
+struct Handlers {
     /// Until they are subscribed.
     waiting: Vec<Attachment>,
     subscribed: Vec<HandlerId>,
-    open: bool,
 }
 
 /// The handlers of a node, with whether the config wants changes of level only.
@@ -30,11 +43,11 @@ pub(super) struct Opened {
     pub(super) state_changes_only: bool,
 }
 
-impl Publisher {
+impl Own {
     /// Make the handlers that the script opens, and those that the config gives to every alert. Nothing starts yet.
-    pub(super) fn open(plan: &Plan<'_>, named: &str) -> Result<Opened, BuildError> {
-        let own: Arc<str> = format!("{}:{}:{}", plan.host.replay().unwrap_or("main"), plan.task.id, plan.name).into();
-        let place = Place { topic: own.to_string(), owner: plan.task.id.to_string() };
+    fn open(plan: &Plan<'_>) -> Result<Own, BuildError> {
+        let name: Arc<str> = format!("{}:{}:{}", plan.host.replay().unwrap_or("main"), plan.task.id, plan.name).into();
+        let place = Place { topic: name.to_string(), owner: plan.task.id.to_string() };
         let mut waiting: Vec<Attachment> = Vec::new();
         for opened in plan.handlers {
             let before = waiting.iter().filter(|other| *other.subscription.kind == *opened.options.kind().name).count();
@@ -48,28 +61,59 @@ impl Publisher {
                 waiting.push(attachment(&HandlerOptions::new(Arc::clone(kind)), 0, &place, plan)?);
             }
         }
-        let publisher = Publisher {
-            topics: Arc::clone(plan.host.topics()),
-            own,
-            named: (!named.is_empty()).then(|| named.into()),
-            uses_own: !waiting.is_empty(),
-            waiting,
-            subscribed: Vec::new(),
-            open: false,
-        };
-        Ok(Opened { publisher, state_changes_only })
+        let handlers = Mutex::new(Handlers { waiting, subscribed: Vec::new() });
+        Ok(Own { topics: Arc::clone(plan.host.topics()), name, state_changes_only, handlers })
+    }
+
+    fn handlers(&self) -> MutexGuard<'_, Handlers> {
+        self.handlers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Subscribe the handlers, and take up what the topic knew when the task last ran.
-    pub(super) fn start(&mut self) {
-        if !self.uses_own || self.open {
+    fn start(&self) {
+        let mut handlers = self.handlers();
+        if handlers.waiting.is_empty() {
             return;
         }
-        self.open = true;
-        for attachment in self.waiting.drain(..) {
-            self.subscribed.push(self.topics.attach(&self.own, attachment));
+        for attachment in std::mem::take(&mut handlers.waiting) {
+            handlers.subscribed.push(self.topics.attach(&self.name, attachment));
         }
-        self.topics.open(&self.own);
+        self.topics.open(&self.name);
+    }
+}
+
+/// Its handlers send what waits, and are gone. Its states are kept for the next start.
+impl Drop for Own {
+    fn drop(&mut self) {
+        let subscribed = std::mem::take(&mut self.handlers().subscribed);
+        if subscribed.is_empty() {
+            return;
+        }
+        for handler in subscribed {
+            self.topics.deregister(&self.name, handler);
+        }
+        self.topics.close(&self.name);
+    }
+}
+
+impl Publisher {
+    /// With its own topic, which all shards of the node share.
+    pub(super) fn open(plan: &Plan<'_>, named: &str) -> Result<Opened, BuildError> {
+        let own = plan.common.of(plan.name, || Own::open(plan))?;
+        let publisher = Publisher {
+            topics: Arc::clone(plan.host.topics()),
+            own: Arc::clone(&own.name),
+            named: (!named.is_empty()).then(|| named.into()),
+            uses_own: !own.handlers().waiting.is_empty(),
+            held: Some(Arc::clone(&own)),
+        };
+        Ok(Opened { publisher, state_changes_only: own.state_changes_only })
+    }
+
+    pub(super) fn start(&mut self) {
+        if let Some(own) = &self.held {
+            own.start();
+        }
     }
 
     /// Whether anybody may get an event.
@@ -128,22 +172,9 @@ impl Publisher {
         self.used().for_each(|topic| self.topics.forget_ok(topic, id));
     }
 
-    /// End its own topic: the handlers send what waits, and are gone. Its states are kept for the next start.
+    /// It needs its own topic no more.
     pub(super) fn close(&mut self) {
-        if !std::mem::take(&mut self.open) {
-            return;
-        }
-        for handler in self.subscribed.drain(..) {
-            self.topics.deregister(&self.own, handler);
-        }
-        self.topics.close(&self.own);
-    }
-}
-
-/// A task that fails is dropped as it is.
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        self.close();
+        self.held = None;
     }
 }
 

@@ -9,7 +9,7 @@ use lambda::{Evaluator, State};
 use layout::{Layout, Out, Outcome, Source};
 use model::{FieldType, GroupId, Name, Row, SeriesId, Value};
 
-use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerRow, Place, Plan, boxed_per_row, nodes::compiled};
+use crate::{BuildError, Cx, Definition, EdgeKind, Node, PerRow, Place, Plan, Reach, boxed_per_row, nodes::compiled};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Eval {
@@ -61,6 +61,10 @@ impl Definition for Eval {
             Some(tag) => Err(format!("invalid tag name \"{tag}\", name is not present in .as() names")),
             None => Ok(()),
         }
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Changes(self.tags.clone())
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

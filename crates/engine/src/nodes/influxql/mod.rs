@@ -15,7 +15,7 @@ use declare::{Declaration, Nanos};
 
 use self::function::{Arguments, FUNCTIONS, Function};
 use crate::{
-    BuildError, Definition, EdgeKind, LogLevel, LogRecord, Node, Place, Plan, boxed_per_group, boxed_per_row,
+    BuildError, Definition, EdgeKind, LogLevel, LogRecord, Node, Place, Plan, Reach, boxed_per_group, boxed_per_row,
     define::{NodeSpec, spec},
 };
 
@@ -109,6 +109,10 @@ impl<const F: usize> Definition for InfluxQl<F> {
             _ => return Ok(()),
         };
         Err(wrong)
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        Reach::Group
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {

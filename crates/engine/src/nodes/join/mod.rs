@@ -20,7 +20,9 @@ use self::{
     on::Matcher,
     patience::{Census, Patience},
 };
-use crate::{BuildError, Cx, Definition, Node, NodeSaved, NodeSaver, Place, Plan, nodes::prefix::check_prefixes};
+use crate::{
+    BuildError, Cx, Definition, EdgeKind, Node, NodeSaved, NodeSaver, Place, Plan, Reach, nodes::prefix::check_prefixes,
+};
 
 #[derive(Debug, Clone)]
 pub(super) struct Join {
@@ -84,6 +86,10 @@ impl Definition for Join {
             return Err(format!("join: expected a node, got {}", other.describe()));
         }
         check_prefixes("join", &self.names, place.parents, "joined nodes", &self.delimiter)
+    }
+
+    fn reach(&self, _input: EdgeKind) -> Reach {
+        if self.on.is_empty() && !self.delete_all { Reach::Group } else { Reach::All }
     }
 
     fn build(self, plan: &Plan<'_>) -> Result<Box<dyn Node>, BuildError> {
