@@ -165,7 +165,7 @@ def by_lines(binary, quick):
 def by_cores(binary, quick):
     """Cores, one heavy task (a sliding window's percentile) in as many shards; thousand points a second"""
     for cores in ("0", "0,1"):
-        with Daemon(binary, cores, "[[task-shards]]\n  shards = 0") as d:
+        with Daemon(binary, cores, "[[task-shards]]\n  task = \"*\"\n  shards = 0") as d:
             d.define([FROM + "|window().period(60s).every(10s)\n    |percentile('usage_idle', 95.0)\n    |alert().crit(lambda: \"percentile\" < 1.0)"])
             ticks = 50 if quick else 400
             yield cores.count(",") + 1, d.measure(bodies(1000, ticks, 5000), 1000 * ticks, "window2")[1] / 1000

@@ -1,6 +1,6 @@
 //! Line protocol written: rows to text.
 
-use crate::{FieldType, Frame, Row, Schema, Tags, Time, json::write_integer};
+use crate::{FieldType, Frame, Name, Row, Schema, Tags, Time, json::write_integer, shape::BLANK};
 
 /// Write a row as one line, with a newline; fields without a value are left out. False if it has no fields to write.
 pub fn write_line(
@@ -76,7 +76,10 @@ impl LineWriter {
 fn write_fields(schema: &Schema, frame: &Frame, row: &Row, out: &mut String) -> bool {
     let shape = schema.shape(row.shape);
     let mut separator = ' ';
-    for (index, name, field_type) in shape.sorted() {
+    // A name that would be cut where the fields begin stands behind one that would not.
+    let is_cut = |field: &(usize, Name, FieldType)| schema.text(field.1).starts_with(BLANK);
+    let cut = if shape.guess().is_empty() { shape.sorted().take_while(is_cut).count() } else { 0 };
+    for (index, name, field_type) in shape.sorted().skip(cut).chain(shape.sorted().take(cut)) {
         let word = frame.word(row, index);
         if field_type == FieldType::Null || (field_type == FieldType::Float && !f64::from_bits(word).is_finite()) {
             continue;

@@ -20,9 +20,13 @@ pub struct Shape {
     fields: Box<[(Name, FieldType)]>,
     /// Indexes of the fields in the order of their names, a name that was given twice only once (the last one counts).
     sorted: Box<[u32]>,
-    /// The fields as they begin in line protocol, with `=`; none if a name has a character that is escaped there.
+    /// The fields as they begin in line protocol, with `=`; none if a name has a character that is escaped there, or one
+    /// is passed over where the fields of a line begin.
     expected: Box<[(Box<str>, FieldType)]>,
 }
+
+/// What is passed over before the first field of a line, and cannot be escaped.
+pub(crate) const BLANK: [char; 2] = ['\t', '\0'];
 
 impl Shape {
     fn new(fields: &[(Name, FieldType)], names: &Names) -> Shape {
@@ -30,7 +34,8 @@ impl Shape {
         let mut sorted: Vec<u32> = (0..fields.len() as u32).collect();
         sorted.sort_by(|&a, &b| names.text(name(a)).cmp(names.text(name(b))).then(b.cmp(&a)));
         sorted.dedup_by_key(|i| name(*i));
-        let plain = fields.iter().all(|field| !names.text(field.0).contains([',', '=', ' ', '\\']));
+        let is_plain = |name: &str| !name.contains([',', '=', ' ', '\\']) && !name.starts_with(BLANK);
+        let plain = fields.iter().all(|field| is_plain(names.text(field.0)));
         let expected = fields.iter().filter(|_| plain);
         let expected = expected.map(|&(name, kind)| (format!("{}=", names.text(name)).into(), kind));
         Shape { fields: fields.into(), sorted: sorted.into(), expected: expected.collect() }

@@ -200,6 +200,21 @@ mod tests {
         assert!(reader.read(&schema).unwrap().is_none());
     }
 
+    /// Tabs and zeros are passed over where the fields begin, so a name that begins with one does not stand there.
+    #[test]
+    fn names_that_begin_blank_come_back() {
+        let schema = Schema::new();
+        let (mut rows, mut words) = (Vec::new(), Words::default());
+        parse_lines(&schema, b"m v=1,\0\0=2,\ta=3 6", Precision::Nanoseconds, 0, &mut rows, &mut words).unwrap();
+        let frame = Frame::new(Arc::new(words));
+        let mut writer = StreamWriter::new(Vec::new());
+        writer.point(&schema, &frame, &rows[0], ("d", "r")).unwrap();
+        let packed = writer.finish().unwrap();
+        let points = StreamReader::new(&packed[..]).read(&schema).unwrap().unwrap();
+        let (before, after) = (schema.shape(rows[0].shape), schema.shape(points.rows[0].shape));
+        assert!(before.sorted().map(|field| field.1).eq(after.sorted().map(|field| field.1)));
+    }
+
     #[test]
     fn a_cut_or_foreign_file_is_an_error() {
         let mut packed = GzEncoder::new(Vec::new(), Compression::default());

@@ -52,10 +52,13 @@ impl Writer {
         self.comments(&statement.comments, 0, true);
         match &statement.kind {
             StatementKind::Var { name, value } => {
+                let begin = self.out.len();
                 self.out.push_str("var ");
                 self.out.push_str(&name.name);
                 self.out.push_str(" = ");
+                let said = self.out.len();
                 self.expr(value, 0, false);
+                self.move_comments(said, begin);
             }
             StatementKind::VarType { name, type_name } => {
                 self.out.push_str("var ");
@@ -70,6 +73,19 @@ impl Writer {
                 self.out.push_str(&quote_reference(retention_policy));
             }
             StatementKind::Expr(expr) => self.expr(expr, 0, true),
+        }
+    }
+
+    /// Move comments that begin at `from` to a line's beginning before it: behind `=` they would be read as a regex.
+    fn move_comments(&mut self, from: usize, to: usize) {
+        let Some(lines) = self.out[from..].strip_prefix('\n') else { return };
+        let is_comment = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with("//");
+        let length = lines.split_inclusive('\n').take_while(is_comment).map(str::len).sum::<usize>();
+        let comments = self.out[from + 1..from + 1 + length].to_owned();
+        if comments.contains("//") {
+            self.out.replace_range(from..from + 1 + length, "");
+            self.out.insert_str(to, &comments);
+            self.commented = 0;
         }
     }
 

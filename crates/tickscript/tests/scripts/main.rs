@@ -118,3 +118,11 @@ fn errors_show_the_place() {
     };
     assert_none(scripts("error").into_iter().filter_map(|script| check(script).err()).collect());
 }
+
+/// Behind `=` two slashes are a regex.
+#[test]
+fn comments_stay_comments() {
+    let formatted = |text: &str| format(&parse(text).unwrap());
+    assert_eq!(formatted("var a = 5 // c\n- 2\n"), "// c\nvar a = 5 -\n2\n");
+    assert_eq!(formatted("// b\nvar a = 1 // c\n// d\n- 2\n"), "// b\n// c\n// d\nvar a = 1 -\n2\n");
+}
