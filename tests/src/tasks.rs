@@ -140,7 +140,7 @@ impl Tasks {
         let info = Arc::new(TaskInfo { id: id.into(), stream: stored.stream, dbrps: stored.dbrps.clone() });
         let host: Arc<dyn Host> = Arc::clone(&self.world) as Arc<dyn Host>;
         let built = build(&self.surface, &defined.pipeline, &info, &self.schema, &host);
-        let Built { mut task, interest, edges, endpoints } = match built {
+        let Built { mut task, interest, edges, endpoints, .. } = match built {
             Ok(built) => built,
             Err(why) => {
                 stored.error = why.message;

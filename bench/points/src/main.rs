@@ -7,7 +7,7 @@ use std::{fmt::Write as _, sync::Arc};
 use alert::Kinds;
 use engine::{
     Host, Origin, TaskInfo, Tasks, Write,
-    define::{Built, Request, Surface, build, define},
+    define::{Request, Surface, build, define},
     testing::TestHost,
 };
 use model::{Precision, Schema, Words, parse_lines};
@@ -61,8 +61,7 @@ fn start(tasks: &Tasks, schema: &Arc<Schema>, host: &Arc<dyn Host>, number: usiz
     let defined = define(&surface, script, &Request::default()).unwrap();
     let dbrps = vec![("d".to_string(), "r".to_string())];
     let info = Arc::new(TaskInfo { id: format!("task{number}").into(), stream: true, dbrps });
-    let Built { task, interest, edges, endpoints } = build(&surface, &defined.pipeline, &info, schema, host).unwrap();
-    tasks.start(task, &interest, edges, endpoints);
+    tasks.start(build(&surface, &defined.pipeline, &info, schema, host).unwrap());
 }
 
 /// A line of each host at a second, made beforehand: what is counted is not the making.
