@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -40,7 +39,7 @@ impl World {
             let dbrps = vec![("d".to_string(), "r".to_string())];
             let info = Arc::new(TaskInfo { id: limit.to_string().into(), stream: true, dbrps });
             let built = build(&surface, &defined.pipeline, &info, &schema, &host).unwrap();
-            tasks.start(built.task, &built.interest, built.edges, BTreeMap::new());
+            tasks.start(built);
         }
         World { schema, tasks, written: 0 }
     }

@@ -8,8 +8,8 @@ use std::{
 
 use crossbeam_channel::{Receiver, bounded};
 
-use super::{Running, Tasks};
-use crate::workers::Parcel;
+use super::Tasks;
+use crate::{Running, workers::Parcel};
 
 /// How long counters are waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -18,7 +18,15 @@ impl Tasks {
     /// Look at all that were started and not stopped, by name. None comes or goes meanwhile, so this must not ask for that.
     pub fn for_each(&self, mut look: impl FnMut(&str, &Running)) {
         let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
-        running.iter().for_each(|(id, task)| look(id, task));
+        for (id, task) in &*running {
+            if task.shard_count() == 1 {
+                look(id, task);
+                continue;
+            }
+            let mut sum = task.clone();
+            sum.look();
+            look(id, &sum);
+        }
     }
 
     /// Bring the counters of a task, or of all, up to date before they are read: what an index counts for its tasks is
@@ -32,8 +40,9 @@ impl Tasks {
         let (done, answered) = bounded(0);
         if let Some(id) = id {
             let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(task) = running.get(id).filter(|task| task.index.is_some()) {
-                self.workers.send(task.worker, Parcel::Count(Some(task.number), done));
+            let task = running.get(id).filter(|task| task.index.is_some());
+            for shard in task.iter().flat_map(|task| &task.shards) {
+                self.workers.send(shard.worker, Parcel::Count(Some(shard.number), done.clone()));
             }
         } else {
             let indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
