@@ -1,5 +1,7 @@
 //! The tasks that run: started, stopped, found by name, fed with writes.
 
+mod looks;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{

@@ -14,7 +14,10 @@ use std::{
 use crossbeam_channel::{RecvTimeoutError, Sender};
 use model::{LiveSchema, Marks, Schema, Time};
 
-use crate::{Extent, Host, Letter, Selection, Snapshot, Task, Write, index::Index};
+use crate::{
+    Extent, Host, Letter, Selection, Snapshot, Task, Write,
+    index::{Index, PassedOver},
+};
 
 /// The number of a task that runs.
 pub(crate) type TaskNumber = u64;
@@ -38,6 +41,10 @@ pub(crate) enum Parcel {
     Add(TaskNumber, Box<Task>, Option<u64>),
     Write(Arc<Write>, Vec<(Receiver, Selection)>, Held),
     Letter(TaskNumber, Letter),
+    /// Tell a task, or all, what was counted for it; then let go of what comes along.
+    Count(Option<TaskNumber>, Sender<()>),
+    /// All that came before has been taken.
+    Pass(Sender<()>),
     /// Mark the numbers that all tasks of the worker use.
     Mark(Sender<Marks>),
     /// There is something new: see [`LiveSchema`].
@@ -193,9 +200,6 @@ impl Worker {
             if let Some(parcel) = parcel {
                 self.take(parcel);
             }
-            if inbox.is_empty() {
-                self.count();
-            }
             self.wake();
         }
     }
@@ -277,7 +281,9 @@ impl Worker {
                 }
             }
             Parcel::Letter(number, letter) => {
-                self.count_for(number);
+                if matches!(letter, Letter::Snapshot { .. }) {
+                    self.count_for(number);
+                }
                 self.step(number, letter, None);
             }
             Parcel::Remove(number, ending, done) => {
@@ -294,7 +300,10 @@ impl Worker {
                     done(None);
                 }
             }
+            Parcel::Count(Some(number), _done) => self.count_for(number),
+            Parcel::Count(None, _done) => self.count(),
             // Who asked may have gone.
+            Parcel::Pass(answer) => drop(answer.send(())),
             Parcel::Mark(answer) => drop(answer.send(self.mark())),
             Parcel::Look | Parcel::Stop => {}
         }
@@ -306,7 +315,7 @@ impl Worker {
             let of = self.indexes.entry(index);
             of.or_insert_with(|| Index::new(Arc::clone(&self.schema), Arc::clone(&self.host)));
             self.indexed.insert(number, index);
-            self.count_for(number);
+            self.count_all_of(index);
             if let Some(index) = self.indexes.get_mut(&index) {
                 index.add(number, &gate);
             }
@@ -333,7 +342,7 @@ impl Worker {
 
     /// A write that some tasks have in their state already and pass over: the index cannot know what it does to whom.
     fn write_around_index(&mut self, number: u64, write: &Arc<Write>, selection: &Selection, held: &Held) {
-        self.count();
+        self.count_all_of(number);
         let Some(index) = self.indexes.get_mut(&number) else { return };
         index.begin_anew();
         let tasks: Vec<TaskNumber> = index.tasks().collect();
@@ -342,22 +351,23 @@ impl Worker {
         }
     }
 
-    /// Tell tasks what was counted for them.
+    /// Tell all tasks what was counted for them. Nobody needs to know until somebody asks: it costs more than the counting.
     pub(crate) fn count(&mut self) {
         let Worker { tasks, indexes, .. } = self;
-        for index in indexes.values_mut() {
-            index.take_counts(|task, over| {
-                if let Some(task) = tasks.get_mut(&task) {
-                    task.pass_over(over);
-                }
-            });
+        indexes.values_mut().for_each(|index| index.take_counts(|task, over| pass_over(tasks, task, over)));
+    }
+
+    /// The same for the tasks of an index.
+    fn count_all_of(&mut self, index: u64) {
+        if let Some(index) = self.indexes.get_mut(&index) {
+            index.take_counts(|task, over| pass_over(&mut self.tasks, task, over));
         }
     }
 
-    /// The same before a task does something else with its counters.
+    /// The same for one task.
     fn count_for(&mut self, number: TaskNumber) {
-        if self.indexed.contains_key(&number) {
-            self.count();
+        if let Some(index) = self.indexed.get(&number).and_then(|index| self.indexes.get_mut(index)) {
+            index.take_counts_of(number, |task, over| pass_over(&mut self.tasks, task, over));
         }
     }
 
@@ -397,13 +407,10 @@ impl Worker {
 
     /// An index that is sorting out rows is not there to be told.
     fn drop_gone(&mut self) {
-        if self.gone.is_empty() {
-            return;
-        }
-        self.count();
-        let Worker { gone, indexes, .. } = self;
+        let Worker { tasks, gone, indexes, .. } = self;
         gone.retain(|(of, number)| {
             let Some(index) = indexes.get_mut(of) else { return true };
+            index.take_counts(|task, over| pass_over(tasks, task, over));
             index.remove(*number);
             if index.is_empty() {
                 indexes.remove(of);
@@ -425,5 +432,11 @@ impl Worker {
             });
             done(last);
         }
+    }
+}
+
+fn pass_over(tasks: &mut HashMap<TaskNumber, Box<Task>>, number: TaskNumber, over: PassedOver) {
+    if let Some(task) = tasks.get_mut(&number) {
+        task.pass_over(over);
     }
 }

@@ -288,12 +288,39 @@ impl Shared {
 
     fn run(&self, stopping: &Receiver<()>) {
         while stopping.recv_timeout(self.interval) == Err(RecvTimeoutError::Timeout) {
-            for id in self.tasks.names() {
+            for id in self.due(self.passed()) {
                 // Between two tasks whoever starts or stops one has a turn.
                 self.checkpoint(&id, &mut self.lock());
             }
             self.release();
         }
+    }
+
+    /// Up to which of the writes of the log and the events of the outbox those tasks have all that have not moved since
+    /// their last snapshot.
+    fn passed(&self) -> Option<(u64, u64)> {
+        self.durable.as_ref()?;
+        let events = self.last_event();
+        Some((self.tasks.taken(PATIENCE)?, events))
+    }
+
+    /// Tasks that do not remember what they did at their last snapshot, or at their start. Of the others it is known how
+    /// far they have come in the log of writes, so that it may drop that; or they are asked, too.
+    fn due(&self, passed: Option<(u64, u64)>) -> Vec<String> {
+        let mut kept = self.lock();
+        let mut due = Vec::new();
+        self.tasks.for_each(|id, task| {
+            let Some(kept) = kept.get_mut(id) else { return };
+            match passed {
+                _ if task.footprint.has_moved() || kept.lags => due.push(id.to_string()),
+                None if self.durable.is_some() => due.push(id.to_string()),
+                Some((covered, events)) => {
+                    (kept.covered, kept.events) = (kept.covered.max(covered), kept.events.max(events));
+                }
+                None => {}
+            }
+        });
+        due
     }
 
     /// Let the log of writes and the outbox drop what all checkpoints have.
@@ -317,9 +344,6 @@ impl Shared {
     fn checkpoint(&self, id: &str, kept: &mut HashMap<String, Kept>) {
         let begun = Instant::now();
         let Some(task) = kept.get_mut(id).filter(|task| task.due <= begun) else { return };
-        if !task.lags && self.durable.is_none() && self.rests(id) {
-            return;
-        }
         let extent = if task.wants_whole { Extent::Whole } else { Extent::Changes };
         let events = self.last_event();
         let (answer, asked) = bounded(1);
@@ -358,12 +382,6 @@ impl Shared {
         };
         // How long it waited for its turn does not count.
         task.due = Instant::now() + answered.elapsed() * SHARE;
-    }
-
-    /// A task remembers what it did at its last snapshot, or at its start. With a log of writes that is no reason to
-    /// leave it alone: what others have of the log may go.
-    fn rests(&self, id: &str) -> bool {
-        self.tasks.get(id).is_some_and(|running| !running.footprint.has_moved())
     }
 
     /// Whether the next one should be whole.

@@ -38,11 +38,19 @@ pub(crate) struct PassedOver {
     pub(crate) alert: u64,
 }
 
+impl PassedOver {
+    fn without(self, other: &PassedOver) -> PassedOver {
+        PassedOver { rows: self.rows - other.rows, from: self.from - other.from, alert: self.alert - other.alert }
+    }
+}
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct Family {
-    /// In the order in which they were added, or in that of the ladder once it is made.
+    /// In any order, or in that of the ladder once it is made.
     members: Vec<Member>,
+    /// Where a task is among them.
+    places: HashMap<TaskNumber, u32>,
     /// Of `where`; without one all rows pass.
     ladder: Option<Ladder>,
     alarms: Vec<Alarm>,
@@ -55,9 +63,11 @@ pub(super) struct Family {
     common: Vec<u32>,
     /// Members that have rows of their own to take.
     touched: Vec<u32>,
+    /// Rows of the measurement when counting began: when the members were sorted. All that follows counts from there.
+    since: u64,
     /// Rows by how many members' limits they passed.
     passes: Vec<u64>,
-    /// Rows that everybody was shown, of those that are counted.
+    /// Rows that everybody was shown.
     whole: u64,
     /// Rows that `from` let through, but for those that everybody was shown.
     through: u64,
@@ -70,8 +80,10 @@ struct Member {
     alert: Vec<Limit>,
     /// Rows of the write at hand that it has to take, besides the common ones.
     rows: Vec<u32>,
-    /// How many such rows it was shown since the counts were told; all of them pass its limit.
+    /// How many such rows it was shown; all of them pass its limit.
     shown: u64,
+    /// What it was told of the counts.
+    told: PassedOver,
 }
 
 /// Conditions of alerts that share a face.
@@ -96,12 +108,17 @@ impl Family {
     pub(super) fn add(&mut self, task: TaskNumber, gate: &Gate) {
         self.is_ready = false;
         let (limit, alert) = (gate.limit, gate.alert.clone());
-        self.members.push(Member { task, limit, alert, rows: Vec::new(), shown: 0 });
+        self.places.insert(task, self.members.len() as u32);
+        self.members.push(Member { task, limit, alert, rows: Vec::new(), shown: 0, told: PassedOver::default() });
     }
 
     pub(super) fn remove(&mut self, task: TaskNumber) {
         self.is_ready = false;
-        self.members.retain(|member| member.task != task);
+        let Some(place) = self.places.remove(&task) else { return };
+        self.members.swap_remove(place as usize);
+        if let Some(moved) = self.members.get(place as usize) {
+            self.places.insert(moved.task, place);
+        }
     }
 
     pub(super) fn begin_anew(&mut self) {
@@ -129,8 +146,9 @@ impl Family {
         self.members.iter().flat_map(|member| member.limit.iter().chain(&member.alert)).map(|limit| limit.face)
     }
 
-    /// Sort the members, if some came or went. What is known of groups is forgotten: they are shown to all again.
-    pub(super) fn make_ready(&mut self) {
+    /// Sort the members, if some came or went. What is known of groups is forgotten: they are shown to all again. So are
+    /// the counts, up to so many rows of the measurement.
+    pub(super) fn make_ready(&mut self, rows: u64) {
         if std::mem::replace(&mut self.is_ready, true) {
             return;
         }
@@ -146,7 +164,13 @@ impl Family {
         };
         self.alarms = alarms(&self.members);
         self.groups = Groups::default();
+        self.places = self.members.iter().zip(0..).map(|(member, place)| (member.task, place)).collect();
+        self.since = rows;
         self.passes = vec![0; self.members.len() + 1];
+        (self.whole, self.through) = (0, 0);
+        for member in &mut self.members {
+            (member.shown, member.told) = (0, PassedOver::default());
+        }
     }
 
     /// Take a row that `from` lets through. Which alerts are, or would begin, quiet in a group is asked.
@@ -282,27 +306,35 @@ impl Family {
     }
 
     /// What each task has not been shown since the last time, of so many rows of the measurement; whether `from` lets all
-    /// of them through. Then those that were not passed on to here are stopped by `where`.
+    /// of them through.
     pub(super) fn take_counts(&mut self, rows: u64, all: bool, mut tell: impl FnMut(TaskNumber, PassedOver)) {
-        let rows = rows - self.whole;
-        if all {
-            self.passes[0] += rows - self.through;
-            self.through = rows;
-        }
+        let counted = self.counted(rows, all);
         let mut passing: u64 = self.passes.iter().sum();
-        for (i, member) in self.members.iter_mut().enumerate() {
+        for (member, pass) in self.members.iter_mut().zip(&self.passes) {
             // A row passes the limits of the first so many members.
-            passing -= std::mem::take(&mut self.passes[i]);
-            let shown = std::mem::take(&mut member.shown);
-            let over = PassedOver { rows: rows - shown, from: self.through - shown, alert: passing - shown };
-            if over != PassedOver::default() {
-                tell(member.task, over);
-            }
+            passing -= pass;
+            member.tell(PassedOver { alert: passing, ..counted }, &mut tell);
         }
-        if let Some(last) = self.passes.last_mut() {
-            *last = 0;
-        }
-        (self.whole, self.through) = (0, 0);
+    }
+
+    /// The same for one task.
+    pub(super) fn take_counts_of(
+        &mut self,
+        task: TaskNumber,
+        (rows, all): (u64, bool),
+        tell: impl FnMut(TaskNumber, PassedOver),
+    ) {
+        let counted = self.counted(rows, all);
+        let Some(&place) = self.places.get(&task).filter(|_| self.is_ready) else { return };
+        let passing = self.passes[place as usize + 1..].iter().sum();
+        self.members[place as usize].tell(PassedOver { alert: passing, ..counted }, tell);
+    }
+
+    /// Rows that not everybody was shown. If `from` lets all through, those that were not passed on to here are stopped
+    /// by `where`.
+    fn counted(&self, rows: u64, all: bool) -> PassedOver {
+        let rows = rows - self.since - self.whole;
+        PassedOver { rows, from: if all { rows } else { self.through }, alert: 0 }
     }
 }
 
@@ -317,6 +349,17 @@ impl Member {
         }
         self.rows.push(index);
         self.shown += 1;
+    }
+
+    /// Tell its task what of these rows it was neither shown nor told yet.
+    #[inline]
+    fn tell(&mut self, counted: PassedOver, mut tell: impl FnMut(TaskNumber, PassedOver)) {
+        let all = counted.without(&PassedOver { rows: self.shown, from: self.shown, alert: self.shown });
+        let new = all.without(&self.told);
+        if new != PassedOver::default() {
+            self.told = all;
+            tell(self.task, new);
+        }
     }
 }
 

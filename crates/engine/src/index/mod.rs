@@ -41,8 +41,10 @@ pub(crate) struct Index {
     shape: ShapeId,
     /// The families for which it is odd: it has a field of the name of a tag that they read. They are shown all of it.
     odd: Vec<u32>,
-    /// Rows since the counts were told.
+    /// Rows of the measurement.
     rows: u64,
+    /// How many there were when all tasks were told their counts.
+    told: u64,
     is_ready: bool,
 }
 
@@ -103,6 +105,7 @@ impl Index {
             shape: ShapeId(0),
             odd: Vec::new(),
             rows: 0,
+            told: 0,
             is_ready: false,
         }
     }
@@ -187,11 +190,20 @@ impl Index {
 
     /// What each task has not been shown since the last time.
     pub(crate) fn take_counts(&mut self, mut tell: impl FnMut(TaskNumber, PassedOver)) {
-        let rows = std::mem::take(&mut self.rows);
-        if rows != 0 {
+        if std::mem::replace(&mut self.told, self.rows) != self.rows {
             for Branch { key, family, .. } in &mut self.families {
-                family.take_counts(rows, key.takes_all(), &mut tell);
+                family.take_counts(self.rows, key.takes_all(), &mut tell);
             }
+        }
+    }
+
+    /// The same for one task.
+    pub(crate) fn take_counts_of(&mut self, task: TaskNumber, tell: impl FnMut(TaskNumber, PassedOver)) {
+        if self.told != self.rows
+            && let Some(&home) = self.homes.get(&task)
+        {
+            let Branch { key, family, .. } = &mut self.families[home];
+            family.take_counts_of(task, (self.rows, key.takes_all()), tell);
         }
     }
 
@@ -204,7 +216,7 @@ impl Index {
         self.numbers = HashMap::new();
         self.shape = ShapeId(0);
         self.odd = Vec::new();
-        self.families.iter_mut().for_each(Branch::make_ready);
+        self.families.iter_mut().for_each(|branch| branch.make_ready(self.rows));
     }
 
     #[inline]
@@ -295,9 +307,9 @@ impl Branch {
         Branch { key, predicate, guard, divider, family: Family::default(), fields: Vec::new(), tags }
     }
 
-    fn make_ready(&mut self) {
+    fn make_ready(&mut self, rows: u64) {
         self.fields = distinct(self.family.faces().map(|face| face.field));
-        self.family.make_ready();
+        self.family.make_ready(rows);
     }
 
     /// What becomes of a series; none if `from` stops it. The row at hand has no fields.

@@ -25,7 +25,8 @@ impl Footprint {
         self.stale.load(Ordering::Relaxed)
     }
 
-    /// Whether it has done anything since the last snapshot, or the start; being suspended does not count.
+    /// Whether it has done anything since the last snapshot, or the start, or lets data wait; being suspended does not
+    /// count, nor do rows that were only counted for it.
     pub fn has_moved(&self) -> bool {
         self.moved.load(Ordering::Relaxed)
     }
@@ -63,7 +64,7 @@ impl Footprint {
         }
     }
 
-    /// A snapshot was taken.
+    /// A snapshot was taken, and nothing waits.
     pub(super) fn rest(&self) {
         self.moved.store(false, Ordering::Relaxed);
     }

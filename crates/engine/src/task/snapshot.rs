@@ -19,7 +19,7 @@ impl Task {
     /// before.
     pub fn snapshot(&mut self, extent: Extent) -> Option<Snapshot> {
         let whole = extent.is_whole();
-        if !extent.is_last() {
+        if !extent.is_last() && self.waiting.is_empty() {
             self.footprint.rest();
         }
         self.told = true;

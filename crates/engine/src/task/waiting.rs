@@ -48,7 +48,11 @@ impl Task {
     /// Take one letter, or let it wait until there is room for what follows from it.
     pub(crate) fn take(&mut self, letter: Letter, held: Held) {
         match self.must_wait(&letter) {
-            Some(node) => self.waiting.put(node, letter, held),
+            Some(node) => {
+                self.waiting.put(node, letter, held);
+                // What it remembers lags behind what it was sent.
+                self.footprint.touch(true);
+            }
             None => {
                 self.act(letter);
                 drop(held);

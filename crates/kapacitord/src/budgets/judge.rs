@@ -1,6 +1,9 @@
 //! Who holds more than it may, and what is to be done about it.
 
-use std::{collections::HashMap, sync::Mutex, sync::PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use engine::Running;
 use store::pattern::Pattern;
@@ -25,18 +28,23 @@ pub(super) struct Limit {
 
 /// What a task holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Holding<'a> {
-    pub(super) id: &'a str,
+pub(super) struct Holding {
+    pub(super) id: Arc<str>,
     pub(super) memory: u64,
     pub(super) groups: u64,
     /// What was let go of so far, groups and points together.
     pub(super) dropped: u64,
 }
 
-impl<'a> Holding<'a> {
-    pub(super) fn of(id: &'a str, task: &Running) -> Holding<'a> {
+impl Holding {
+    pub(super) fn of(task: &Running) -> Holding {
         let dropped = task.footprint.dropped();
-        Holding { id, memory: task.memory(), groups: task.groups(), dropped: dropped.groups + dropped.points }
+        Holding {
+            id: Arc::clone(&task.info().id),
+            memory: task.memory(),
+            groups: task.groups(),
+            dropped: dropped.groups + dropped.points,
+        }
     }
 }
 
@@ -96,15 +104,15 @@ impl Judge {
     }
 
     /// What is to be done about these tasks; `common` are the bytes that belong to none of them.
-    pub(super) fn judge(&self, holdings: &[Holding<'_>], common: u64) -> Vec<Act> {
+    pub(super) fn judge(&self, holdings: &[Holding], common: u64) -> Vec<Act> {
         let mut acts = Vec::new();
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
         let mut over: Vec<&str> = Vec::new();
         for held in holdings {
-            if let Some(limit) = self.of(held.id)
+            if let Some(limit) = self.of(&held.id)
                 && let Some(why) = excess(held, limit)
             {
-                over.push(held.id);
+                over.push(&held.id);
                 acts.push(act(held, limit, why, &mut tries));
             }
         }
@@ -115,12 +123,12 @@ impl Judge {
                 mib(all),
                 mib(self.own.memory)
             );
-            let largest = holdings.iter().filter(|held| !over.contains(&held.id)).max_by_key(|held| held.memory);
+            let largest = holdings.iter().filter(|held| !over.contains(&&*held.id)).max_by_key(|held| held.memory);
             match (self.own.at_limit, largest) {
                 (AtLimit::PushBack, _) => acts.push(Act { task: None, what: What::PushBack, why }),
                 (_, None) => {}
                 (at_limit, Some(held)) => {
-                    over.push(held.id);
+                    over.push(&held.id);
                     let memory = self.own.memory.saturating_sub(all - held.memory);
                     let limit = Limit { memory, groups: u64::MAX, at_limit };
                     acts.push(act(held, limit, format!("{why}, and task {} holds most of it", held.id), &mut tries));
@@ -133,8 +141,8 @@ impl Judge {
 }
 
 /// What is too much, in words.
-fn excess(held: &Holding<'_>, limit: Limit) -> Option<String> {
-    let id = held.id;
+fn excess(held: &Holding, limit: Limit) -> Option<String> {
+    let id = &held.id;
     if held.memory > limit.memory {
         let (held, limit) = (mib(held.memory), mib(limit.memory));
         return Some(format!("task {id} holds {held}, more than its limit of {limit} (memory in [[task-limit]])"));
@@ -148,7 +156,7 @@ fn excess(held: &Holding<'_>, limit: Limit) -> Option<String> {
     None
 }
 
-fn act(held: &Holding<'_>, limit: Limit, why: String, tries: &mut HashMap<String, Tries>) -> Act {
+fn act(held: &Holding, limit: Limit, why: String, tries: &mut HashMap<String, Tries>) -> Act {
     let task = Some(held.id.to_string());
     match limit.at_limit {
         AtLimit::PushBack => Act { task, what: What::PushBack, why },
@@ -167,7 +175,7 @@ fn act(held: &Holding<'_>, limit: Limit, why: String, tries: &mut HashMap<String
 }
 
 /// What to let go of: groups while there are several of them, and points every other time if that does not help.
-fn less(held: &Holding<'_>, limit: Limit, in_vain: u32) -> What {
+fn less(held: &Holding, limit: Limit, in_vain: u32) -> What {
     if held.memory <= limit.memory {
         return What::Groups(usize::try_from(limit.groups).unwrap_or(usize::MAX));
     }

@@ -7,7 +7,7 @@ mod forgetting;
 mod judge;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -230,27 +230,33 @@ impl Budgets {
     /// Measure what has changed, and act on what was measured before.
     pub(crate) fn look(&self) {
         let Some(tasks) = self.tasks.upgrade() else { return };
-        let running = running(&tasks);
         let mut looks = self.lock();
         let now = Instant::now();
-        let known: HashSet<&str> = running.iter().map(|(id, _)| &**id).collect();
-        looks.due.retain(|id, _| known.contains(&**id));
-        for (id, task) in &running {
-            if task.footprint.is_stale() && looks.due.get(id).is_none_or(|due| *due <= now) {
-                tasks.measure(id);
-                let pause = Duration::from_nanos(task.footprint.cost()) * SHARE;
-                looks.due.insert(id.clone(), now + pause);
-            }
-        }
+        self.measure(&tasks, &mut looks, now);
         let schema = self.schema.now();
         if self.renewal.is_due(schema.memory(), schema.numbers(), now) {
             self.renewal.due.notify_one();
         }
         drop(schema);
         self.forgetting.lock().unwrap_or_else(PoisonError::into_inner).look(&tasks, now);
-        let holdings: Vec<Holding<'_>> = running.iter().map(|(id, task)| Holding::of(id, task)).collect();
+        let mut holdings = Vec::new();
+        each(&tasks, |_, task| holdings.push(Holding::of(task)));
         let acts = self.judge.judge(&holdings, self.common());
-        self.act(&tasks, &running, acts, &mut looks);
+        self.act(&tasks, acts, &mut looks);
+    }
+
+    /// Have tasks measured that did something since they were.
+    fn measure(&self, tasks: &Tasks, looks: &mut Looks, now: Instant) {
+        let mut stale = Vec::new();
+        each(tasks, |id, task| {
+            if task.footprint.is_stale() && looks.due.get(id).is_none_or(|due| *due <= now) {
+                stale.push((id.to_string(), now + Duration::from_nanos(task.footprint.cost()) * SHARE));
+            }
+        });
+        stale.iter().for_each(|(id, _)| tasks.measure(id));
+        // What may be measured by now needs no remark.
+        looks.due.retain(|_, due| *due > now);
+        looks.due.extend(stale);
     }
 
     /// Bytes of what belongs to no task.
@@ -275,22 +281,22 @@ impl Budgets {
         })
     }
 
-    fn act(&self, tasks: &Tasks, running: &[(String, Running)], acts: Vec<Act>, looks: &mut Looks) {
+    fn act(&self, tasks: &Tasks, acts: Vec<Act>, looks: &mut Looks) {
         let (mut pressed, mut wrong) = (Pressed::default(), Vec::from_iter(self.full_tables()));
         for act in acts {
             wrong.push(act.why.clone());
-            let task = act.task.and_then(|id| running.iter().find(|(known, _)| *known == id));
+            let task = act.task.and_then(|id| Some((tasks.get(&id)?, id)));
             match (act.what, task) {
                 (judge::What::PushBack, None) => pressed.all = Some(act.why),
-                (judge::What::PushBack, Some((_, task))) => {
+                (judge::What::PushBack, Some((task, _))) => {
                     for (database, retention_policy) in &task.info().dbrps {
                         let (database, retention_policy) = (database.clone(), retention_policy.clone());
                         pressed.origins.insert(Origin { database, retention_policy }, act.why.clone());
                     }
                 }
-                (judge::What::Groups(most), Some((id, _))) => tasks.shed(id, Shed::Groups(most)),
-                (judge::What::Points(share), Some((id, _))) => tasks.shed(id, Shed::Points(share)),
-                (judge::What::Stop, Some((id, _))) => tasks.fail(id, act.why),
+                (judge::What::Groups(most), Some((_, id))) => tasks.shed(&id, Shed::Groups(most)),
+                (judge::What::Points(share), Some((_, id))) => tasks.shed(&id, Shed::Points(share)),
+                (judge::What::Stop, Some((_, id))) => tasks.fail(&id, act.why),
                 (_, None) => {}
             }
         }
@@ -310,7 +316,8 @@ impl Budgets {
     /// What holds how much, for users.
     pub(crate) fn shown(&self) -> shown::Memory {
         let Some(tasks) = self.tasks.upgrade() else { return shown::Memory::default() };
-        let all: Vec<shown::TaskMemory> = running(&tasks).iter().map(|(id, task)| self.task(id, task)).collect();
+        let mut all: Vec<shown::TaskMemory> = Vec::new();
+        each(&tasks, |id, task| all.push(self.task(id, task)));
         let limit = |limit: u64| if limit >= u64::MAX / 2 { 0 } else { limit };
         let schema = self.schema.now();
         let [names, shapes, series, groups] = schema.sizes().map(|count| count as u64);
@@ -372,10 +379,13 @@ fn queue_permits(memory: &Memory) -> usize {
     permits.clamp(1, Semaphore::MAX_PERMITS)
 }
 
-/// The tasks that run, without those that have failed.
-fn running(tasks: &Tasks) -> Vec<(String, Running)> {
-    let found = tasks.names().into_iter().filter_map(|id| Some((tasks.get(&id)?, id)));
-    found.filter(|(task, _)| tasks.failure(task).is_none()).map(|(task, id)| (id, task)).collect()
+/// Look at the tasks that run, without those that have failed.
+fn each(tasks: &Tasks, mut look: impl FnMut(&str, &Running)) {
+    tasks.for_each(|id, task| {
+        if tasks.failure(task).is_none() {
+            look(id, task);
+        }
+    });
 }
 
 /// Bytes of memory that this machine has, or that the daemon's control group may take.

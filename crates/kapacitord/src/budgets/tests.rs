@@ -15,8 +15,8 @@ fn judge(own: u64, at_limit: AtLimit, tasks: &[TaskLimit]) -> Judge {
     Judge::new(Limit { memory: own, groups: u64::MAX, at_limit }, tasks)
 }
 
-fn held(id: &str, memory: u64, groups: u64) -> Holding<'_> {
-    Holding { id, memory, groups, dropped: 0 }
+fn held(id: &str, memory: u64, groups: u64) -> Holding {
+    Holding { id: id.into(), memory, groups, dropped: 0 }
 }
 
 fn what(acts: &[Act]) -> Vec<(Option<&str>, What)> {

@@ -51,6 +51,13 @@ impl Default for View {
     }
 }
 
+impl View {
+    /// Whether counters of nodes are to be seen.
+    fn has_counters(self) -> bool {
+        self.stats || self.dot != DotView::Nothing
+    }
+}
+
 /// What is known of a run of a task.
 pub struct Executing<'a> {
     pub stats: &'a [Arc<NodeStats>],
@@ -62,6 +69,9 @@ impl Definitions {
     pub fn task(&self, id: &str, view: View) -> Result<shown::Task, Refused> {
         let task = self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("no task exists"))?;
         let warnings = self.reading(&task).remarks.clone();
+        if view.has_counters() {
+            self.running.count(Some(id));
+        }
         Ok(shown::Task { warnings, ..self.show(task, view) })
     }
 
@@ -73,6 +83,9 @@ impl Definitions {
 
     /// A page of the tasks, each made when it is asked for.
     pub fn tasks(&self, page: &Page<'_>, view: View) -> impl Iterator<Item = Result<shown::Task, Refused>> {
+        if view.has_counters() {
+            self.running.count(None);
+        }
         self.store.tasks().each(page).map(move |task| Ok(self.show(task?, view)))
     }
 

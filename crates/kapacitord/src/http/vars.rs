@@ -30,6 +30,7 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
         let (tasks, enabled) = api.definitions.counts()?;
         let mut stats = Stats::new(&api);
         stats.ingress(&api);
+        api.running.count(None);
         for task in api.running.names() {
             if let Some(running) = api.running.get(&task) {
                 stats.task(&task, &running);
