@@ -8,11 +8,18 @@ const STEP: usize = 4;
 /// The canonical text of a script.
 pub fn format(script: &Script) -> String {
     let mut writer = Writer::default();
+    let mut last = 0..0;
     for (i, statement) in script.statements.iter().enumerate() {
         if i > 0 {
             writer.line_end();
         }
+        let begin = writer.out.len();
         writer.statement(statement);
+        let needs_end = i > 0 && goes_on(&writer.out[last.clone()], &writer.out[begin..]);
+        if needs_end {
+            writer.out.insert(last.end, ';');
+        }
+        last = begin + usize::from(needs_end)..writer.out.len();
         writer.line_end();
     }
     if !script.trailing.is_empty() {
@@ -23,6 +30,15 @@ pub fn format(script: &Script) -> String {
         writer.line_end();
     }
     writer.out
+}
+
+/// Whether a statement would be read as the rest of the one before it: then a semicolon has to stand between them.
+fn goes_on(before: &str, statement: &str) -> bool {
+    let mut lines = statement.lines().map(str::trim_start);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with("//")).unwrap_or(statement);
+    // Others begin with a name or a literal, which goes on with nothing.
+    first.starts_with(['/', '*', '-', '(', '['])
+        && crate::parse(&format!("{before}\n\n{statement}")).map_or(true, |both| both.statements.len() != 2)
 }
 
 /// The canonical text of one expression.

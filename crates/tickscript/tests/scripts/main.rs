@@ -126,3 +126,12 @@ fn comments_stay_comments() {
     assert_eq!(formatted("var a = 5 // c\n- 2\n"), "// c\nvar a = 5 -\n2\n");
     assert_eq!(formatted("// b\nvar a = 1 // c\n// d\n- 2\n"), "// b\n// c\n// d\nvar a = 1 -\n2\n");
 }
+
+/// What ends with a semicolon may be followed by what would go on with it.
+#[test]
+fn statements_stay_apart() {
+    let formatted = |text: &str| format(&parse(text).unwrap());
+    assert_eq!(formatted("var a = stream.from();/x/"), "var a = stream\n        .from();\n\n/x/\n");
+    assert_eq!(formatted("var a = 5;-3; (a + b)"), "var a = 5;\n\n-3\n\n(a + b)\n");
+    assert_eq!(formatted("var a = 'b'\n/x/"), "var a = 'b'\n\n/x/\n");
+}
