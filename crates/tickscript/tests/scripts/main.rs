@@ -133,5 +133,5 @@ fn statements_stay_apart() {
     let formatted = |text: &str| format(&parse(text).unwrap());
     assert_eq!(formatted("var a = stream.from();/x/"), "var a = stream\n        .from();\n\n/x/\n");
     assert_eq!(formatted("var a = 5;-3; (a + b)"), "var a = 5;\n\n-3\n\n(a + b)\n");
-    assert_eq!(formatted("var a = 'b'\n/x/"), "var a = 'b'\n\n/x/\n");
+    assert_eq!(formatted("var a = /b/\n/x/"), "var a = /b/\n\n/x/\n");
 }
