@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc};
 use declare::Declaration;
 use model::{BatchHead, Damaged, Edge, GroupId, Marks, Name, Row, Schema, Time, Walk, Words};
 
-use crate::{Common, Cx, Host, NodeSaved, NodeSaver, Origin, Sieve, StatName};
+use crate::{Cx, Host, NodeSaved, NodeSaver, Origin, Shares, Sieve, StatName};
 
 /// What travels along an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -118,8 +118,8 @@ pub struct Plan<'a> {
     pub tracks_groups: bool,
     /// Names of the parents, in order.
     pub parent_names: &'a [String],
-    /// What its node has in common with that of other shards.
-    pub common: &'a Common,
+    /// What its node shares with those of other shards.
+    pub shares: &'a Shares,
 }
 
 /// What a script says of a node. Its fields are filled in by the script through the table of `declare`.

@@ -50,7 +50,10 @@ impl Running {
         edges: Vec<(usize, usize)>,
         endpoints: BTreeMap<String, String>,
     ) -> Running {
-        let (stats, footprint) = (Vec::new(), Arc::default());
+        let (stats, footprint) = match shards.as_slice() {
+            [only] => (only.stats.clone(), Arc::clone(&only.footprint)),
+            _ => Default::default(),
+        };
         let mut running = Running { shards, index, stats, footprint, edges, endpoints };
         running.look();
         running
@@ -58,8 +61,7 @@ impl Running {
 
     /// Bring the counters up to date: those of one task alone are its own, those of shards are added up.
     pub(crate) fn look(&mut self) {
-        if let [only] = self.shards.as_slice() {
-            (self.stats, self.footprint) = (only.stats.clone(), Arc::clone(&only.footprint));
+        if self.shards.len() == 1 {
             return;
         }
         let nodes = self.shards.iter().map(|shard| shard.stats.len()).min().unwrap_or_default();

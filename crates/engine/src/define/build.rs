@@ -9,7 +9,7 @@ use super::{
     checks::{about, different_edges},
 };
 use crate::{
-    Common, EdgeKind, GroupTags, Host, Interest, Plan, Task, TaskInfo,
+    EdgeKind, GroupTags, Host, Interest, Plan, Shares, Task, TaskInfo,
     nodes::{From, Stream},
     saving::fingerprint,
     task::{Part, Shard},
@@ -58,9 +58,9 @@ pub fn build_shards(
     (info, schema, host): (&Arc<TaskInfo>, &Arc<Schema>, &Arc<dyn Host>),
     division: Option<(&GroupTags, u8)>,
 ) -> Result<Built, Diagnostic> {
-    let common = Common::default();
+    let shares = Shares::default();
     let mut endpoints = BTreeMap::new();
-    let parts = parts(surface, pipeline, (info, schema, host), &common, &mut endpoints)?;
+    let parts = parts(surface, pipeline, (info, schema, host), &shares, &mut endpoints)?;
     let mut task = Task::new(Arc::clone(info), Arc::clone(schema), Arc::clone(host), parts);
     let mut more = Vec::new();
     if let Some((tags, count)) = division {
@@ -68,7 +68,7 @@ pub fn build_shards(
         for number in 1..count {
             // Answers to outside work find a shard by this.
             let info = Arc::new(TaskInfo::clone(info));
-            let parts = self::parts(surface, pipeline, (&info, schema, host), &common, &mut BTreeMap::new())?;
+            let parts = self::parts(surface, pipeline, (&info, schema, host), &shares, &mut BTreeMap::new())?;
             let mut shard = Task::new(info, Arc::clone(schema), Arc::clone(host), parts);
             shard.divide(Shard::new(tags.clone(), number, count, Arc::clone(&failure)));
             more.push(shard);
@@ -84,7 +84,7 @@ fn parts(
     surface: &Surface,
     pipeline: &Pipeline,
     (info, schema, host): (&Arc<TaskInfo>, &Arc<Schema>, &Arc<dyn Host>),
-    common: &Common,
+    shares: &Shares,
     endpoints: &mut BTreeMap<String, String>,
 ) -> Result<Vec<Part>, Diagnostic> {
     let mut parts = Vec::with_capacity(pipeline.nodes.len());
@@ -110,7 +110,7 @@ fn parts(
             group_expiry: surface.group_expiry(),
             tracks_groups: surface.tracks_groups(),
             parent_names: &parent_names,
-            common,
+            shares,
         };
         let built = surface.nodes()[node.spec].build(node.object.as_ref(), &plan);
         let built = built.map_err(|why| about(node, why.to_string()).at_stage(Stage::Enable))?;

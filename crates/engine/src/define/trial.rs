@@ -12,7 +12,7 @@ use super::{
     interpret::Interpreter,
 };
 use crate::{
-    Common, EdgeKind, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogRecord, Origin, Plan, ServerInfo,
+    EdgeKind, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, LogRecord, Origin, Plan, ServerInfo, Shares,
     SideSource, TaskInfo, Ticket,
     nodes::{Asks, asks},
 };
@@ -67,7 +67,7 @@ pub(super) fn trial(
             group_expiry: surface.group_expiry(),
             tracks_groups: surface.tracks_groups(),
             parent_names: &parent_names,
-            common: &Common::default(),
+            shares: &Shares::default(),
         };
         if let Err(error) = spec.build(node.object.as_ref(), &plan) {
             diagnostics.push(about(node, error.to_string()).at_stage(Stage::Enable));

@@ -99,7 +99,7 @@ impl Drop for Own {
 impl Publisher {
     /// With its own topic, which all shards of the node share.
     pub(super) fn open(plan: &Plan<'_>, named: &str) -> Result<Opened, BuildError> {
-        let own = plan.common.of(plan.name, || Own::open(plan))?;
+        let own = plan.shares.of(plan.name, || Own::open(plan))?;
         let publisher = Publisher {
             topics: Arc::clone(plan.host.topics()),
             own: Arc::clone(&own.name),

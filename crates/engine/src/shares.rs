@@ -1,4 +1,4 @@
-//! What the nodes of one definition have in common where a task is divided into shards.
+//! What the nodes of one definition share where a task is divided into shards.
 
 use std::{
     any::Any,
@@ -10,9 +10,9 @@ type Shared = Arc<dyn Any + Send + Sync>;
 
 /// See the module. Things are known by the node's name.
 #[derive(Default)]
-pub struct Common(Mutex<HashMap<String, Shared>>);
+pub struct Shares(Mutex<HashMap<String, Shared>>);
 
-impl Common {
+impl Shares {
     /// What the node of this name shares; made by the first shard that asks.
     ///
     /// # Errors
