@@ -19,8 +19,22 @@ pub type Change = (Vec<u8>, Option<Vec<u8>>);
 pub struct NodeSaver<'a> {
     out: Saver<'a>,
     wanted: Wanted<'a>,
+    /// Of the piece at hand.
+    parts: Vec<Part>,
+    pieces: Vec<Piece>,
+}
+
+/// What was written of some parts. A large state is in many pieces: buffers of megabytes, each of another size, that come
+/// and go every few seconds leave holes in the memory.
+struct Piece {
+    bytes: Vec<u8>,
+    refs: Vec<Ref>,
     parts: Vec<Part>,
 }
+
+/// A piece ends with the part that makes it longer than so many bytes, or with so many parts.
+const PIECE: usize = 64 << 10;
+const PARTS: usize = 1024;
 
 enum Wanted<'a> {
     Changes,
@@ -49,12 +63,13 @@ enum PartKey {
 impl<'a> NodeSaver<'a> {
     pub(crate) fn new(schema: &'a Schema, whole: bool) -> NodeSaver<'a> {
         let wanted = if whole { Wanted::All } else { Wanted::Changes };
-        NodeSaver { out: Saver::new(schema), wanted, parts: Vec::new() }
+        NodeSaver { out: Saver::new(schema), wanted, parts: Vec::new(), pieces: Vec::new() }
     }
 
     /// One that writes nothing, but marks the numbers of what would be written.
     pub(crate) fn marking(schema: &'a Schema, marks: &'a mut Marks, told: bool) -> NodeSaver<'a> {
-        NodeSaver { out: Saver::only_notes(schema), wanted: Wanted::Marks { marks, told }, parts: Vec::new() }
+        let wanted = Wanted::Marks { marks, told };
+        NodeSaver { out: Saver::only_notes(schema), wanted, parts: Vec::new(), pieces: Vec::new() }
     }
 
     fn part(&mut self, key: PartKey, write: impl FnOnce(&mut Saver<'a>)) {
@@ -67,7 +82,20 @@ impl<'a> NodeSaver<'a> {
             return self.out.take_notes(marks);
         }
         let end = Some(self.out.end());
-        self.parts.push(Part { key, end });
+        self.put(Part { key, end });
+    }
+
+    fn put(&mut self, part: Part) {
+        let length = part.end.map_or(0, |end| end.0);
+        self.parts.push(part);
+        if length >= PIECE || self.parts.len() >= PARTS {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        let (bytes, refs) = self.out.cut();
+        self.pieces.push(Piece { bytes, refs, parts: std::mem::take(&mut self.parts) });
     }
 
     pub(crate) fn header(&mut self, header: &Header) {
@@ -89,7 +117,7 @@ impl<'a> NodeSaver<'a> {
         let look = |id, value: Option<&T>| match (value, &mut self.wanted) {
             (Some(value), _) => self.part(PartKey::Group(id), |out| write(id, value, out)),
             (None, Wanted::Marks { marks, .. }) => marks.group(id),
-            (None, _) => self.parts.push(Part { key: PartKey::Group(id), end: None }),
+            (None, _) => self.put(Part { key: PartKey::Group(id), end: None }),
         };
         match told {
             Some(told) => groups.look(told, look),
@@ -182,15 +210,13 @@ pub struct Snapshot {
 pub(crate) struct NodeSnapshot {
     name: String,
     shard: u8,
-    bytes: Vec<u8>,
-    refs: Vec<Ref>,
-    parts: Vec<Part>,
+    pieces: Vec<Piece>,
 }
 
 impl NodeSnapshot {
-    pub(crate) fn new(name: &str, shard: u8, saver: NodeSaver<'_>) -> NodeSnapshot {
-        let (bytes, refs) = saver.out.finish();
-        NodeSnapshot { name: name.to_string(), shard, bytes, refs, parts: saver.parts }
+    pub(crate) fn new(name: &str, shard: u8, mut saver: NodeSaver<'_>) -> NodeSnapshot {
+        saver.cut();
+        NodeSnapshot { name: name.to_string(), shard, pieces: saver.pieces }
     }
 }
 
@@ -222,6 +248,15 @@ impl Snapshot {
 
 impl NodeSnapshot {
     fn changes(&self, schema: &Schema) -> impl Iterator<Item = Change> {
+        let change =
+            move |(key, value): (PartKey, Option<Vec<u8>>)| (self::key(&self.name, self.shard, key, schema), value);
+        self.pieces.iter().flat_map(|piece| piece.values(schema)).map(change)
+    }
+}
+
+impl Piece {
+    /// Each part with its value as it means the same in every process.
+    fn values(&self, schema: &Schema) -> impl Iterator<Item = (PartKey, Option<Vec<u8>>)> {
         let mut begin = (0, 0);
         self.parts.iter().map(move |part| {
             let value = part.end.map(|end| {
@@ -233,7 +268,7 @@ impl NodeSnapshot {
                     _ => seal(schema, refs, bytes),
                 }
             });
-            (key(&self.name, self.shard, part.key, schema), value)
+            (part.key, value)
         })
     }
 }

@@ -109,6 +109,12 @@ impl<'a> Saver<'a> {
         (self.bytes.len(), self.refs.len())
     }
 
+    /// Bytes and notes so far; what comes next begins anew.
+    pub fn cut(&mut self) -> (Vec<u8>, Vec<Ref>) {
+        self.begun = 0;
+        (std::mem::take(&mut self.bytes), std::mem::take(&mut self.refs))
+    }
+
     /// All bytes and notes.
     pub fn finish(self) -> (Vec<u8>, Vec<Ref>) {
         (self.bytes, self.refs)

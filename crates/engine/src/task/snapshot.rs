@@ -201,6 +201,20 @@ mod tests {
         assert_eq!((bench.task.covered(), bench.host.seen().posts.len()), (12, 2));
     }
 
+    /// A large state is taken down in pieces.
+    #[test]
+    fn thousands_of_groups_go_on() {
+        let hosts = |second: u32| (0..3000).map(|host| format!("m,h=host-{host} v=1 {second}\n")).collect::<String>();
+        let script = script(".groupBy('h')", "");
+        let mut bench = Bench::new(&script).unwrap();
+        bench.write(&hosts(1), Precision::Seconds);
+        bench.write(&hosts(2), Precision::Seconds);
+        let (mut bench, anew) = Bench::resumed(&script, Kinds::default(), &bench.saved()).unwrap();
+        assert_eq!(anew, Vec::new());
+        bench.write(&hosts(3), Precision::Seconds);
+        assert_eq!(bench.host.seen().posts.len(), 3000);
+    }
+
     #[test]
     fn what_is_shown_begins_anew() {
         let script = "stream |from().measurement('m') |cumulativeSum('v') |httpOut('x')";
