@@ -20,6 +20,17 @@ fn beginning(text: &str) -> String {
     }
 }
 
+/// Refuses what is no pattern of tasks' ids.
+pub(super) fn task_ids(pattern: &str) -> Result<(), String> {
+    if pattern.is_empty() {
+        return Err("must specify task, the ids that are meant; * for all".to_string());
+    }
+    if store::pattern::Pattern::new(pattern).is_err() {
+        return Err(format!("task {pattern:?} is not a pattern: a bracket or an escape does not close"));
+    }
+    Ok(())
+}
+
 /// Refuses an address that is not of the web.
 pub(super) fn web_url(key: &str, text: &str) -> Result<(), String> {
     url(key, text)?;

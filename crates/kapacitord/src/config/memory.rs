@@ -2,6 +2,8 @@
 
 use declare::{Declaration, Section, Shape};
 
+use super::checks;
+
 /// What happens at a limit, as the config says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtLimit {
@@ -158,12 +160,7 @@ impl Section for TaskLimit {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.task.is_empty() {
-            return Err("must specify task, the ids that are meant; * for all".to_string());
-        }
-        if store::pattern::Pattern::new(&self.task).is_err() {
-            return Err(format!("task {:?} is not a pattern: a bracket or an escape does not close", self.task));
-        }
+        checks::task_ids(&self.task)?;
         if self.memory < 0 || self.groups < 0 {
             return Err("memory and groups must not be negative".to_string());
         }

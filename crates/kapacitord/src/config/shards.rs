@@ -2,6 +2,8 @@
 
 use declare::{Declaration, Section, Shape};
 
+use super::checks;
+
 /// Tasks that are divided.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TaskShards {
@@ -38,12 +40,7 @@ impl Section for TaskShards {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.task.is_empty() {
-            return Err("must specify task, the ids that are meant; * for all".to_string());
-        }
-        if store::pattern::Pattern::new(&self.task).is_err() {
-            return Err(format!("task {:?} is not a pattern: a bracket or an escape does not close", self.task));
-        }
+        checks::task_ids(&self.task)?;
         if !(0..=MOST).contains(&self.shards) {
             return Err(format!("shards must be from 0, for one a core, to {MOST}"));
         }
