@@ -215,6 +215,16 @@ impl Tasks {
 
     /// Hand a write to all tasks that want something of it. `held` is let go when the last of them is done with it.
     pub fn write(&self, write: &Arc<Write>, held: Held) {
+        self.hand_out(write, &held, Workers::send);
+    }
+
+    /// As [`Tasks::write`], by one who may be held up for a moment: a small write is worked off here and now if those who
+    /// would do that sleep.
+    pub fn write_and_help(&self, write: &Arc<Write>, held: Held) {
+        self.hand_out(write, &held, Workers::send_and_help);
+    }
+
+    fn hand_out(&self, write: &Arc<Write>, held: &Held, send: fn(&Workers, usize, Parcel)) {
         for (_, tap) in &*self.taps.read().unwrap_or_else(PoisonError::into_inner) {
             tap(write);
         }
@@ -222,7 +232,7 @@ impl Tasks {
         let selections = router.select(&self.schema.now(), write);
         // One of the log is handed to all or to none, as seen by who asks for their states.
         let _router = (write.number != 0).then_some(router);
-        self.send(write, selections, &held);
+        self.send(write, selections, held, send);
         if write.number != 0 {
             self.set_delivered(write.number);
         }
@@ -233,7 +243,13 @@ impl Tasks {
         self.delivered.fetch_max(number, Ordering::AcqRel);
     }
 
-    fn send(&self, write: &Arc<Write>, selections: Vec<((usize, Taker), Selection)>, held: &Held) {
+    fn send(
+        &self,
+        write: &Arc<Write>,
+        selections: Vec<((usize, Taker), Selection)>,
+        held: &Held,
+        send: fn(&Workers, usize, Parcel),
+    ) {
         if selections.is_empty() {
             return;
         }
@@ -243,7 +259,7 @@ impl Tasks {
         }
         for (worker, tasks) in parcels.into_iter().enumerate() {
             if !tasks.is_empty() {
-                self.workers.send(worker, Parcel::Write(Arc::clone(write), tasks, held.clone()));
+                send(&self.workers, worker, Parcel::Write(Arc::clone(write), tasks, held.clone()));
             }
         }
     }

@@ -108,7 +108,7 @@ pub(super) async fn write(
     let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words), number: 0 };
     let share: Share = Some(Arc::new((room, schema)));
     let Some(log) = &api.log else {
-        api.running.write(&Arc::new(write), share);
+        api.running.write_and_help(&Arc::new(write), share);
         return nothing();
     };
     match log.submit(Entry { lines: body, precision, now, write, share }).await {
