@@ -142,8 +142,7 @@ impl Journal {
         // What is committed together stays together, so that it can be taken back.
         if self.waiting.is_empty() {
             self.head.settle()?;
-            let is_full = self.head.bytes >= self.segment_bytes.max(HEADER.len() as u64 + 1);
-            if is_full || self.head.is_closed() {
+            if self.is_at_end_of_segment() {
                 self.rotate()?;
             }
         }
@@ -202,6 +201,11 @@ impl Journal {
         }
         self.unsynced = false;
         Ok(Some(self.head.unsynced()))
+    }
+
+    /// Whether the next record begins a segment, for which the full one is synced.
+    pub fn is_at_end_of_segment(&self) -> bool {
+        self.head.bytes >= self.segment_bytes.max(HEADER.len() as u64 + 1) || self.head.is_closed()
     }
 
     /// Whether something was committed since the last sync.

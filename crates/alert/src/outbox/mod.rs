@@ -2,8 +2,8 @@
 //!
 //! An event is in the journal before it is sent, with the handlers that are to get it; what became of it follows as
 //! records of its own. So each handler gets each event at least once. `record.rs` has the bytes, `index.rs` what of all
-//! that still matters, `writer.rs` the one thread that writes, `lease.rs` who may send now, `dead_letters.rs` what was given
-//! up, `recovery.rs` what a new life finds.
+//! that still matters, `writer.rs` the one who writes, `lease.rs` who may send now, `dead_letters.rs` what was given up,
+//! `recovery.rs` what a new life finds.
 
 mod dead_letters;
 mod index;
@@ -16,7 +16,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -106,7 +106,9 @@ impl Stepper {
 /// See the module. Dropping it writes what is left.
 pub struct Outbox {
     shared: Arc<Shared>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    /// None if somebody else steps it.
+    writer: OnceLock<Arc<Mutex<Writer>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -136,6 +138,10 @@ struct State {
     /// The oldest event of which the disk has not taken all: it cannot be written for now.
     unkept: Option<u64>,
     stopping: bool,
+    /// Somebody waits for what is in the queue.
+    hurry: bool,
+    /// The thread does not look by itself whether there is something.
+    dozes: bool,
     reader: Reader,
     leases: HashMap<(Arc<str>, Arc<str>), Arc<Lease>>,
     discarded: u64,
@@ -158,11 +164,14 @@ impl Outbox {
     pub fn open(options: OutboxOptions, settled: Option<u64>) -> Result<OutboxOpened, journal::Error> {
         let path = options.folder.clone();
         let (opened, stepper) = Outbox::open_stepped(Arc::new(System), options, settled)?;
-        let writer = std::thread::Builder::new()
+        let (outbox, writer) = (&opened.outbox, Arc::new(Mutex::new(stepper.0)));
+        let (shared, at) = (Arc::clone(&outbox.shared), Arc::clone(&writer));
+        let thread = std::thread::Builder::new()
             .name("outbox".to_string())
-            .spawn(move || stepper.0.run())
+            .spawn(move || writer::run(&shared, &at))
             .map_err(|source| journal::Error::Io { path, source })?;
-        *opened.outbox.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
+        *outbox.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        let _ = outbox.writer.set(writer);
         Ok(opened)
     }
 
@@ -193,6 +202,8 @@ impl Outbox {
             covered: if options.remembers { 0 } else { u64::MAX },
             unkept: None,
             stopping: false,
+            hurry: false,
+            dozes: false,
             reader: journal.reader(),
             leases: HashMap::new(),
             discarded: 0,
@@ -208,7 +219,7 @@ impl Outbox {
         let writer = Writer::new(Arc::clone(&shared), journal);
         let states = states.into_iter().map(|(_, topic, state)| (topic, state)).collect();
         let known = known.unwrap_or_default();
-        let outbox = Arc::new(Outbox { shared, writer: Mutex::default() });
+        let outbox = Arc::new(Outbox { shared, writer: OnceLock::new(), thread: Mutex::default() });
         Ok((OutboxOpened { outbox, states, damage, known }, Stepper(writer)))
     }
 
@@ -290,7 +301,8 @@ impl Outbox {
     /// Waits until all events up to this number are written. Blocks. `false`: they are not, since the disk does not take
     /// them; it is asked again until it does.
     pub fn wait_until_written(&self, number: u64) -> bool {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
+        self.shared.hurry(&mut state);
         let pending = |state: &mut State| *self.shared.committed.borrow() < number && !state.stopping;
         let state = self.shared.written.wait_while(state, pending).unwrap_or_else(PoisonError::into_inner);
         state.unkept.is_none_or(|unkept| unkept > number)
@@ -312,11 +324,24 @@ impl Outbox {
 
     /// Waits until all that is known by now is written, or the disk has refused it.
     fn written(&self) -> MutexGuard<'_, State> {
-        let has_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        let state = self.shared.lock();
+        let has_writer = self.writer.get().is_some();
+        let mut state = self.shared.lock();
+        self.shared.hurry(&mut state);
         let wanted = state.taken + state.queue.len() as u64;
         let pending = |state: &mut State| has_writer && state.handled < wanted && !state.stopping;
         self.shared.written.wait_while(state, pending).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody wants to send the event of this number: it is written now, by the caller if nobody else writes. Waits for
+    /// no disk.
+    pub(crate) fn hasten(&self, number: u64) {
+        if *self.shared.committed.borrow() >= number {
+            return;
+        }
+        let writer = self.writer.get().and_then(|writer| writer.try_lock().ok());
+        if !writer.is_some_and(|mut writer| writer.help()) {
+            self.shared.hurry(&mut self.shared.lock());
+        }
     }
 
     /// Tells the number of the last event that is written.
@@ -344,9 +369,9 @@ impl Outbox {
         self.shared.lock().stopping = true;
         self.shared.wake.notify_all();
         self.shared.written.notify_all();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer {
-            let _ = writer.join();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
         }
     }
 
@@ -377,10 +402,16 @@ impl Shared {
     }
 
     fn push(&self, state: &mut State, record: Record) {
-        if state.queue.is_empty() {
+        state.queue.push(record);
+        if std::mem::take(&mut state.dozes) {
             self.wake.notify_one();
         }
-        state.queue.push(record);
+    }
+
+    /// What is in the queue is to be written at once.
+    fn hurry(&self, state: &mut State) {
+        state.hurry = true;
+        self.wake.notify_one();
     }
 }
 

@@ -66,6 +66,34 @@ impl Outbox {
 }
 
 #[test]
+fn who_sends_an_event_writes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Outbox::open(OutboxOptions::new(folder.path()), None).unwrap().outbox;
+    let outbox = open();
+    let to = ["x"].map(Arc::from);
+    let mut at_once = 0;
+    for id in 0..200 {
+        let number = append(&outbox, &id.to_string(), &["x"]);
+        outbox.hasten(number);
+        // The thread may be at it.
+        at_once += usize::from(outbox.counts().written >= number);
+        assert!(outbox.wait_until_written(number));
+        if id % 2 == 0 {
+            outbox.done(number, &to[0]);
+        }
+    }
+    assert!(at_once > 0);
+    // Without a word from anybody the thread does it.
+    let last = append(&outbox, "last", &["x"]);
+    let mut committed = outbox.committed();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(committed.wait_for(|written| *written >= last)).unwrap();
+    drop(outbox);
+    let left = ids(&open(), "x");
+    assert_eq!((left.len(), &*left[0], &*left[100]), (101, "1", "last"));
+}
+
+#[test]
 fn states_of_events_that_nobody_waits_for_are_kept_until_they_are_stored() {
     let folder = tempfile::tempdir().unwrap();
     let reopen = |settled| Outbox::open(options(folder.path()), Some(settled)).unwrap();

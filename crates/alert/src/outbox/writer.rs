@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,8 +18,13 @@ use crate::Event;
 /// How long after it has failed the disk is asked again if nothing else comes.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The one who writes. Events go out as soon as they are written; a sync between them would hold up those that come
-/// meanwhile, so it is another thread's if there is one.
+/// While there is much to do, the thread looks by itself so often: to wake it takes longer than to write an event.
+const TICK: Duration = Duration::from_millis(5);
+/// How long after the last record there is much to do.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The one who writes: the thread, or who wants to send an event that is not written. Events go out as soon as they are;
+/// a sync between them would hold up those that come meanwhile, so it is another thread's if there is one.
 pub(super) struct Writer {
     shared: Arc<Shared>,
     journal: Journal,
@@ -41,22 +46,16 @@ struct Unwritten {
     fates: Vec<Record>,
 }
 
+/// Where records are now.
+struct Appended {
+    first: Option<Place>,
+    /// Of events, by their numbers.
+    places: Vec<(u64, Place)>,
+}
+
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, journal: Journal) -> Writer {
         Writer { shared, journal, syncer: None, synced: Instant::now(), unwritten: BTreeMap::new() }
-    }
-
-    /// Writes until the outbox is dropped.
-    pub(super) fn run(mut self) {
-        let waits = !self.shared.options.fsync_interval.is_zero();
-        self.syncer = waits.then(Syncer::start).and_then(Result::ok);
-        loop {
-            let (batch, stopping) = next(&self.shared, self.due());
-            self.round(batch, stopping);
-            if stopping {
-                return;
-            }
-        }
     }
 
     /// When there is something to be done even if nothing comes.
@@ -68,30 +67,47 @@ impl Writer {
 
     /// Writes what waits; whether there was anything.
     pub(super) fn step(&mut self) -> bool {
-        let batch = self.shared.lock().take();
-        let has_any = !batch.is_empty() || !self.unwritten.is_empty();
-        self.round(batch, false);
+        let has_any = !self.shared.lock().queue.is_empty() || !self.unwritten.is_empty();
+        self.round(false);
         has_any
     }
 
-    fn round(&mut self, batch: Vec<Record>, stopping: bool) {
-        let was_failing = !self.unwritten.is_empty();
+    fn round(&mut self, stopping: bool) {
+        // Nobody else writes meanwhile, so the records keep their order.
+        let batch = self.shared.lock().take();
         let again = self.again();
-        match self.write(again.iter().chain(&batch), stopping) {
-            Ok(places) => {
-                self.unwritten.clear();
-                publish(&self.shared, &batch, places, None);
-            }
-            Err(why) => {
-                if !was_failing {
-                    error!(%why, "the outbox cannot be written: until it can, events are sent, but not kept over a restart");
-                }
-                self.put_off(&batch);
-                publish(&self.shared, &batch, Vec::new(), self.unwritten.keys().next().copied());
-            }
-        }
+        let written = self.write(again.iter().chain(&batch), stopping);
+        self.tell(&batch, written);
         if let Err(why) = compact(&self.shared, &mut self.journal) {
             error!(%why, "the outbox cannot be compacted");
+        }
+    }
+
+    /// Writes what waits, and leaves to the thread what takes longer. Whether it could.
+    pub(super) fn help(&mut self) -> bool {
+        if self.syncer.is_none() || !self.unwritten.is_empty() || self.journal.is_at_end_of_segment() {
+            return false;
+        }
+        let batch = self.shared.lock().take();
+        let written = self.append(batch.iter()).map(|appended| appended.places);
+        self.tell(&batch, written);
+        true
+    }
+
+    /// Tells what has become of a batch.
+    fn tell(&mut self, batch: &[Record], written: Result<Vec<(u64, Place)>, journal::Error>) {
+        match written {
+            Ok(places) => {
+                self.unwritten.clear();
+                publish(&self.shared, batch, places, None);
+            }
+            Err(why) => {
+                if self.unwritten.is_empty() {
+                    error!(%why, "the outbox cannot be written: until it can, events are sent, but not kept over a restart");
+                }
+                self.put_off(batch);
+                publish(&self.shared, batch, Vec::new(), self.unwritten.keys().next().copied());
+            }
         }
     }
 
@@ -134,12 +150,24 @@ impl Writer {
         }
     }
 
-    /// All of it is written, or nothing.
+    /// All of it is written and synced if it is time, or nothing.
     fn write<'a>(
         &mut self,
         records: impl Iterator<Item = &'a Record>,
         stopping: bool,
     ) -> Result<Vec<(u64, Place)>, journal::Error> {
+        let Appended { first, places } = self.append(records)?;
+        if let Err(why) = self.sync(stopping) {
+            if let Some(first) = first.filter(|_| self.shared.options.fsync_interval.is_zero()) {
+                // What is written again must not be there twice, if the disk lets us.
+                let _ = self.journal.retract(first);
+            }
+            return Err(why);
+        }
+        Ok(places)
+    }
+
+    fn append<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> Result<Appended, journal::Error> {
         let mut bytes = Vec::new();
         let (mut places, mut first) = (Vec::new(), None);
         for record in records {
@@ -152,14 +180,7 @@ impl Writer {
             }
         }
         self.journal.commit()?;
-        if let Err(why) = self.sync(stopping) {
-            if let Some(first) = first.filter(|_| self.shared.options.fsync_interval.is_zero()) {
-                // What is written again must not be there twice, if the disk lets us.
-                let _ = self.journal.retract(first);
-            }
-            return Err(why);
-        }
-        Ok(places)
+        Ok(Appended { first, places })
     }
 
     /// Has what is written forced to the disk if it is time.
@@ -222,21 +243,63 @@ impl Drop for Syncer {
     }
 }
 
-/// What is to be written, and whether it is the end; waits for it, but not longer than the next sync is due.
-fn next(shared: &Shared, due: Option<Instant>) -> (Vec<Record>, bool) {
-    let mut state = shared.lock();
-    while state.queue.is_empty() && !state.stopping {
-        let Some(due) = due else {
-            state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-            continue;
-        };
-        let left = due.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
+/// Writes until the outbox is dropped.
+pub(super) fn run(shared: &Shared, writer: &Mutex<Writer>) {
+    let waits = !shared.options.fsync_interval.is_zero();
+    lock(writer).syncer = waits.then(Syncer::start).and_then(Result::ok);
+    let mut watch = Watch { seen: 0, until: Instant::now() };
+    loop {
+        let due = lock(writer).due();
+        let stopping = watch.next(shared, due);
+        lock(writer).round(stopping);
+        if stopping {
+            return;
         }
-        state = shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
     }
-    (state.take(), state.stopping)
+}
+
+fn lock(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
+    writer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When the thread looks what there is to do.
+struct Watch {
+    /// How many records there have been.
+    seen: u64,
+    /// It looks by itself until then.
+    until: Instant,
+}
+
+impl Watch {
+    /// Waits until there is something to be done, but not longer than until then; whether it is the end.
+    fn next(&mut self, shared: &Shared, due: Option<Instant>) -> bool {
+        // Who has each event synced cannot help.
+        let alone = shared.options.fsync_interval.is_zero();
+        let mut state = shared.lock();
+        loop {
+            let (now, waits) = (Instant::now(), !state.queue.is_empty());
+            if state.stopping || std::mem::take(&mut state.hurry) || alone && waits || due.is_some_and(|due| due <= now)
+            {
+                return state.stopping;
+            }
+            let seen = state.taken + state.queue.len() as u64;
+            if seen != self.seen {
+                (self.seen, self.until) = (seen, now + LINGER);
+            }
+            let tick = (now < self.until && !alone).then(|| now + TICK);
+            state.dozes = tick.is_none();
+            let Some(until) = tick.into_iter().chain(due).min() else {
+                state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = until.saturating_duration_since(now);
+            let woken = shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state = woken.0;
+            if woken.1.timed_out() && !state.queue.is_empty() {
+                return state.stopping;
+            }
+        }
+    }
 }
 
 /// Tells who waits that the events of a batch may be sent.

@@ -260,10 +260,12 @@ impl Worker {
             }
             let events: Vec<_> = items.iter().map(|item| item.event.clone()).collect();
             let number = items.iter().map(|item| item.number).max().unwrap_or(0);
-            let committed = self.kept.as_ref().map(|kept| kept.committed.clone());
+            let kept = self.kept.as_ref().map(|kept| (Arc::clone(&kept.outbox), kept.committed.clone()));
             let limit = self.options.attempt_limit;
             let started = self.running.spawn(async move {
-                if let Some(mut committed) = committed {
+                if let Some((outbox, mut committed)) = kept {
+                    outbox.hasten(number);
+                    drop(outbox);
                     // An error means that the outbox is gone: the daemon ends.
                     let _ = committed.wait_for(|written| *written >= number).await;
                 }
