@@ -1,5 +1,6 @@
 //! `post`: each event to a URL, or to an endpoint of the config.
 
+use std::cell::LazyCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,8 +117,12 @@ struct Post {
 impl Post {
     fn request(&mut self, configs: &Configs, event: &Event) -> Result<Request, String> {
         let endpoint = self.options.endpoint(configs)?;
-        let data = event.wire_template_data();
-        let execute = |template: &Template| template.execute(&data).map_err(|why| why.to_string());
+        // Most URLs are the same for all events.
+        let data = LazyCell::new(|| event.wire_template_data());
+        let execute = |template: &Template| match template.constant() {
+            Some(text) => Ok(text),
+            None => template.execute(&data).map_err(|why| why.to_string()),
+        };
         let url = execute(self.url.parsed(self.options.url(endpoint), "")?)?;
         let mut headers: Vec<(String, String)> = endpoint.map_or_else(Vec::new, |section| section.table("headers"));
         headers.extend(self.options.headers.texts().map(|(name, value)| (name.to_string(), value.to_string())));
