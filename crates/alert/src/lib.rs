@@ -18,6 +18,7 @@ mod kind;
 mod level;
 mod match_;
 mod outbox;
+mod packed;
 mod queue;
 mod retry;
 mod silence;

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use tracing::error;
 
+use crate::packed::{Packed, Packer};
 use crate::queue::{Counters, Queue};
 use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Matcher, Outcome, Reason};
 
@@ -13,13 +14,16 @@ use crate::{Counts, Event, EventState, Handler, HandlerId, Level, Matcher, Outco
 const MOST_OK: usize = 20_000;
 /// So many that are not OK: those of hosts that have gone while something was wrong never recover.
 const MOST_NOT_OK: usize = 100_000;
+/// With more events than this, what they say is packed.
+const MANY: usize = 200;
 
 /// A topic's state and subscribers; the lock around it is the caller's.
 #[derive(Default)]
 pub(crate) struct Topic {
     /// Whether it is there for others. A closed one only keeps its subscribers for the next time.
     pub(crate) open: bool,
-    events: HashMap<Arc<str>, EventState>,
+    events: HashMap<Arc<str>, Remembered>,
+    packer: Packer,
     /// How many events are at each level.
     at_level: [usize; 4],
     pub(crate) collected: u64,
@@ -28,6 +32,28 @@ pub(crate) struct Topic {
     pub(crate) subscribers: Vec<Subscriber>,
     /// The last event of each id that is held back.
     pub(crate) held: HashMap<Arc<str>, Held>,
+}
+
+/// The last state of an event.
+struct Remembered {
+    message: Arc<str>,
+    details: Packed,
+    time: i64,
+    duration: i64,
+    level: Level,
+}
+
+impl Remembered {
+    fn state(&self, id: &Arc<str>) -> EventState {
+        EventState {
+            id: Arc::clone(id),
+            message: Arc::clone(&self.message),
+            details: self.details.text(),
+            time: self.time,
+            duration: self.duration,
+            level: self.level,
+        }
+    }
 }
 
 /// An event that is held back.
@@ -89,13 +115,16 @@ impl Topic {
         Level::ALL.into_iter().rev().find(|&level| self.at_level[level as usize] > 0).unwrap_or_default()
     }
 
-    /// Remembers a state; the one before. If there are too many, the oldest are forgotten: which of those are not OK is
+    /// Remembers a state; the level before. If there are too many, the oldest are forgotten: which of those are not OK is
     /// told.
-    pub(crate) fn update(&mut self, state: EventState) -> (Option<EventState>, Vec<Arc<str>>) {
-        self.at_level[state.level as usize] += 1;
-        let before = self.events.insert(state.id.clone(), state);
-        if let Some(before) = &before {
-            self.at_level[before.level as usize] -= 1;
+    pub(crate) fn update(&mut self, state: EventState) -> (Option<Level>, Vec<Arc<str>>) {
+        let EventState { id, message, details, time, duration, level } = state;
+        self.at_level[level as usize] += 1;
+        let details = if self.events.len() > MANY { self.packer.pack(&details) } else { Packed::Plain(details) };
+        let before = self.events.insert(id, Remembered { message, details, time, duration, level });
+        let before = before.map(|before| before.level);
+        if let Some(before) = before {
+            self.at_level[before as usize] -= 1;
         }
         if self.at_level[Level::Ok as usize] > MOST_OK {
             self.forget(|level| level == Level::Ok, MOST_OK / 2);
@@ -128,7 +157,7 @@ impl Topic {
 
     /// Forgets an event that is OK and of which nothing is held back: another one of its id is as if it was the first.
     pub(crate) fn forget_ok(&mut self, id: &str) {
-        let is_ok = self.state(id).is_some_and(|state| state.level == Level::Ok);
+        let is_ok = self.level_of(id) == Some(Level::Ok);
         if is_ok && !self.held.contains_key(id) {
             self.events.remove(id);
             self.at_level[Level::Ok as usize] -= 1;
@@ -138,14 +167,18 @@ impl Topic {
         }
     }
 
-    pub(crate) fn state(&self, id: &str) -> Option<&EventState> {
-        self.events.get(id)
+    pub(crate) fn level_of(&self, id: &str) -> Option<Level> {
+        Some(self.events.get(id)?.level)
+    }
+
+    pub(crate) fn state(&self, id: &str) -> Option<EventState> {
+        self.events.get_key_value(id).map(|(id, known)| known.state(id))
     }
 
     /// The states of this level or worse, worst first, then by id.
     pub(crate) fn states(&self, min_level: Level) -> Vec<EventState> {
-        let mut states: Vec<EventState> =
-            self.events.values().filter(|state| state.level >= min_level).cloned().collect();
+        let wanted = self.events.iter().filter(|(_, known)| known.level >= min_level);
+        let mut states: Vec<EventState> = wanted.map(|(id, known)| known.state(id)).collect();
         states.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.id.cmp(&b.id)));
         states
     }

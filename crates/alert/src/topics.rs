@@ -128,8 +128,8 @@ impl Topics {
         let (event, ways) = self.with_open(&topic, |topic| {
             topic.collected += 1;
             let before = self.update(&event.topic, topic, event.state.clone());
-            event.previous = before.as_ref().map_or(Level::Ok, |state| state.level);
-            self.save(&event, before.as_ref());
+            event.previous = before.unwrap_or_default();
+            self.save(&event, before);
             let reason = self.reason_to_hold(&event);
             if !topic.held.is_empty()
                 && let Some(held) = topic.held.remove(&event.state.id)
@@ -215,8 +215,8 @@ impl Topics {
         number
     }
 
-    /// Remembers a state; the one before.
-    fn update(&self, id: &str, topic: &mut Topic, state: EventState) -> Option<EventState> {
+    /// Remembers a state; the level before.
+    fn update(&self, id: &str, topic: &mut Topic, state: EventState) -> Option<Level> {
         let (before, forgotten) = topic.update(state);
         if !forgotten.is_empty() {
             let count = forgotten.len();
@@ -226,11 +226,11 @@ impl Topics {
         before
     }
 
-    fn save(&self, event: &Event, before: Option<&EventState>) {
+    fn save(&self, event: &Event, before: Option<Level>) {
         let (topic, state) = (&event.topic, &event.state);
         if state.level != Level::Ok {
             self.store.save(topic, &state.id, Some(state));
-        } else if before.is_some_and(|before| before.level != Level::Ok) {
+        } else if before.is_some_and(|before| before != Level::Ok) {
             self.store.save(topic, &state.id, None);
         }
     }
@@ -297,7 +297,7 @@ impl Topics {
 
     /// The last state of an event, if the topic is open and knows it.
     pub fn event_state(&self, topic: &str, id: &str) -> Option<EventState> {
-        self.if_open(topic, |topic| topic.state(id).cloned())?
+        self.if_open(topic, |topic| topic.state(id))?
     }
 
     /// As `event_state`, for data of this time: while data of before a kill come again, what came of later ones is not

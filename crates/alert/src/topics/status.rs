@@ -111,7 +111,7 @@ impl Topics {
         let mut found: Vec<Arc<str>> = Vec::new();
         for (id, entry) in self.entries() {
             let topic = lock(&entry);
-            if topic.open && topic.state(event).is_some_and(|state| state.level != Level::Ok) {
+            if topic.open && topic.level_of(event).is_some_and(|level| level != Level::Ok) {
                 found.push(id);
             }
         }
