@@ -332,12 +332,15 @@ impl Outbox {
         self.shared.written.wait_while(state, pending).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody wants to send the event of this number: it is written now, by the caller if nobody else writes. Waits for
-    /// no disk.
+    /// Somebody wants to send the event of this number: it is written now.
     pub(crate) fn hasten(&self, number: u64) {
-        if *self.shared.committed.borrow() >= number {
-            return;
+        if *self.shared.committed.borrow() < number {
+            self.write_now();
         }
+    }
+
+    /// What waits is written now, by the caller if nobody else writes. Waits for no disk.
+    pub(crate) fn write_now(&self) {
         let writer = self.writer.get().and_then(|writer| writer.try_lock().ok());
         if !writer.is_some_and(|mut writer| writer.help()) {
             self.shared.hurry(&mut self.shared.lock());

@@ -89,6 +89,9 @@ impl Writer {
             return false;
         }
         let batch = self.shared.lock().take();
+        if batch.is_empty() {
+            return true;
+        }
         let written = self.append(batch.iter()).map(|appended| appended.places);
         self.tell(&batch, written);
         true

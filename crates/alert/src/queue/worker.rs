@@ -336,6 +336,10 @@ impl Worker {
             Outcome::GiveUp(why) => self.given_up(&busy, &why),
             Outcome::Retry { why, after } => self.again_later(&busy, &why, after, rule),
         }
+        // A kill before that sends the event once more.
+        if let Some(kept) = &self.kept {
+            kept.outbox.write_now();
+        }
     }
 
     fn sent(&mut self, busy: &Busy) {
