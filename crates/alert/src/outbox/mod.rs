@@ -142,6 +142,8 @@ struct State {
     hurry: bool,
     /// The thread does not look by itself whether there is something.
     dozes: bool,
+    /// Somebody else has written, so the thread has something to sync.
+    helped: bool,
     reader: Reader,
     leases: HashMap<(Arc<str>, Arc<str>), Arc<Lease>>,
     discarded: u64,
@@ -204,6 +206,7 @@ impl Outbox {
             stopping: false,
             hurry: false,
             dozes: false,
+            helped: false,
             reader: journal.reader(),
             leases: HashMap::new(),
             discarded: 0,

@@ -83,6 +83,13 @@ fn who_sends_an_event_writes_it() {
         }
     }
     assert!(at_once > 0);
+    // The thread syncs what others have written, also if nothing else comes.
+    let writer = outbox.writer.get().unwrap();
+    let until = std::time::Instant::now() + Duration::from_secs(60);
+    while !writer.lock().unwrap().is_synced() {
+        assert!(std::time::Instant::now() < until, "it is not synced");
+        std::thread::yield_now();
+    }
     // Without a word from anybody the thread does it.
     let last = append(&outbox, "last", &["x"]);
     let mut committed = outbox.committed();

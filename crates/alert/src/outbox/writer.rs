@@ -88,13 +88,21 @@ impl Writer {
         if self.syncer.is_none() || !self.unwritten.is_empty() || self.journal.is_at_end_of_segment() {
             return false;
         }
-        let batch = self.shared.lock().take();
+        let mut state = self.shared.lock();
+        let batch = state.take();
         if batch.is_empty() {
             return true;
         }
+        state.helped = true;
+        drop(state);
         let written = self.append(batch.iter()).map(|appended| appended.places);
         self.tell(&batch, written);
         true
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_synced(&self) -> bool {
+        !self.journal.is_unsynced()
     }
 
     /// Tells what has become of a batch.
@@ -298,7 +306,8 @@ impl Watch {
             let left = until.saturating_duration_since(now);
             let woken = shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
             state = woken.0;
-            if woken.1.timed_out() && !state.queue.is_empty() {
+            // What others wrote has to be synced in its time.
+            if woken.1.timed_out() && (!state.queue.is_empty() || std::mem::take(&mut state.helped)) {
                 return state.stopping;
             }
         }
