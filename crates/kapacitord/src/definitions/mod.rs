@@ -23,7 +23,7 @@ use crate::checkpoints::Checkpoints;
 use readings::{Reading, Readings};
 pub(crate) use shards::Shards;
 
-pub use options::is_valid_id;
+pub use options::{is_valid_id, new_id};
 pub use shown::{DotView, Executing, ScriptFormat, View, stats};
 
 /// A request that cannot be met, as the API answers it.
@@ -159,7 +159,7 @@ impl Definitions {
     /// Store a new task, and start it if it is switched on.
     pub fn create_task(&self, options: &api::task::TaskOptions) -> Result<(Task, Vec<String>), Refused> {
         let _change = self.change();
-        let id = if options.id.is_empty() { uuid::Uuid::new_v4().to_string() } else { options.id.clone() };
+        let id = if options.id.is_empty() { new_id() } else { options.id.clone() };
         if !is_valid_id(&id) {
             return Err(Refused::bad(options::bad_task_id(&id)));
         }

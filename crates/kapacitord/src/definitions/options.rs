@@ -10,6 +10,12 @@ pub fn is_valid_id(id: &str) -> bool {
     !id.is_empty() && id.chars().all(|c| c.is_alphabetic() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_'))
 }
 
+/// An id for what its maker gave none. It begins with the time (UUID version 7, RFC 9562), so lists, which are sorted by
+/// id, show such things in the order in which they were made.
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
 pub(super) fn bad_task_id(id: &str) -> String {
     format!("task ID must contain only letters, numbers, '-', '.' and '_'. {id:?}")
 }

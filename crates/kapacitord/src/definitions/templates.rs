@@ -11,7 +11,7 @@ use store::{
     templates::Template,
 };
 
-use super::{Definitions, Refused, ScriptFormat, is_valid_id, now, refused, vars};
+use super::{Definitions, Refused, ScriptFormat, is_valid_id, new_id, now, refused, vars};
 
 impl Definitions {
     /// The script of a template becomes a task's own.
@@ -38,7 +38,7 @@ impl Definitions {
 
     pub fn create_template(&self, options: &shown::TemplateOptions) -> Result<shown::Template, Refused> {
         let _change = self.change();
-        let id = if options.id.is_empty() { uuid::Uuid::new_v4().to_string() } else { options.id.clone() };
+        let id = if options.id.is_empty() { new_id() } else { options.id.clone() };
         if !is_valid_id(&id) {
             return Err(Refused::bad(bad_template_id(&id)));
         }

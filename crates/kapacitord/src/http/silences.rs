@@ -19,7 +19,7 @@ use super::{
     description::{Operation, Parameter, Routes},
 };
 use crate::{
-    definitions::{Refused, now},
+    definitions::{Refused, new_id, now},
     silences::SilenceRefused,
 };
 
@@ -178,7 +178,7 @@ fn spec(options: SilenceOptions) -> Result<SilenceSpec, Refused> {
         }
         end = Some(start.saturating_add(duration));
     }
-    let id = if id.is_empty() { uuid::Uuid::new_v4().to_string() } else { id };
+    let id = if id.is_empty() { new_id() } else { id };
     if id.contains('/') {
         return Err(Refused::bad(format!("the id of a silence must not have a slash: {id:?}")));
     }

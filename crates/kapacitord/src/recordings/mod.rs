@@ -25,7 +25,7 @@ use store::{
 };
 
 use crate::{
-    definitions::{Definitions, Refused, is_valid_id, now},
+    definitions::{Definitions, Refused, is_valid_id, new_id, now},
     host::DaemonHost,
 };
 
@@ -191,7 +191,7 @@ impl Recordings {
 /// An id for what has none, or the one given, if it can be one.
 fn checked_id(id: &str, what: &str) -> Result<String, Refused> {
     match id {
-        "" => Ok(uuid::Uuid::new_v4().to_string()),
+        "" => Ok(new_id()),
         id if is_valid_id(id) => Ok(id.to_string()),
         id => Err(Refused::bad(format!("{what} ID must contain only letters, numbers, '-', '.' and '_'. \"{id}\""))),
     }
