@@ -147,21 +147,39 @@ impl Proxies {
     }
 }
 
+/// Where requests go, and the connections for that.
+struct Way {
+    text: String,
+    tls: Tls,
+    url: Url,
+    place: String,
+    client: Client,
+}
+
+/// The way of the last request: most handlers send all to the same place.
+#[derive(Default)]
+pub(crate) struct LastWay(Option<Way>);
+
+impl LastWay {
+    fn of(&mut self, http: &Http, request: &Request) -> Result<&Way, String> {
+        let last = self.0.take().filter(|way| way.text == request.url && way.tls == request.tls);
+        let way = match last {
+            Some(way) => way,
+            None => http.way(request)?,
+        };
+        Ok(self.0.insert(way))
+    }
+}
+
 impl Http {
     /// Sends a request; how that went.
-    pub(crate) async fn send(&self, request: Request) -> Outcome {
-        let url = match Url::parse(&request.url) {
-            Ok(url) => url,
-            // The URL itself may hold a token, so it is not shown.
-            Err(why) => return Outcome::give_up(format!("the URL is not valid: {why}")),
-        };
-        let place = place_of(&url);
-        let client = match self.client(&request.tls, &url) {
-            Ok(client) => client,
+    pub(crate) async fn send(&self, request: Request, last: &mut LastWay) -> Outcome {
+        let Way { url, place, client, .. } = match last.of(self, &request) {
+            Ok(way) => way,
             Err(why) => return Outcome::give_up(why),
         };
         let (success, show_answer) = (request.success, request.show_answer);
-        let request = to_reqwest(&client, url, request);
+        let request = to_reqwest(client, url.clone(), request);
         if let Some(network) = &self.network {
             let posted = match request.build() {
                 Ok(request) => Posted::of(&request),
@@ -176,15 +194,22 @@ impl Http {
                 }
             };
             return match answered {
-                Ok(status) => judge_status(status, success, &place),
+                Ok(status) => judge_status(status, success, place),
                 Err(why) => Outcome::retry(format!("no answer from {place}: {why}")),
             };
         }
         match request.send().await {
-            Ok(response) => judge(response, success, show_answer, &place).await,
+            Ok(response) => judge(response, success, show_answer, place).await,
             Err(error) if error.is_builder() => Outcome::give_up(format!("no request to {place}: {}", causes(error))),
             Err(error) => Outcome::retry(format!("no answer from {place}: {}", causes(error))),
         }
+    }
+
+    fn way(&self, request: &Request) -> Result<Way, String> {
+        // The URL itself may hold a token, so it is not shown.
+        let url = Url::parse(&request.url).map_err(|why| format!("the URL is not valid: {why}"))?;
+        let (place, client) = (place_of(&url), self.client(&request.tls, &url)?);
+        Ok(Way { text: request.url.clone(), tls: request.tls.clone(), url, place, client })
     }
 
     fn client(&self, tls: &Tls, url: &Url) -> Result<Client, String> {
@@ -330,6 +355,7 @@ fn causes(error: reqwest::Error) -> String {
 pub(crate) struct Posting<F> {
     host: Arc<AlertHost>,
     request: F,
+    last: LastWay,
 }
 
 impl<F> Posting<F>
@@ -338,7 +364,7 @@ where
 {
     /// `request` makes the request of an event, or says why there is none.
     pub(crate) fn boxed(host: &Arc<AlertHost>, request: F) -> Box<dyn Handler> {
-        Box::new(Posting { host: host.clone(), request })
+        Box::new(Posting { host: host.clone(), request, last: LastWay::default() })
     }
 }
 
@@ -349,7 +375,10 @@ where
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let outcome = match (self.request)(&self.host.configs(), event) {
-                Ok(request) => self.host.http.send(request.header(EVENT_ID, event.uid())).await,
+                Ok(request) => {
+                    let request = request.header(EVENT_ID, event.uid());
+                    self.host.http.send(request, &mut self.last).await
+                }
                 Err(why) => Outcome::GiveUp(why),
             };
             self.host.told(outcome)
@@ -371,7 +400,7 @@ mod tests {
     fn outcome(answer: Answer, change: impl FnOnce(Request) -> Request) -> Outcome {
         let sink = HttpSink::start(vec![answer]);
         let request = change(Request::new(sink.url("/x?token=secret"), Body::Json(json!({"a": 1}))));
-        crate::testing::run(Http::default().send(request))
+        crate::testing::run(Http::default().send(request, &mut LastWay::default()))
     }
 
     #[test]
@@ -411,7 +440,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sent_is_given_up() {
-        let send = |request| crate::testing::run(Http::default().send(request));
+        let send = |request| crate::testing::run(Http::default().send(request, &mut LastWay::default()));
         for url in ["not a url", "ftp://127.0.0.1/x"] {
             assert!(matches!(send(Request::new(url, Body::Text(String::new()))), Outcome::GiveUp(_)), "{url}");
         }
@@ -426,7 +455,7 @@ mod tests {
         let sink = HttpSink::start(vec![Answer::code(200)]);
         let form = Body::Form(vec![("token", "a b".into())]);
         let request = Request::new(sink.url("/form"), form).header("X-A", "1").header("x-a", "2").basic_auth("u", "p");
-        assert_eq!(crate::testing::run(Http::default().send(request)), Outcome::Done);
+        assert_eq!(crate::testing::run(Http::default().send(request, &mut LastWay::default())), Outcome::Done);
         let got = &sink.requests()[0];
         assert_eq!((got.method.as_str(), got.path.as_str(), got.body.as_str()), ("POST", "/form", "token=a+b"));
         assert_eq!(got.header("x-a"), Some("2"));

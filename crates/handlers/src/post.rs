@@ -88,8 +88,8 @@ impl Options {
 
     /// The section of the config that is meant, if one is named and there.
     fn endpoint<'a>(&self, configs: &'a Configs) -> Result<Option<&'a Section>, String> {
-        let named = configs.all("httppost").iter().find(|section| section.text("endpoint") == self.endpoint);
-        let endpoint = named.filter(|_| !self.endpoint.is_empty());
+        let named = |section: &&Section| !self.endpoint.is_empty() && section.text("endpoint") == self.endpoint;
+        let endpoint = configs.all("httppost").iter().find(named);
         if endpoint.is_some() || !self.own_url().is_empty() {
             return Ok(endpoint);
         }

@@ -233,12 +233,10 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         .collect();
     let mut listener = None;
     let outcome = loop {
-        let (runtime, alerts) = (runtime()?, alerts_runtime()?);
-        let serving = serve(&config, level.clone(), &disabled, &mut listener, alerts.handle());
-        let outcome = runtime.block_on(serving);
+        let runtime = runtime()?;
+        let outcome = runtime.block_on(serve(&config, level.clone(), &disabled, &mut listener));
         // With them all ends that still holds something of this life.
         runtime.shutdown_timeout(Duration::from_secs(2));
-        alerts.shutdown_timeout(Duration::from_secs(2));
         match outcome {
             Ok(End::Renewed) => tracing::info!("beginning anew with empty tables of series"),
             Ok(End::Stopped) => break Ok(()),
@@ -254,17 +252,10 @@ fn run(args: &[String]) -> anyhow::Result<()> {
     outcome
 }
 
-/// Threads for HTTP and other waiting; tasks have threads of their own.
+/// Threads for HTTP, handlers of alerts and other waiting; tasks have threads of their own. Who works off a write for them
+/// goes on with the alerts that it raised: what is woken by a thread runs next on it, and no other must wake up for that.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
-}
-
-/// Threads for handlers of alerts. What one event needs, from its queue to the connection, wakes the next on the same
-/// thread: with few of them nobody waits until another core is awake.
-pub(crate) fn alerts_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    Ok(builder.worker_threads((cores / 4).max(1)).thread_name("alerts").enable_all().build()?)
 }
 
 fn write_pid(path: &Path) -> std::io::Result<()> {
@@ -286,12 +277,11 @@ async fn serve(
     level: logging::LevelHandle,
     disabled: &[String],
     listener: &mut Option<std::net::TcpListener>,
-    alerts: &tokio::runtime::Handle,
 ) -> anyhow::Result<End> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let server = server::Server::start(config, level, disabled, listener, alerts).await?;
+    let server = server::Server::start(config, level, disabled, listener).await?;
     let end = loop {
         tokio::select! {
             _ = terminate.recv() => break End::Stopped,

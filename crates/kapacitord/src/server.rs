@@ -67,8 +67,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Open the store, start the tasks, answer HTTP. Handlers of the `disabled` kinds are refused, the others send on the
-    /// runtime `alerts`. The listener is `kept` for the next start, so that clients wait meanwhile.
+    /// Open the store, start the tasks, answer HTTP. Handlers of the `disabled` kinds are refused. The listener is `kept`
+    /// for the next start, so that clients wait meanwhile.
     ///
     /// # Errors
     /// What hinders it, in one line.
@@ -77,7 +77,6 @@ impl Server {
         level: LevelHandle,
         disabled: &[String],
         kept: &mut Option<std::net::TcpListener>,
-        alerts: &tokio::runtime::Handle,
     ) -> anyhow::Result<Server> {
         let file = config.resolved()?;
         let listener = listening::listen(&file, kept).await?;
@@ -90,7 +89,7 @@ impl Server {
 
         let kept = Kept::open(config, &store).await?;
         let states = kept.states.clone();
-        let alerting = Alerting::new((config, &shown), &kept, address, disabled, alerts);
+        let alerting = Alerting::new((config, &shown), &kept, address, disabled);
         let topics = Arc::clone(&alerting.topics);
         let mut surface = going::surface(config, &alerting.kinds);
         let (udfs, functions) = Udfs::load(config, store.snapshots()).await?;

@@ -1,5 +1,7 @@
 //! Answers as Kapacitor words them: indented JSON, errors with `error` and `message`, a version on each.
 
+use std::borrow::Cow;
+
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
@@ -59,14 +61,16 @@ pub(super) async fn aside<T: Send + 'static>(
 }
 
 /// The value of a query parameter.
-pub(super) struct Params(Vec<(String, String)>);
+pub(super) struct Params<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Params {
-    pub(super) fn of(query: Option<&str>) -> Params {
-        let decode = |text: &str| {
-            let spaces = text.replace('+', " ");
-            percent_decoded(&spaces)
-        };
+impl<'q> Params<'q> {
+    pub(super) fn of(query: Option<&'q str>) -> Params<'q> {
+        fn decode(text: &str) -> Cow<'_, str> {
+            match text.contains(['+', '%']) {
+                true => Cow::Owned(percent_decoded(&text.replace('+', " "))),
+                false => Cow::Borrowed(text),
+            }
+        }
         Params(
             query
                 .unwrap_or("")
@@ -82,16 +86,16 @@ impl Params {
 
     /// All, in the order they stand.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
     /// The first value; empty if it is not there.
     pub(super) fn get(&self, key: &str) -> &str {
-        self.0.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value)
+        self.0.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value.as_ref())
     }
 
     pub(super) fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_ref())
     }
 
     /// `offset` and `limit` of a list: none passed over and a hundred shown if not given; `limit=-1` shows all, a

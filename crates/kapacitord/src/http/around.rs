@@ -1,12 +1,10 @@
 //! What all requests and answers share: paths as they should be, credentials, gzip, headers, a line in the log.
 
-use std::{io::Write, sync::Arc, time::Instant};
+use std::{io::Write, time::Instant};
 
 use axum::{
     body::{Body, to_bytes},
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
-    middleware::Next,
+    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use flate2::{Compression, write::GzEncoder};
@@ -22,7 +20,12 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
 #[derive(Clone, Copy)]
 pub(super) struct Streamed;
 
-pub(super) async fn around(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+/// The answer to a request of which the `inner` part is found by its path, as it should be written.
+pub(super) async fn around<B, F, A>(api: &Api, mut request: Request<B>, inner: F) -> Response
+where
+    F: FnOnce(Request<B>) -> A,
+    A: Future<Output = Response>,
+{
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_string());
     let origin = request.headers().get(header::ORIGIN).cloned();
@@ -39,7 +42,7 @@ pub(super) async fn around(State(api): State<Arc<Api>>, mut request: Request, ne
         match api.auth.admit(&method, request.uri(), request.headers()).await {
             Ok(name) => {
                 user = name.unwrap_or_default();
-                next.run(request).await
+                inner(request).await
             }
             Err(refused) => refused.into_response(),
         }

@@ -1,24 +1,19 @@
 //! Bodies of requests: how large they may be, how long they may take, and the room they need until tasks are done with them.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt::Display, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
-    body::{Body, Bytes},
-    extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
-    middleware::Next,
+    body::Bytes,
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use futures_util::StreamExt;
+use hyper::body::Body;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
 
-use super::Api;
+use super::{Api, write::is_write};
 use crate::{
     budgets::{Budgets, PERMIT, REQUESTS, RETRY_AFTER_SECONDS},
     definitions::Refused,
@@ -134,37 +129,26 @@ impl NoBody {
     }
 }
 
-/// The room of a request's body, for who keeps it longer than the request.
-#[derive(Clone)]
-pub(super) struct Kept(Arc<Mutex<Option<Room>>>);
-
-impl Kept {
-    pub(super) fn take(&self) -> Option<Room> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// Receives the body before anybody looks at the request.
-pub(super) async fn received(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
+/// Receives the body before anybody looks at the request; or what is answered in place of that.
+pub(super) async fn received<B>(api: &Api, parts: &Parts, body: B) -> Result<(Bytes, Room), Response>
+where
+    B: Body<Data = Bytes, Error: Display> + Unpin,
+{
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     // A number that is too large even for us is not our problem: the connection's own reader refuses it.
     let announced = announced.and_then(|length| length.parse::<u64>().ok());
-    let is_write = parts.uri.path().ends_with("/write");
+    let is_write = is_write(parts);
     let mut limits = api.body_limits;
     if !is_write {
         limits.size = limits.size.min(REQUESTS);
     }
     if announced.is_some_and(|length| length > limits.size as u64) {
-        return refused(&NoBody::TooLarge { most: limits.size, unpacked: false });
+        return Err(refused(&NoBody::TooLarge { most: limits.size, unpacked: false }));
     }
     let mut room = Room::new(&api.budgets, is_write);
     match receive(body, limits, &mut room).await {
-        Ok(bytes) => {
-            parts.extensions.insert(Kept(Arc::new(Mutex::new(Some(room)))));
-            next.run(Request::from_parts(parts, Body::from(bytes))).await
-        }
-        Err(why) => refused(&why),
+        Ok(bytes) => Ok((bytes, room)),
+        Err(why) => Err(refused(&why)),
     }
 }
 
@@ -181,19 +165,24 @@ pub(super) fn later(mut response: Response) -> Response {
 }
 
 /// All of a body. Room is taken as it comes, so that who announces much and sends little holds up nobody.
-async fn receive(body: Body, limits: BodyLimits, room: &mut Room) -> Result<Bytes, NoBody> {
+async fn receive<B>(mut body: B, limits: BodyLimits, room: &mut Room) -> Result<Bytes, NoBody>
+where
+    B: Body<Data = Bytes, Error: Display> + Unpin,
+{
     let begun = Instant::now();
-    let mut pieces = body.into_data_stream();
     let (mut first, mut all) = (Bytes::new(), Vec::new());
     loop {
         let so_far = first.len() + all.len();
         let deadline = begun + limits.time + Duration::from_secs(so_far as u64 / SECOND);
-        let piece = match tokio::time::timeout_at(deadline, pieces.next()).await {
+        let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let frame = match tokio::time::timeout_at(deadline, next).await {
             Err(_) => return Err(NoBody::Slow),
             Ok(None) => break,
             Ok(Some(Err(error))) => return Err(NoBody::Broken(format!("the body did not come whole: {error}"))),
-            Ok(Some(Ok(piece))) => piece,
+            Ok(Some(Ok(frame))) => frame,
         };
+        // What is no data are headers behind it.
+        let Ok(piece) = frame.into_data() else { continue };
         if so_far + piece.len() > limits.size {
             return Err(NoBody::TooLarge { most: limits.size, unpacked: false });
         }

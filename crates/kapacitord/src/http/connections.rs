@@ -1,6 +1,7 @@
 //! Clients' connections: how many there may be, and how long each may take for the head of a request.
 
 use std::{
+    convert::Infallible,
     pin::pin,
     sync::{
         Arc,
@@ -10,18 +11,15 @@ use std::{
 };
 
 use api::memory as shown;
-use axum::{Router, serve::Listener};
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use axum::serve::Listener;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-use super::VERSION;
+use super::{App, VERSION};
 use crate::budgets::RETRY_AFTER_SECONDS;
 
 /// Who is turned away is told so within this time.
@@ -57,10 +55,11 @@ impl Connections {
 /// Answer clients until the daemon stops, then wait for the requests that are under way.
 pub async fn serve<L: Listener>(
     mut listener: L,
-    app: Router,
+    app: App,
     connections: Arc<Connections>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let app = Arc::new(app);
     loop {
         let (stream, _) = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -68,7 +67,7 @@ pub async fn serve<L: Listener>(
         };
         match Arc::clone(&connections.places).try_acquire_owned() {
             Ok(place) => {
-                let (app, stopping) = (app.clone(), stopping.clone());
+                let (app, stopping) = (Arc::clone(&app), stopping.clone());
                 tokio::spawn(answer(stream, app, connections.header_timeout, stopping, place));
             }
             Err(_) => {
@@ -89,14 +88,17 @@ pub async fn serve<L: Listener>(
 
 async fn answer<S>(
     stream: S,
-    app: Router,
+    app: Arc<App>,
     header_timeout: Duration,
     mut stopping: watch::Receiver<bool>,
     place: OwnedSemaphorePermit,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let service = TowerToHyperService::new(app);
+    let service = service_fn(|request| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, Infallible>(app.answer(request).await) }
+    });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

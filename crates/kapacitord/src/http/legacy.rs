@@ -23,7 +23,6 @@ use super::{
     answer::{Params, aside, nothing, text_as_json},
     system,
     tasks::shown_by,
-    write,
 };
 use crate::{
     definitions::{DotView, Refused, View, now},
@@ -51,7 +50,6 @@ type Answered = Result<Response, LegacyRefused>;
 pub(super) fn router() -> Router<Arc<Api>> {
     Router::new()
         .route("/ping", any(system::ping))
-        .route("/write", post(write::write))
         .route("/task", get(task).post(save).delete(delete))
         .route("/tasks", get(tasks))
         .route("/enable", post(enable))

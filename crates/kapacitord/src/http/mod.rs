@@ -42,7 +42,7 @@ pub(crate) use answer::percent_decoded;
 pub use auth::{Auth, SUBSCRIBER};
 pub use bodies::BodyLimits;
 pub use connections::{Connections, serve};
-pub use routes::router;
+pub use routes::App;
 pub use tls::{Certificates, Encrypted};
 pub use unix_socket::listen as listen_on_socket;
 
@@ -92,7 +92,7 @@ pub struct Api {
 /// Points received by database, retention policy and measurement.
 #[derive(Default)]
 pub struct Ingress {
-    origins: Mutex<HashMap<Arc<Origin>, Arc<Received>>>,
+    origins: Mutex<HashMap<Arc<Origin>, Arc<Received>, rapidhash::fast::RandomState>>,
 }
 
 /// What one database and retention policy received; its names are shared by all its writes.

@@ -4,10 +4,14 @@ use std::sync::{Arc, LazyLock};
 
 use axum::{
     Router,
+    body::{Body, Bytes},
     extract::DefaultBodyLimit,
-    middleware,
+    http::Request,
+    response::{IntoResponse, Response},
     routing::{any, get},
 };
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use serde_json::{Map, Value};
 
 use super::{
@@ -64,19 +68,52 @@ fn with_description(resources: Routes) -> (Router<Arc<Api>>, Arc<Document>) {
     (router, document)
 }
 
-/// All routes of the daemon.
-pub fn router(api: Arc<Api>) -> Router {
-    let (described, _) = with_description(resources());
-    let routes = described
-        .nest("/api/v1", legacy::router())
-        .route("/ping", any(system::ping))
-        .fallback(not_found)
-        .method_not_allowed_fallback(not_found)
-        .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), bodies::received))
-        .with_state(Arc::clone(&api));
-    // Around it all, since it changes paths before routes are looked for.
-    Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(api, around))
+/// What answers requests.
+pub struct App {
+    api: Arc<Api>,
+    routes: TowerToHyperService<Router>,
+}
+
+impl App {
+    pub fn new(api: Arc<Api>) -> App {
+        let (described, _) = with_description(resources());
+        let routes = described
+            .nest("/api/v1", legacy::router())
+            .route("/ping", any(system::ping))
+            .fallback(not_found)
+            .method_not_allowed_fallback(not_found)
+            // Bodies are here, and within our limits, before a route gets them.
+            .layer(DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&api));
+        App { api, routes: TowerToHyperService::new(routes) }
+    }
+
+    /// The answer to a request.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response
+    where
+        B: hyper::body::Body<Data = Bytes, Error: std::fmt::Display> + Send + Unpin,
+    {
+        around(&self.api, request, |request| self.route(request)).await
+    }
+
+    /// A write is answered at once: there are more of them than of all else, and what a router does for one takes longer
+    /// than the write itself if it is small.
+    async fn route<B>(&self, request: Request<B>) -> Response
+    where
+        B: hyper::body::Body<Data = Bytes, Error: std::fmt::Display> + Send + Unpin,
+    {
+        let (parts, body) = request.into_parts();
+        let (body, room) = match bodies::received(&self.api, &parts, body).await {
+            Ok(received) => received,
+            Err(refused) => return refused,
+        };
+        if write::is_write(&parts) {
+            return write::write(&self.api, &parts, body, room).await;
+        }
+        let answered = self.routes.call(Request::from_parts(parts, Body::from(body))).await;
+        drop(room);
+        answered.into_response()
+    }
 }
 
 #[cfg(test)]

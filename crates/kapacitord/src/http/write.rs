@@ -3,10 +3,8 @@
 use std::{io::Read, sync::Arc};
 
 use axum::{
-    Extension,
     body::Bytes,
-    extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{Method, StatusCode, header, request::Parts},
     response::Response,
 };
 use engine::{Origin, Write};
@@ -16,7 +14,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::{
     Api,
     answer::{Params, nothing, text_as_json},
-    bodies::{Kept, NoBody, Room, later},
+    bodies::{NoBody, Room, later},
     description::{Operation, Parameter, Routes},
 };
 use crate::ingest::{Entry, NotLogged, Share};
@@ -26,12 +24,17 @@ const LARGE: usize = 64 << 10;
 static TURNS: Semaphore = Semaphore::const_new(4);
 
 pub(super) fn routes() -> Routes {
-    Routes::of("data").add(operation("Write points in line protocol."), write)
+    Routes::of("data").describe(operation("Write points in line protocol."))
 }
 
 /// The same at the root, where clients of InfluxDB write.
 pub(super) fn root() -> Routes {
-    Routes::of("data").add(operation("Write points, as clients of InfluxDB do."), write)
+    Routes::of("data").describe(operation("Write points, as clients of InfluxDB do."))
+}
+
+/// Whether a request is a write: of our clients, of those of InfluxDB, or of those of v0.2.
+pub(super) fn is_write(request: &Parts) -> bool {
+    request.method == Method::POST && matches!(request.uri.path(), "/kapacitor/v1/write" | "/write" | "/api/v1/write")
 }
 
 fn operation(about: &'static str) -> Operation {
@@ -49,14 +52,9 @@ fn operation(about: &'static str) -> Operation {
         .fails(&[400, 413, 503])
 }
 
-pub(super) async fn write(
-    State(api): State<Arc<Api>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    Extension(kept): Extension<Kept>,
-    body: Bytes,
-) -> Response {
-    let params = Params::of(query.as_deref());
+/// The answer to a write; its body has that room.
+pub(super) async fn write(api: &Api, request: &Parts, body: Bytes, mut room: Room) -> Response {
+    let params = Params::of(request.uri.query());
     let retention_policy = match params.get("rp") {
         "" => &api.default_retention_policy,
         policy => policy,
@@ -65,10 +63,7 @@ pub(super) async fn write(
         api.budgets.count_refused();
         return later(refused(StatusCode::SERVICE_UNAVAILABLE, &why));
     }
-    let Some(mut room) = kept.take() else {
-        return refused(StatusCode::INTERNAL_SERVER_ERROR, "the write has lost its room");
-    };
-    let (body, _turn) = if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
+    let (body, _turn) = if request.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
         match Unpacked::of(body, api.body_limits.size, room).await {
             Ok((Unpacked { body, turn }, grown)) => {
                 room = grown;

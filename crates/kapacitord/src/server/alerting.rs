@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use alert::{Delivery, Kinds, QueueOptions, Topics};
 use handlers::{AlertHost, Configs, Section};
+use tokio::runtime::Handle;
 
 use super::kept::Kept;
 use crate::{
@@ -20,17 +21,17 @@ pub(super) struct Alerting {
 }
 
 impl Alerting {
-    /// `shown` is the same config with its references; `disabled` kinds are refused, the others send on the runtime.
+    /// `shown` is the same config with its references; `disabled` kinds are refused, the others send on the
+    /// runtime that this is called on.
     pub(super) fn new(
         (config, shown): (&Config, &Config),
         kept: &Kept,
         address: SocketAddr,
         disabled: &[String],
-        runtime: &tokio::runtime::Handle,
     ) -> Alerting {
         let waiting = usize::try_from(config.alert.topic_buffer_length).unwrap_or_default();
         let queues = QueueOptions { retry: config.alert.retry(), ..QueueOptions::default() };
-        let delivery = Delivery::Workers(runtime.clone(), queues.with_topic_buffer_length(waiting));
+        let delivery = Delivery::Workers(Handle::current(), queues.with_topic_buffer_length(waiting));
         let mut topics = Topics::new(delivery, kept.topic_store());
         if let Some(outbox) = kept.outbox.clone() {
             topics = topics.with_outbox(outbox, config.alert.outbox_except.clone());

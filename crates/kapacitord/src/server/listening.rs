@@ -63,5 +63,5 @@ async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
 
 async fn serve<L: axum::serve::Listener>(listener: L, api: Arc<Api>, stopping: watch::Receiver<bool>) {
     let connections = Arc::clone(&api.connections);
-    http::serve(listener, http::router(api), connections, stopping).await;
+    http::serve(listener, http::App::new(api), connections, stopping).await;
 }
