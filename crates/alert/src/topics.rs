@@ -11,7 +11,7 @@ mod status;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub struct Topics {
     /// Data of before a kill come again: these events are in the outbox already, those after this number are of these data.
     replayed: RwLock<Option<(Known, u64)>>,
     is_replaying: AtomicBool,
+    /// Events that went into queues of handlers.
+    handed: AtomicU64,
 }
 
 type Entry = Arc<Mutex<Topic>>;
@@ -87,7 +89,13 @@ impl Topics {
             next_handler: AtomicU64::new(1),
             replayed: RwLock::default(),
             is_replaying: AtomicBool::new(false),
+            handed: AtomicU64::default(),
         }
+    }
+
+    /// How many events have gone into queues of handlers since the start.
+    pub fn handed(&self) -> u64 {
+        self.handed.load(Ordering::Relaxed)
     }
 
     /// Keeps events there until they are sent, but for handlers of these kinds.
@@ -176,7 +184,10 @@ impl Topics {
         for subscriber in topic.subscribers.iter().filter(|subscriber| subscriber.chosen) {
             let Way::Queue(queue) = &subscriber.way else { continue };
             let number = if queue.is_kept() { number } else { 0 };
-            let Err(refused) = queue.push(event, number, raised) else { continue };
+            let Err(refused) = queue.push(event, number, raised) else {
+                self.handed.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
             why = match refused {
                 Refused::Full => "its queue is full",
                 Refused::Stopped => "it has stopped",

@@ -138,6 +138,7 @@ async fn a_full_queue_is_told() {
     topics.collect(event("t", "a", Level::Info)).unwrap();
     let error = topics.collect(event("t", "b", Level::Info)).unwrap_err();
     assert_eq!(error.to_string(), "failed to deliver event \"b\" of topic \"t\" to handler c: its queue is full");
+    assert_eq!(topics.handed(), 1);
     assert_eq!(topics.event_state("t", "b").unwrap().level, Level::Info);
 }
 

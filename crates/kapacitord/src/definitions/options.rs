@@ -51,3 +51,14 @@ pub(super) fn take_dbrps(task: &mut Task, defined: &Defined, given: bool, how: &
     task.dbrps = defined.dbrps.iter().map(|(db, rp)| Dbrp { db: db.clone(), rp: rp.clone() }).collect();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_ids_sort_as_they_were_made() {
+        let ids: Vec<String> = (0..1000).map(|_| new_id()).collect();
+        assert!(ids.is_sorted() && ids.iter().all(|id| is_valid_id(id)), "{:?}", &ids[..3]);
+    }
+}

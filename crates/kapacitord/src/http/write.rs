@@ -103,7 +103,13 @@ pub(super) async fn write(api: &Api, request: &Parts, body: Bytes, mut room: Roo
     let write = Write { origin: Arc::clone(&received.origin), rows, words: Arc::new(words), number: 0 };
     let share: Share = Some(Arc::new((room, schema)));
     let Some(log) = &api.log else {
+        let topics = api.topics.topics();
+        let handed = topics.handed();
         api.running.write_and_help(&Arc::new(write), share);
+        if topics.handed() != handed {
+            // Alerts that were raised here are sent next on this thread. They go before the answer: nobody needs it sooner.
+            tokio::task::yield_now().await;
+        }
         return nothing();
     };
     match log.submit(Entry { lines: body, precision, now, write, share }).await {
