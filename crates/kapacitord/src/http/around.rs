@@ -20,7 +20,8 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
 #[derive(Clone, Copy)]
 pub(super) struct Streamed;
 
-/// The answer to a request of which the `inner` part is found by its path, as it should be written.
+/// Answers a request: `inner` does that once the path is as it should be and the user may ask; what all answers have is
+/// added.
 pub(super) async fn around<B, F, A>(api: &Api, mut request: Request<B>, inner: F) -> Response
 where
     F: FnOnce(Request<B>) -> A,
