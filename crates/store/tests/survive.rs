@@ -1,49 +1,15 @@
-//! What the store keeps and refuses: restarts, a killed process, damaged and foreign files, random operations.
+//! What the store keeps and refuses: restarts, damaged and foreign files, random operations.
 #![allow(clippy::unwrap_used)]
+
+mod filled;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
+use filled::{check_filled, fill, task};
 use proptest::prelude::*;
-use store::handlers::Handler;
-use store::tasks::{Status, Task, TaskType};
-use store::topics::{EventState, Level};
+use store::tasks::{Status, Task};
 use store::{Error, Page, Store};
-
-fn task(id: &str) -> Task {
-    Task {
-        id: id.to_string(),
-        task_type: TaskType::Stream,
-        dbrps: Vec::new(),
-        script: "stream\n".into(),
-        raw_script: "stream".into(),
-        template_id: None,
-        vars: serde_json::json!({ "x": 0.123_456_789_012_345_68 }),
-        status: Status::Enabled,
-        error: String::new(),
-        created: 1,
-        modified: i64::MAX,
-        last_enabled: Some(i64::MIN),
-    }
-}
-
-fn fill(store: &Store) {
-    store.tasks().create(&task("a")).unwrap();
-    let state = EventState { level: Level::Warning, message: "é".into(), details: "".into(), time: 1, duration: 2 };
-    store.topics().put("t", [("e", &state)]).unwrap();
-    store.snapshots().save("a", &BTreeMap::from([("n".to_string(), vec![0; 3000])])).unwrap();
-    let (topic, id, kind) = ("t".to_string(), "h".to_string(), "log".to_string());
-    let options = serde_json::json!({ "path": "/x" });
-    store.handlers().create(&Handler { topic, id, kind, options, matches: String::new() }).unwrap();
-}
-
-fn check_filled(store: &Store) {
-    assert_eq!(store.tasks().list(&Page::ALL).unwrap(), [task("a")]);
-    assert_eq!(store.topics().get("t").unwrap()["e"].message, "é");
-    assert_eq!(store.snapshots().load("a").unwrap()["n"].len(), 3000);
-    assert_eq!(store.handlers().all().unwrap().len(), 1);
-}
 
 #[test]
 fn a_restart_keeps_all() {
@@ -57,25 +23,6 @@ fn a_restart_keeps_all() {
     let store = Store::open(&path).unwrap();
     check_filled(&store);
     assert_eq!(*store.identity(), identity);
-}
-
-#[test]
-fn a_killed_process_loses_nothing() {
-    // The process that is killed: this test once more, started below. It ends without any cleaning up.
-    if let Some(path) = std::env::var_os("STORE_TO_ABORT") {
-        let store = Store::open(Path::new(&path)).unwrap();
-        fill(&store);
-        std::process::abort();
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("store");
-    let ended = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_killed_process_loses_nothing"])
-        .env("STORE_TO_ABORT", &path)
-        .output()
-        .unwrap();
-    assert!(!ended.status.success());
-    check_filled(&Store::open(&path).unwrap());
 }
 
 #[test]

@@ -89,13 +89,13 @@ fn refusals(world: &World) {
 fn world(broker: &Kafka, certificates: &Certificates) -> World {
     let ca = certificates.certificate("ca");
     let cluster = |id: &str, place: String, more: Json| {
-        let mut section = json!({"enabled": true, "id": id, "brokers": [place], "timeout": "5s"});
+        let mut section = json!({"enabled": true, "id": id, "brokers": [place], "timeout": "30s"});
         section.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         section
     };
     let sign_in = |id: &str, mechanism: &str, password: &str| {
         let more = json!({"use-ssl": true, "ssl-ca": ca, "sasl-username": Kafka::USER, "sasl-password": password,
-            "sasl-mechanism": mechanism, "timeout": if password == Kafka::PASSWORD { "5s" } else { "1s" }});
+            "sasl-mechanism": mechanism, "timeout": if password == Kafka::PASSWORD { "30s" } else { "1s" }});
         cluster(id, broker.sasl(), more)
     };
     let token = json!({"use-ssl": true, "ssl-ca": ca, "sasl-mechanism": "OAUTHBEARER", "sasl-access-token": token()});
