@@ -32,17 +32,16 @@ CONNECTIONS = 4
 
 
 class Daemon:
-    """The daemon that is measured, on these cores if any are named."""
+    """The daemon that is measured, run by another program if one is named."""
 
-    def __init__(self, binary, cores=None, sections=""):
+    def __init__(self, binary, by=(), sections=""):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.dir = tempfile.mkdtemp(prefix="curves-")
         config = Path(self.dir, "kapacitor.conf")
         config.write_text(CONFIG.format(dir=self.dir, port=self.port, sections=sections))
-        pin = ["taskset", "-c", cores] if cores else []
-        self.process = subprocess.Popen(pin + [binary, "run", "-config", str(config)], stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen([*by, binary, "run", "-config", str(config)], stderr=subprocess.DEVNULL)
         for _ in range(2000):
             try:
                 return self.ask("GET", "ping")
@@ -165,7 +164,7 @@ def by_lines(binary, quick):
 def by_cores(binary, quick):
     """Cores, one heavy task (a sliding window's percentile) in as many shards; thousand points a second"""
     for cores in ("0", "0,1"):
-        with Daemon(binary, cores, "[[task-shards]]\n  task = \"*\"\n  shards = 0") as d:
+        with Daemon(binary, ["taskset", "-c", cores], "[[task-shards]]\n  task = \"*\"\n  shards = 0") as d:
             d.define([FROM + "|window().period(60s).every(10s)\n    |percentile('usage_idle', 95.0)\n    |alert().crit(lambda: \"percentile\" < 1.0)"])
             ticks = 50 if quick else 400
             yield cores.count(",") + 1, d.measure(bodies(1000, ticks, 5000), 1000 * ticks, "window2")[1] / 1000

@@ -1,9 +1,9 @@
 //! One topic: the last state of each of its events, and who gets them.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use model::FastMap;
 use tracing::error;
 
 use crate::packed::{Packed, Packer};
@@ -22,7 +22,7 @@ const MANY: usize = 200;
 pub(crate) struct Topic {
     /// Whether it is there for others. A closed one only keeps its subscribers for the next time.
     pub(crate) open: bool,
-    events: HashMap<Arc<str>, Remembered>,
+    events: FastMap<Arc<str>, Remembered>,
     packer: Packer,
     /// How many events are at each level.
     at_level: [usize; 4],
@@ -31,7 +31,7 @@ pub(crate) struct Topic {
     pub(crate) forgotten: u64,
     pub(crate) subscribers: Vec<Subscriber>,
     /// The last event of each id that is held back.
-    pub(crate) held: HashMap<Arc<str>, Held>,
+    pub(crate) held: FastMap<Arc<str>, Held>,
 }
 
 /// The last state of an event.

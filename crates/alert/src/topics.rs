@@ -10,12 +10,11 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use model::Time;
+use model::{FastMap, Time};
 use tokio::runtime::Handle;
 use tracing::{error, warn};
 
@@ -56,7 +55,7 @@ pub struct Topics {
 }
 
 type Entry = Arc<Mutex<Topic>>;
-type Entries = HashMap<Arc<str>, Entry, rapidhash::fast::RandomState>;
+type Entries = FastMap<Arc<str>, Entry>;
 
 /// Says what time it is, nanoseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;

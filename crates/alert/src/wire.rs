@@ -1,8 +1,6 @@
 //! The JSON of an event, as files, posts, programs and sockets get it.
 
-use std::fmt::Write;
-
-use model::{write_json_string, write_rfc3339};
+use model::{write_integer, write_json_string, write_rfc3339};
 
 use crate::{Event, EventData};
 
@@ -25,10 +23,15 @@ impl Event {
         write_json_string(&state.details, out);
         out.push_str(",\"time\":\"");
         write_rfc3339(state.time, out);
-        // Writing to a string does not fail.
-        let _ = write!(out, "\",\"duration\":{},\"level\":\"{}\",\"data\":", state.duration, state.level);
+        out.push_str("\",\"duration\":");
+        write_integer(state.duration, out);
+        out.push_str(",\"level\":\"");
+        out.push_str(state.level.name());
+        out.push_str("\",\"data\":");
         self.data.write_result(out);
-        let _ = write!(out, ",\"previousLevel\":\"{}\",\"recoverable\":{}}}", self.previous, self.data.recoverable);
+        out.push_str(",\"previousLevel\":\"");
+        out.push_str(self.previous.name());
+        out.push_str(if self.data.recoverable { "\",\"recoverable\":true}" } else { "\",\"recoverable\":false}" });
     }
 }
 

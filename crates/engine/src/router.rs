@@ -1,11 +1,8 @@
 //! Which rows of a write which task wants: by database and retention policy, then by measurement.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::{collections::hash_map::Entry, sync::Arc};
 
-use model::{Name, Schema};
+use model::{FastMap, Name, Row, Schema};
 
 use crate::{Origin, Write};
 
@@ -27,24 +24,24 @@ pub enum Selection {
 /// Tasks by what they read; `T` is how a task is known to the caller.
 #[derive(Debug)]
 pub struct Router<T> {
-    routes: HashMap<Origin, Route<T>>,
+    routes: FastMap<Origin, Route<T>>,
 }
 
 #[derive(Debug)]
 struct Route<T> {
     all: Vec<T>,
-    by_name: HashMap<Name, Vec<T>, rapidhash::fast::RandomState>,
+    by_name: FastMap<Name, Vec<T>>,
 }
 
 impl<T> Default for Route<T> {
     fn default() -> Self {
-        Route { all: Vec::new(), by_name: HashMap::default() }
+        Route { all: Vec::new(), by_name: FastMap::default() }
     }
 }
 
 impl<T> Default for Router<T> {
     fn default() -> Self {
-        Router { routes: HashMap::new() }
+        Router { routes: FastMap::default() }
     }
 }
 
@@ -98,12 +95,20 @@ fn select_by_name<T: Copy + Eq + std::hash::Hash>(
     route: &Route<T>,
     out: &mut Vec<(T, Selection)>,
 ) {
+    let name_of = |row: &Row| schema.series(row.series).name();
+    if let Some((first, others)) = write.rows.split_first() {
+        let name = name_of(first);
+        if others.iter().all(|row| name_of(row) == name) {
+            let tasks = route.by_name.get(&name).into_iter().flatten();
+            return out.extend(tasks.map(|&task| (task, Selection::All)));
+        }
+    }
     // Buckets of rows by measurement; a write has few, and lines of one often follow each other.
     let mut buckets: Vec<(Name, Vec<u32>)> = Vec::new();
-    let mut places: HashMap<Name, usize, rapidhash::fast::RandomState> = HashMap::default();
+    let mut places: FastMap<Name, usize> = FastMap::default();
     let mut last = (Name(u32::MAX), 0usize);
     for (i, row) in write.rows.iter().enumerate() {
-        let name = schema.series(row.series).name();
+        let name = name_of(row);
         if name != last.0 {
             let place = *places.entry(name).or_insert_with(|| {
                 buckets.push((name, Vec::new()));
@@ -113,10 +118,9 @@ fn select_by_name<T: Copy + Eq + std::hash::Hash>(
         }
         buckets[last.1].1.push(i as u32);
     }
-    let whole = buckets.len() == 1;
     // Each task with the first of its buckets and the others, of which most have none.
     let mut wanted: Vec<(T, usize, Vec<usize>)> = Vec::new();
-    let mut known: HashMap<T, usize, rapidhash::fast::RandomState> = HashMap::default();
+    let mut known: FastMap<T, usize> = FastMap::default();
     for (place, (name, _)) in buckets.iter().enumerate() {
         for &task in route.by_name.get(name).into_iter().flatten() {
             match known.entry(task) {
@@ -130,9 +134,7 @@ fn select_by_name<T: Copy + Eq + std::hash::Hash>(
     }
     let mut shared: Vec<Option<Arc<[u32]>>> = vec![None; buckets.len()];
     for (task, first, others) in wanted {
-        let selection = if whole {
-            Selection::All
-        } else if others.is_empty() {
+        let selection = if others.is_empty() {
             Selection::Some(Arc::clone(shared[first].get_or_insert_with(|| Arc::from(buckets[first].1.as_slice()))))
         } else {
             let places = std::iter::once(first).chain(others);

@@ -2,7 +2,7 @@
 mod pipeline;
 mod tokens;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ast::{Branch, List, Node, TemplateCall};
@@ -15,7 +15,7 @@ use crate::literal;
 const MAX_NESTING: usize = 100;
 
 /// The templates of one text by name; the text itself is the one of the given name.
-pub(crate) type Trees = HashMap<Arc<str>, List>;
+pub(crate) type Trees = BTreeMap<Arc<str>, List>;
 
 /// Parses a text and all templates it defines.
 pub(crate) fn parse(name: &str, source: &str, functions: FunctionSet) -> Result<Trees, Error> {
@@ -32,7 +32,7 @@ pub(crate) fn parse(name: &str, source: &str, functions: FunctionSet) -> Result<
         range_depth: 0,
         nesting: 0,
         next_id: 0,
-        trees: HashMap::new(),
+        trees: Trees::default(),
     };
     let root = parser.top_level()?;
     parser.add(name.into(), root)?;

@@ -99,7 +99,7 @@ fn write_short_decimal(value: f64, out: &mut String) -> bool {
 }
 
 /// An integer in decimal digits.
-pub(crate) fn write_integer(value: i64, out: &mut String) {
+pub fn write_integer(value: i64, out: &mut String) {
     if value < 0 {
         out.push('-');
     }

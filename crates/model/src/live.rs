@@ -10,17 +10,14 @@
 //! longer only if it is marked. A task takes up the new version between two letters, and finds anew what it knows besides
 //! its state ([`crate::Numbered::of`]). Nothing is forgotten as long as a version older than the newest is held.
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError, RwLock, Weak,
+    atomic::{AtomicU32, Ordering},
 };
 
-use crate::{GroupId, Ref, Schema, SeriesId};
+use crate::{FastSet, GroupId, Ref, Schema, SeriesId};
 
-type Numbers = HashSet<u32, rapidhash::fast::RandomState>;
+type Numbers = FastSet<u32>;
 
 /// Numbers that are in use.
 #[derive(Debug, Default)]

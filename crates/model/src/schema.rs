@@ -2,7 +2,7 @@
 //! version of them: see [`crate::LiveSchema`].
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
@@ -10,7 +10,8 @@ use std::{
 };
 
 use crate::{
-    Dimensions, FieldType, Group, GroupId, Grouping, Marks, Name, Names, Series, SeriesId, Shape, ShapeId, Tags,
+    Dimensions, FastSet, FieldType, Group, GroupId, Grouping, Marks, Name, Names, Series, SeriesId, Shape, ShapeId,
+    Tags,
     group::{GroupTable, GroupingSpec, write_group_id},
     series::{SeriesTable, sort_tags},
     shape::Shapes,
@@ -64,8 +65,8 @@ impl Schema {
 
     /// The next version, without what is not marked and was not met by users of this one.
     pub(crate) fn without(&self, marks: &Marks) -> Schema {
-        let mut names: HashSet<u32, rapidhash::fast::RandomState> = marks.names.clone();
-        let note = |names: &mut HashSet<u32, _>, name: Name, tags: &Tags| {
+        let mut names: FastSet<u32> = marks.names.clone();
+        let note = |names: &mut FastSet<u32>, name: Name, tags: &Tags| {
             names.insert(name.0);
             names.extend(tags.iter().flat_map(|(key, value)| [key.0, value.0]));
         };
@@ -250,7 +251,7 @@ impl Schema {
 
     /// The group's id as users see it; the group of ungrouped points is empty (templates show `nil`).
     pub fn group_text(&self, id: GroupId) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(64);
         write_group_id(&self.names, self.group(id), self.dimensions(id).by_name, &mut out);
         out
     }

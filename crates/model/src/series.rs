@@ -1,7 +1,6 @@
 //! Series: a measurement with its tags, known by one number.
 
 use std::{
-    collections::HashSet,
     hash::{BuildHasher, Hash, Hasher},
     sync::{
         Arc, PoisonError, RwLock,
@@ -11,7 +10,7 @@ use std::{
 
 use hashbrown::HashTable;
 
-use crate::{Name, Names, register::Register};
+use crate::{FastSet, Name, Names, register::Register};
 
 /// The number of a series; 0 has an empty name and no tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -110,7 +109,7 @@ struct Common {
     by_raw: Index,
     by_tags: Index,
     /// The keys of all tags that series ever had, and how many they are.
-    keys: RwLock<HashSet<Name, rapidhash::fast::RandomState>>,
+    keys: RwLock<FastSet<Name>>,
     key_count: AtomicU32,
     bytes: AtomicUsize,
     hasher: rapidhash::fast::RandomState,

@@ -34,38 +34,27 @@ pub fn write_rfc3339(time: Time, out: &mut String) {
     let nanos = time.rem_euclid(1_000_000_000) as u32;
     let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
     let rest = seconds.rem_euclid(DAY) as u32;
-    digits(out, year as u32, 4);
-    out.push('-');
-    digits(out, month, 2);
-    out.push('-');
-    digits(out, day, 2);
-    out.push('T');
-    digits(out, rest / 3600, 2);
-    out.push(':');
-    digits(out, rest / 60 % 60, 2);
-    out.push(':');
-    digits(out, rest % 60, 2);
+    // Years of 64 bits of nanoseconds have four digits.
+    let mut text = *b"0000-00-00T00:00:00.000000000";
+    let mut digits = |from: usize, to: usize, mut value: u32| {
+        for place in text[from..to].iter_mut().rev() {
+            *place = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+    };
+    digits(0, 4, year as u32);
+    digits(5, 7, month);
+    digits(8, 10, day);
+    digits(11, 13, rest / 3600);
+    digits(14, 16, rest / 60 % 60);
+    digits(17, 19, rest % 60);
+    let mut end = 19;
     if nanos > 0 {
-        out.push('.');
-        let from = out.len();
-        digits(out, nanos, 9);
-        let kept = out[from..].trim_end_matches('0').len();
-        out.truncate(from + kept);
+        digits(20, 29, nanos);
+        end = 29 - text.iter().rev().take_while(|&&digit| digit == b'0').count();
     }
+    out.push_str(std::str::from_utf8(&text[..end]).unwrap_or_default());
     out.push('Z');
-}
-
-fn digits(out: &mut String, value: u32, width: usize) {
-    let mut buffer = [b'0'; 10];
-    let mut rest = value;
-    let mut at = buffer.len();
-    while rest > 0 && at > 0 {
-        at -= 1;
-        buffer[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let from = at.min(buffer.len() - width);
-    out.extend(buffer[from..].iter().map(|&b| char::from(b)));
 }
 
 /// Write a duration as Go does: `1h30m0s`, `1.5s`, `20ms`.

@@ -179,7 +179,7 @@ impl Writer {
     }
 
     fn append<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> Result<Appended, journal::Error> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(1024);
         let (mut places, mut first) = (Vec::new(), None);
         for record in records {
             bytes.clear();

@@ -1,9 +1,10 @@
 //! The events that wait for one handler: a line for each alert id, so that one that has to be tried again holds up its
 //! own line only.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use model::FastMap;
 use tokio::time::Instant;
 
 use crate::Event;
@@ -32,7 +33,7 @@ struct Line {
 /// All lines of a handler.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    lines: HashMap<Arc<str>, Line>,
+    lines: FastMap<Arc<str>, Line>,
     /// Lines whose first item may be sent, by its order.
     ready: BTreeMap<u64, Arc<str>>,
     /// Lines that rest, by when they are ready and the order of their first item.

@@ -1,9 +1,10 @@
 //! Sends the events of one handler: retries stand here, and several are on their way at once if the other side is slow.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::FastMap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -72,7 +73,7 @@ pub(super) struct Worker {
     lanes: Lanes,
     lines: Lines,
     running: JoinSet<(Box<dyn Handler>, Outcome)>,
-    busy: HashMap<Id, Busy>,
+    busy: FastMap<Id, Busy>,
     kept: Option<Kept>,
     counters: Arc<Counters>,
     options: QueueOptions,
@@ -121,7 +122,7 @@ impl Worker {
             lanes: Lanes { idle: vec![handler], open: 1, at_once, most, gathers, more },
             lines: Lines::default(),
             running: JoinSet::new(),
-            busy: HashMap::new(),
+            busy: FastMap::default(),
             kept,
             counters,
             options,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use model::{GroupId, Row, Schema, Words};
+use model::{FastMap, GroupId, Row, Schema, Words};
 
 use super::{
     gate::{Face, Gate, Limit},
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::workers::TaskNumber;
 
-type Groups = HashMap<GroupId, Seen, rapidhash::fast::RandomState>;
+type Groups = FastMap<GroupId, Seen>;
 
 /// Whether the alert of a task is quiet in a group, or would begin so: then only rows concern it of which one of its
 /// conditions is true.

@@ -2,14 +2,14 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::BinaryHeap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
 
 use crossbeam_channel::Receiver;
-use model::{LiveSchema, Marks, Schema, Time};
+use model::{FastMap, LiveSchema, Marks, Schema, Time};
 
 use super::{Ended, Ending, Held, LastWord, Parcel, Receiver as Taker, TaskNumber};
 use crate::{
@@ -49,19 +49,19 @@ impl Pace {
 }
 
 pub(crate) struct Worker {
-    tasks: HashMap<TaskNumber, Box<Task>>,
-    indexes: HashMap<u64, Index>,
+    tasks: FastMap<TaskNumber, Box<Task>>,
+    indexes: FastMap<u64, Index>,
     /// The index of each task that is in one.
-    indexed: HashMap<TaskNumber, u64>,
+    indexed: FastMap<TaskNumber, u64>,
     /// Tasks that have still to be taken out of an index.
     gone: Vec<(u64, TaskNumber)>,
     /// The number of the last write of the log that a task may have had before it came.
     known: u64,
     /// When each task wants to be woken, the earliest first; what is not among the awaited is out of date.
     wakes: BinaryHeap<Reverse<(Time, TaskNumber)>>,
-    awaited: HashMap<TaskNumber, Time>,
+    awaited: FastMap<TaskNumber, Time>,
     /// Tasks that come to their end, and whom to tell when they have.
-    leaving: HashMap<TaskNumber, (Option<Extent>, LastWord)>,
+    leaving: FastMap<TaskNumber, (Option<Extent>, LastWord)>,
     host: Arc<dyn Host>,
     live: LiveSchema,
     /// What its tasks go by.
@@ -76,16 +76,15 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(host: Arc<dyn Host>, live: LiveSchema, ended: Ended) -> Worker {
-        let (tasks, indexes, indexed, leaving) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         Worker {
-            tasks,
-            indexes,
-            indexed,
+            tasks: FastMap::default(),
+            indexes: FastMap::default(),
+            indexed: FastMap::default(),
             gone: Vec::new(),
             known: 0,
             wakes: BinaryHeap::new(),
-            awaited: HashMap::new(),
-            leaving,
+            awaited: FastMap::default(),
+            leaving: FastMap::default(),
             host,
             schema: live.now(),
             live,
@@ -369,7 +368,7 @@ impl Worker {
     }
 }
 
-fn pass_over(tasks: &mut HashMap<TaskNumber, Box<Task>>, number: TaskNumber, over: PassedOver) {
+fn pass_over(tasks: &mut FastMap<TaskNumber, Box<Task>>, number: TaskNumber, over: PassedOver) {
     if let Some(task) = tasks.get_mut(&number) {
         task.pass_over(over);
     }

@@ -82,6 +82,10 @@ fn rewritten(uri: &Uri) -> Option<Uri> {
 /// Where a path leads that is not as it should be written: `//`, `.` and `..` in it.
 fn redirection(uri: &Uri) -> Option<String> {
     let path = uri.path();
+    // Each part that is to go follows a slash and is empty or begins with a dot.
+    if path.starts_with('/') && !path.contains("//") && !path.contains("/.") {
+        return None;
+    }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

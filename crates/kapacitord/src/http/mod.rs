@@ -30,13 +30,10 @@ mod users;
 mod vars;
 mod write;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::{Origin, Tasks};
-use model::{LiveSchema, Name, Row, Schema};
+use model::{FastMap, LiveSchema, Name, Row, Schema};
 
 pub(crate) use answer::percent_decoded;
 pub use auth::{Auth, SUBSCRIBER};
@@ -92,13 +89,13 @@ pub struct Api {
 /// Points received by database, retention policy and measurement.
 #[derive(Default)]
 pub struct Ingress {
-    origins: Mutex<HashMap<Arc<Origin>, Arc<Received>, rapidhash::fast::RandomState>>,
+    origins: Mutex<FastMap<Arc<Origin>, Arc<Received>>>,
 }
 
 /// What one database and retention policy received; its names are shared by all its writes.
 pub struct Received {
     pub origin: Arc<Origin>,
-    points: Mutex<HashMap<Name, u64, rapidhash::fast::RandomState>>,
+    points: Mutex<FastMap<Name, u64>>,
 }
 
 impl Ingress {

@@ -78,7 +78,8 @@ pub(super) async fn write(api: &Api, request: &Parts, body: Bytes, mut room: Roo
     } else {
         (body, None)
     };
-    let (mut rows, mut words) = (Vec::with_capacity(body.len() / 100), Words::default());
+    let mut rows = Vec::with_capacity(body.len() / 100);
+    let mut words = Words { words: Vec::with_capacity(body.len() / 20), ..Words::default() };
     let now = crate::definitions::now();
     let precision = Precision::parse(params.get("precision"));
     let schema = api.schema.now();

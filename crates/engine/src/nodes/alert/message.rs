@@ -241,7 +241,9 @@ impl Draft<'_> {
         if let Some(about) = &self.about {
             return about.clone();
         }
-        let mut fields = vec![("idInfo", self.base.clone()), ("ID", Arc::clone(id).into())];
+        let mut fields = Vec::with_capacity(6);
+        fields.push(("idInfo", self.base.clone()));
+        fields.push(("ID", Arc::clone(id).into()));
         if self.messages.reads_fields {
             fields.push(("Fields", fields_of(what.row, cx)));
         }

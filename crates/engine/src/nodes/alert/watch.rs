@@ -1,9 +1,9 @@
 //! What runs of an alert: rows and batches come, levels are remembered, events are said.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use alert::{EventData, EventState, Inhibitor, Level};
-use model::{BatchHead, Damaged, GroupId, Name, Row, Save, Saved, Saver, Slab, Time, write_series_lossy};
+use model::{BatchHead, Damaged, FastMap, GroupId, Name, Row, Save, Saved, Saver, Slab, Time, write_series_lossy};
 use serde_json::Value as Json;
 
 use super::{
@@ -34,11 +34,11 @@ pub(super) struct Watch {
     pub(super) task: Arc<str>,
     pub(super) publisher: Publisher,
     /// The ids of groups of which the topics were told last that they are OK.
-    pub(super) recovered: HashMap<GroupId, Arc<str>>,
+    pub(super) recovered: FastMap<GroupId, Arc<str>>,
     /// What few alerts need of a group.
     pub(super) extras: Slab<Extra>,
     /// Flapping of groups of an earlier life, until the task starts.
-    pub(super) resumed: HashMap<GroupId, Flapping>,
+    pub(super) resumed: FastMap<GroupId, Flapping>,
     /// Groups of an earlier life are not sure of what the topics know.
     pub(super) asks_again: bool,
     /// The texts of the last event could not be written.
@@ -374,7 +374,7 @@ impl PerGroup for Watch {
 
     fn finish(&mut self, _groups: &mut Slab<History>, _cx: &mut Cx<'_>) {
         self.publisher.close();
-        self.recovered = HashMap::new();
+        self.recovered = FastMap::default();
         self.extras = Slab::default();
     }
 
