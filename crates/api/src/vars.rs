@@ -79,6 +79,7 @@ pub fn check(vars: Vars) -> Result<Vars, BadVar> {
 fn check_value(var_type: VarType, value: Value) -> Result<Value, String> {
     let expected = |words: &str, value: &Value| Err(format!("expected {words}, got {value}"));
     match (var_type, value) {
+        (VarType::List, Value::Null) => expected("a list of vars", &Value::Null),
         // A star says all by its type.
         (_, Value::Null) | (VarType::Star, _) => Ok(Value::Null),
         (VarType::Duration, Value::String(text)) => match duration::parse(&text) {
@@ -106,6 +107,9 @@ fn check_value(var_type: VarType, value: Value) -> Result<Value, String> {
 /// Elements of a list have a type and a value each.
 fn check_element(element: Value) -> Result<Value, String> {
     let var: Var = serde_json::from_value(element).map_err(|error| format!("an element of the list: {error}"))?;
+    if var.var_type == VarType::List {
+        return Err("a list cannot be an element of a list".to_string());
+    }
     let value = check_value(var.var_type, var.value)?;
     serde_json::to_value(Var { value, ..var }).map_err(|error| error.to_string())
 }
@@ -147,6 +151,11 @@ mod tests {
             (json!({ "type": "duration", "value": "5x" }), "invalid duration \"5x\""),
             (json!({ "type": "bool", "value": "true" }), "expected true or false, got \"true\""),
             (json!({ "type": "list", "value": "a" }), "expected a list of vars, got \"a\""),
+            (json!({ "type": "list" }), "expected a list of vars, got null"),
+            (
+                json!({ "type": "list", "value": [{ "type": "list", "value": [] }] }),
+                "a list cannot be an element of a list",
+            ),
             (json!({ "type": "string", "value": 5 }), "expected text, got 5"),
         ] {
             assert_eq!(checked(json!({ "x": var })).unwrap_err(), format!("invalid var \"x\": {why}"));

@@ -47,7 +47,7 @@ impl Update {
         for (action, value) in actions {
             let object = || value.as_object().cloned().ok_or_else(|| shape(action, "an object of options"));
             let names = || texts(value).ok_or_else(|| shape(action, "a list of names"));
-            match action.as_str() {
+            match action.to_lowercase().as_str() {
                 "set" => update.set = object()?,
                 "add" => update.add = object()?,
                 "delete" => update.delete = names()?,

@@ -72,6 +72,11 @@ impl<T: Copy + Eq + std::hash::Hash> Router<T> {
         });
     }
 
+    /// Whether a task reads anything of this database and retention policy.
+    pub fn reads(&self, origin: &Origin) -> bool {
+        self.routes.contains_key(origin)
+    }
+
     /// The tasks that want something of this write, and what.
     pub fn select(&self, schema: &Schema, write: &Write) -> Vec<(T, Selection)> {
         let Some(route) = self.routes.get(&*write.origin) else { return Vec::new() };

@@ -14,8 +14,8 @@ use crossbeam_channel::Receiver;
 use model::{LiveSchema, Marks, Name};
 
 use crate::{
-    Extent, Host, Letter, Reply, Router, Running, Selection, Shed, Snapshot, SnapshotAnswer, Task, TaskInfo, Ticket,
-    Workers, Write,
+    Extent, Host, Letter, Origin, Reply, Router, Running, Selection, Shed, Snapshot, SnapshotAnswer, Task, TaskInfo,
+    Ticket, Workers, Write,
     define::Built,
     running::{Gathering, RunningShard},
     workers::{Ended, Ending, Held, Parcel, Receiver as Taker, TaskNumber},
@@ -211,6 +211,11 @@ impl Tasks {
 
     pub fn untap(&self, number: u64) {
         self.taps.write().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| *known != number);
+    }
+
+    /// Whether a task reads anything of this database and retention policy.
+    pub fn is_read(&self, origin: &Origin) -> bool {
+        self.router.read().unwrap_or_else(PoisonError::into_inner).reads(origin)
     }
 
     /// Hand a write to all tasks that want something of it. `held` is let go when the last of them is done with it.

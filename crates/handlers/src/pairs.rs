@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use declare::{Argument, Mismatch, SetError, Setting};
+use declare::{Argument, Mismatch, SetError, Setting, format_go_duration};
 use serde_json::Value as Json;
 
 /// Values by name.
@@ -13,9 +13,24 @@ impl Pairs {
     /// A call in a script, with name and value.
     pub(crate) fn add(&mut self, arguments: &[Argument]) -> Result<(), SetError> {
         if let [name, value] = arguments {
-            self.0.insert(String::from_argument(name)?, Argument::from_argument(value)?.json());
+            let value = match Argument::from_argument(value)? {
+                // Services get nanoseconds.
+                Argument::Duration(nanoseconds) => Json::from(nanoseconds),
+                other => other.json(),
+            };
+            self.0.insert(String::from_argument(name)?, value);
         }
         Ok(())
+    }
+
+    /// A call in a script whose value will be a text, a duration such as `1h0m0s`.
+    pub(crate) fn add_text(&mut self, arguments: &[Argument]) -> Result<(), SetError> {
+        match arguments {
+            [name, Argument::Duration(nanoseconds)] => {
+                self.add(&[name.clone(), Argument::String(format_go_duration(*nanoseconds))])
+            }
+            _ => self.add(arguments),
+        }
     }
 
     /// The calls that make it.
@@ -60,6 +75,10 @@ mod tests {
         pairs.add(&["a".into(), "x".into()]).unwrap();
         pairs.add(&["b".into(), Argument::Bool(true)]).unwrap();
         assert_eq!(pairs.json(), json!({"a": "x", "b": true}));
+        let mut durations = Pairs::default();
+        durations.add(&["a".into(), Argument::Duration(1_000_000_000)]).unwrap();
+        durations.add_text(&["b".into(), Argument::Duration(3_600_000_000_000)]).unwrap();
+        assert_eq!(durations.json(), json!({"a": 1_000_000_000, "b": "1h0m0s"}));
         assert_eq!(pairs.calls(), [vec!["a".into(), "x".into()], vec!["b".into(), Argument::Bool(true)]]);
         let mut again = Pairs::default();
         again.load(&pairs.json()).unwrap();

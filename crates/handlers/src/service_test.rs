@@ -71,7 +71,13 @@ pub async fn test_service(host: &Arc<AlertHost>, name: &str, given: &Options) ->
         if let Some(expected) = mismatch(default, value) {
             return Err(TestError::Option { option: option.clone(), expected });
         }
-        default.clone_from(value);
+        match (default, value) {
+            // Its keys come beside those of the default.
+            (Json::Object(default), Json::Object(more)) => {
+                default.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+            }
+            (default, value) => default.clone_from(value),
+        }
     }
     let level = ["level", "message-type", "messageType"].iter().find_map(|key| options.get(*key)?.as_str());
     let level = match level {
@@ -142,7 +148,7 @@ impl Given<'_> {
             id: id.into(),
             message: message.into(),
             details: "".into(),
-            time: now(),
+            time: model::parse_rfc3339(self.text("timestamp")).unwrap_or_else(now),
             duration: 0,
             level: self.level,
         };

@@ -69,7 +69,7 @@ impl Declared for Options {
                 "additionalInfo",
                 "key string, value any",
                 "More to tell, by name; texts are templates.",
-                |d, arguments| d.additional_info.add(arguments),
+                |d, arguments| d.additional_info.add_text(arguments),
                 |d| d.additional_info.calls(),
                 |d| d.additional_info.json(),
                 |d, json| d.additional_info.load(json),

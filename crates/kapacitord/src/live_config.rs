@@ -2,9 +2,12 @@
 
 mod grouped;
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    any::Any,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
-use declare::{Redacted, Slot, Update, apply_options, redact};
+use declare::{Redacted, Slot, Table, Update, apply_options, redact};
 use store::{
     Store,
     overrides::{Override, Overrides},
@@ -140,6 +143,10 @@ impl LiveConfig {
                 element: element.clone(),
                 ..Override::default()
             });
+            if let Some(key) = key.filter(|key| !change.create && update.set.contains_key(*key)) {
+                let why = format!("cannot override element key {key}");
+                return Err(Refused::bad(format!("failed to override configuration {place}: {why}")));
+            }
             if update.add.is_empty() {
                 change.options.extend(update.set.clone());
                 change.options.retain(|key, _| !update.delete.contains(key));
@@ -257,6 +264,13 @@ fn apply(slot: &mut Slot<'_>, key: Option<&str>, change: &Override) -> Result<()
     let table = slot.table.clone();
     let found = (0..slot.len())
         .find(|&index| slot.element(index).is_some_and(|element| id(&table.json(element), key) == change.element));
+    if key.is_some() && change.element.is_empty() && found.is_none() && !change.create {
+        // No name, and no element without one: all elements are meant.
+        return (0..slot.len()).try_for_each(|index| match slot.element(index) {
+            Some(element) => set_options(change, &table, element),
+            None => Ok(()),
+        });
+    }
     let element = match (found, change.create) {
         (Some(_), true) => return Err(format!("there is an element {:?} already", change.element)),
         (None, true) => slot.push(),
@@ -267,9 +281,13 @@ fn apply(slot: &mut Slot<'_>, key: Option<&str>, change: &Override) -> Result<()
     let Some(element) = element else {
         return Err(format!("unknown element {:?} of section {}", change.element, change.section));
     };
+    set_options(change, &table, element)
+}
+
+fn set_options(change: &Override, table: &Table, element: &mut dyn Any) -> Result<(), String> {
     let mut options = change.options.clone();
-    grouped::set(&change.section, &table, element, &mut options)?;
-    apply_options(&table, element, &options).map_err(|error| error.to_string())
+    grouped::set(&change.section, table, element, &mut options)?;
+    apply_options(table, element, &options).map_err(|error| error.to_string())
 }
 
 fn id(values: &serde_json::Map<String, serde_json::Value>, key: Option<&str>) -> String {

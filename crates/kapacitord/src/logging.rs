@@ -111,13 +111,20 @@ where
     }
 }
 
+/// What a line says first, as in Kapacitor.
+const FIRST: [&str; 4] = ["service", "task_master", "task", "node"];
+
 /// A line without its end. Objects are spread: `field={"v":1}` as `field_v=1`.
 pub fn logfmt(time: model::Time, level: Level, message: &str, fields: &Map<String, Value>) -> String {
     let mut line = String::from("ts=");
     model::write_rfc3339(time, &mut line);
     line.push_str(&format!(" lvl={} msg={}", level_name(level), quoted(message)));
-    for (name, value) in fields {
+    let first = FIRST.iter().filter_map(|name| fields.get_key_value(*name));
+    let others = fields.iter().filter(|(name, _)| !FIRST.contains(&name.as_str()));
+    for (name, value) in first.chain(others) {
         match value {
+            // Nothing, but its space stays. Case: misc/log_lines.
+            Value::Object(parts) if parts.is_empty() => line.push(' '),
             Value::Object(parts) => {
                 for (part, value) in parts {
                     line.push_str(&format!(" {name}_{part}={}", shown(value)));
@@ -142,12 +149,14 @@ pub fn level_name(level: Level) -> &'static str {
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),
+        // Without an exponent, and 2 for 2.0.
+        Value::Number(number) if number.is_f64() => number.as_f64().unwrap_or_default().to_string(),
         other => quoted(&other.to_string()),
     }
 }
 
-/// As it is if it is one plain word, else in quotes.
+/// In quotes if it would not end at the next space, else as it is.
 fn quoted(text: &str) -> String {
-    let plain = !text.is_empty() && text.chars().all(|c| c > ' ' && c != '"' && c != '=' && !c.is_control());
+    let plain = text.chars().all(|c| c > ' ' && c != '"' && !c.is_control());
     if plain { text.to_string() } else { format!("{text:?}") }
 }

@@ -18,6 +18,7 @@ mod live_config;
 mod load;
 mod log_streams;
 mod logging;
+mod own_points;
 mod recordings;
 mod server;
 mod silences;
@@ -188,8 +189,18 @@ fn restore(args: &[String]) -> anyhow::Result<()> {
 }
 
 fn run(args: &[String]) -> anyhow::Result<()> {
-    let known =
-        ["config", "hostname", "pidfile", "log-file", "log-level", "disable-alert-handlers", "disable-handlers"];
+    let known = [
+        "config",
+        "hostname",
+        "pidfile",
+        "log-file",
+        "log-level",
+        "disable-alert-handlers",
+        "disable-handlers",
+        // Profiles of Go, which there are none of here: taken so that start scripts that name them go on to work.
+        "cpuprofile",
+        "memprofile",
+    ];
     let args = Arguments::parse(args, &known).map_err(anyhow::Error::msg)?;
     if args.help {
         help(Some("run"));

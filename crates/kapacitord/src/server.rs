@@ -33,6 +33,7 @@ use crate::{
     load::Loader,
     log_streams::LogStreams,
     logging::LevelHandle,
+    own_points,
     recordings::Recordings,
     silences::SilenceKeeper,
     topic_store::WriteBehind,
@@ -81,7 +82,7 @@ impl Server {
         let file = config.resolved()?;
         let listener = listening::listen(&file, kept).await?;
         let address = listener.local_addr()?;
-        let store = kept::open_store(Path::new(&file.storage.boltdb)).await?;
+        let store = kept::open_store(Path::new(&file.storage.boltdb), &file.top.data_dir).await?;
         let live = Arc::new(LiveConfig::open(config.clone(), &store)?);
         let shown = live.at_start();
         let config = &shown.resolved()?;
@@ -116,6 +117,9 @@ impl Server {
         let parts = Parts { auth, live, schema, level: level.clone(), store: store.clone() };
         let around = (alert_topics, silences, loader.clone());
         let api = parts.api(config, &alerting, &outside, &going, around).await?;
+        if config.stats.enabled {
+            services.push(tokio::spawn(own_points::keep(Arc::clone(&api), config.stats.clone(), stopping.clone())));
+        }
         let certificates = listening::answer(config, listener, api, stopping, &mut services).await?;
         let watch = going.budgets.watch().context("cannot start a thread")?;
         Ok(Server {

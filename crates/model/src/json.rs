@@ -160,10 +160,17 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn series(&mut self, name: Name, tags: &Tags, rows: &[Row], lossy: bool) -> Result<(), JsonError> {
         let columns = rows.first().map_or_else(Vec::new, |row| self.columns(row, tags));
-        self.out.push_str("{\"name\":");
-        self.text(name);
+        self.out.push('{');
+        let mut separator = "";
+        if !self.schema.text(name).is_empty() {
+            self.out.push_str("\"name\":");
+            self.text(name);
+            separator = ",";
+        }
         if !tags.is_empty() {
-            self.out.push_str(",\"tags\":{");
+            self.out.push_str(separator);
+            self.out.push_str("\"tags\":{");
+            separator = ",";
             for (i, (key, value)) in tags.iter().enumerate() {
                 if i > 0 {
                     self.out.push(',');
@@ -175,7 +182,8 @@ impl Writer<'_> {
             self.out.push('}');
         }
         if !rows.is_empty() {
-            self.out.push_str(",\"columns\":[\"time\"");
+            self.out.push_str(separator);
+            self.out.push_str("\"columns\":[\"time\"");
             for column in &columns {
                 self.out.push(',');
                 self.text(*column);

@@ -65,7 +65,7 @@ fn new_series(schema: &Schema, (hash, key): (u32, &[u8]), before: SeriesId) -> R
         match (sides.next(), sides.next()) {
             (Some(value), None) if !value.is_empty() => {
                 let guess = guesses.next().unwrap_or_default();
-                tags.push((name_of(schema, key, guess.0), value_of(schema, value, guess.1)));
+                tags.push((name_of(schema, &unescape(key), guess.0), value_of(schema, value, guess.1)));
             }
             (Some(_), Some(_)) => return Err("invalid tag format"),
             _ => return Err("missing tag value"),
@@ -75,14 +75,13 @@ fn new_series(schema: &Schema, (hash, key): (u32, &[u8]), before: SeriesId) -> R
     if tags.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err("duplicate tags");
     }
-    let name = name_of(schema, measurement, before.name());
+    let name = name_of(schema, &unescape_name(measurement), before.name());
     Ok(schema.series_table().add_raw(hash, key, name, tags.into()))
 }
 
-/// The number of an escaped text, which may be this one.
+/// The number of a text, which may be this one.
 fn name_of(schema: &Schema, text: &str, guess: Name) -> Name {
-    let text = unescape(text);
-    if schema.text(guess) == text { guess } else { schema.name(&text) }
+    if schema.text(guess) == text { guess } else { schema.name(text) }
 }
 
 /// The same for the value of a tag, which may be forgotten if nobody uses it.
@@ -111,7 +110,12 @@ fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The text of a measurement, a tag or the name of a field.
-pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
+/// The text of a measurement or the name of a field.
+pub(crate) fn unescape_name(text: &str) -> Cow<'_, str> {
+    unescape_where(text, |c| matches!(c, b',' | b'=' | b' ' | b'"'))
+}
+
+/// The text of a tag: a quote is as any other character there.
+fn unescape(text: &str) -> Cow<'_, str> {
     unescape_where(text, |c| matches!(c, b',' | b'=' | b' '))
 }

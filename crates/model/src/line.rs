@@ -8,7 +8,7 @@ mod value;
 
 use crate::{
     FieldType, GroupId, Name, Row, Schema, Series, SeriesId, ShapeId, Time, Words,
-    key::{key_end, series_of_key, unescape},
+    key::{key_end, series_of_key, unescape_name},
 };
 
 /// The unit of a write's timestamps.
@@ -261,7 +261,7 @@ impl Parser<'_> {
         if end == 0 {
             return Err("missing field key");
         }
-        let name = unescape(&self.text[self.at..self.at + end]);
+        let name = unescape_name(&self.text[self.at..self.at + end]);
         let name = match self.schema.names().find(&name) {
             Some(name) => name,
             None if self.schema.is_full() => return Err(FULL),

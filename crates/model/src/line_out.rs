@@ -89,7 +89,7 @@ fn write_fields(schema: &Schema, frame: &Frame, row: &Row, out: &mut String) -> 
         match shape.plain_key(index) {
             Some(key) => out.push_str(key),
             None => {
-                escape(schema.text(name), |c| matches!(c, b',' | b'=' | b' '), out);
+                escape(schema.text(name), |c| matches!(c, b',' | b'=' | b' ' | b'"'), out);
                 out.push('=');
             }
         }
@@ -116,11 +116,17 @@ fn write_fields(schema: &Schema, frame: &Frame, row: &Row, out: &mut String) -> 
     separator == ','
 }
 
-/// A measurement. Its equals signs need no backslash, but a backslash that stands before one would be taken for such.
+/// A measurement. Its equals signs and quotes need no backslash, but a backslash that stands before one would be taken
+/// for such.
 #[inline]
 fn write_name(name: &str, out: &mut String) {
     let special = |c| matches!(c, b',' | b' ');
-    if name.contains('\\') { escape(&name.replace("\\=", "\\\\="), special, out) } else { escape(name, special, out) }
+    if name.contains('\\') {
+        let name = name.replace("\\=", "\\\\=").replace("\\\"", "\\\\\"");
+        escape(&name, special, out);
+    } else {
+        escape(name, special, out);
+    }
 }
 
 /// All that is special is ASCII.

@@ -34,7 +34,7 @@ impl Shape {
         let mut sorted: Vec<u32> = (0..fields.len() as u32).collect();
         sorted.sort_by(|&a, &b| names.text(name(a)).cmp(names.text(name(b))).then(b.cmp(&a)));
         sorted.dedup_by_key(|i| name(*i));
-        let is_plain = |name: &str| !name.contains([',', '=', ' ', '\\']) && !name.starts_with(BLANK);
+        let is_plain = |name: &str| !name.contains([',', '=', ' ', '\\', '"']) && !name.starts_with(BLANK);
         let plain = fields.iter().all(|field| is_plain(names.text(field.0)));
         let expected = fields.iter().filter(|_| plain);
         let expected = expected.map(|&(name, kind)| (format!("{}=", names.text(name)).into(), kind));

@@ -77,20 +77,29 @@ impl Store {
     /// [`Error::Locked`] if another process has it open, [`Error::NotAStore`] if the path holds something else (it is
     /// left as it is), [`Error::Damaged`], [`Error::TooNew`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Store, Error> {
+        Store::open_as(path, meta::Identity::random)
+    }
+
+    /// As [`open`](Store::open); a store that is made has the ids of `new`.
+    ///
+    /// # Errors
+    /// As [`open`](Store::open).
+    pub fn open_as(path: impl AsRef<Path>, new: impl FnOnce() -> meta::Identity) -> Result<Store, Error> {
         let path = path.as_ref();
         backup::take_in(path)?;
         let db = SledDb::open(path)?;
         meta::check_format(&db, path)?;
-        Store::with_db(Arc::new(db))
+        Store::with_db(Arc::new(db), new)
     }
 
     /// A store that ends with the process.
     pub fn in_memory() -> Store {
-        Store::with_db(Arc::new(MemoryDb::default())).expect("an empty memory holds nothing that can't be read")
+        let opened = Store::with_db(Arc::new(MemoryDb::default()), meta::Identity::random);
+        opened.expect("an empty memory holds nothing that can't be read")
     }
 
-    fn with_db(db: Arc<dyn Db>) -> Result<Store, Error> {
-        let identity = meta::identity(&*db)?;
+    fn with_db(db: Arc<dyn Db>, new: impl FnOnce() -> meta::Identity) -> Result<Store, Error> {
+        let identity = meta::identity(&*db, new)?;
         Ok(Store { db, changes: Arc::default(), identity })
     }
 

@@ -21,6 +21,13 @@ pub struct Identity {
     pub server_id: Uuid,
 }
 
+impl Identity {
+    /// New ids.
+    pub fn random() -> Identity {
+        Identity { cluster_id: Uuid::new_v4(), server_id: Uuid::new_v4() }
+    }
+}
+
 impl Record for Identity {
     const KIND: &'static str = "identity";
 }
@@ -52,13 +59,13 @@ pub(crate) fn check_format(db: &dyn Db, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The server's ids; makes them if there are none.
-pub(crate) fn identity(db: &dyn Db) -> Result<Identity, Error> {
+/// The server's ids; if there are none, they are those of `new`.
+pub(crate) fn identity(db: &dyn Db, new: impl FnOnce() -> Identity) -> Result<Identity, Error> {
     let key = key(Identity::KIND, &[], "");
     if let Some(bytes) = db.get(&key)? {
         return decode("", &bytes);
     }
-    let identity = Identity { cluster_id: Uuid::new_v4(), server_id: Uuid::new_v4() };
+    let identity = new();
     db.put(&key, &encode(&identity)?)?;
     Ok(identity)
 }

@@ -94,7 +94,12 @@ impl Interpreter<'_> {
 
     /// `at` is where the link stands.
     pub(super) fn chain(&mut self, left: &Expr, link: Link, right: &Expr, at: u32) -> Val {
+        let known = self.diagnostics.len();
         let target = self.eval(left);
+        // A node or property whose | or . was forgotten looks like a function: Kapacitor names what is chained behind it.
+        if let (ExprKind::Call(_), Some(problem)) = (&left.kind, self.diagnostics.get_mut(known)) {
+            problem.related.get_or_insert_with(|| (right.span, "this is chained to it".to_string()));
+        }
         let target = self.behind_damage(target, left.span.end, at);
         let ExprKind::Call(call) = &right.kind else {
             let name = if let ExprKind::Ident(name) = &right.kind { name.as_str() } else { "it" };

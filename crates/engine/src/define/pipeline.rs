@@ -63,8 +63,12 @@ impl Pipeline {
         (0..self.nodes.len()).filter(|&child| reads(&self.nodes[child])).collect()
     }
 
-    /// All edges, by the parent's and then the child's index.
+    /// All edges, by the parent's and then the child's index. A node that is joined with itself has two to the join.
     pub fn edges(&self) -> Vec<(usize, usize)> {
-        (0..self.nodes.len()).flat_map(|from| self.children(from).into_iter().map(move |to| (from, to))).collect()
+        let times = |from: usize, to: usize| self.nodes[to].parents.iter().filter(|&&parent| parent == from).count();
+        (0..self.nodes.len())
+            .flat_map(|from| self.children(from).into_iter().map(move |to| (from, to)))
+            .flat_map(|(from, to)| std::iter::repeat_n((from, to), times(from, to)))
+            .collect()
     }
 }

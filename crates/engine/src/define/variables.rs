@@ -60,6 +60,8 @@ impl Interpreter<'_> {
             if let Some(given) = self.given(name, var_type) {
                 value = Val::Arg(given);
             }
+        } else if !matches!(value, Val::Unknown) && self.request.vars.contains_key(&name.name) {
+            self.error(name.span, format!("invalid type supplied for {}: it stands for a node", name.name));
         }
         self.bind(name, value);
     }
@@ -82,7 +84,8 @@ impl Interpreter<'_> {
 
     fn bind(&mut self, name: &Ident, value: Val) {
         let source = if self.kind == EdgeKind::Stream { "stream" } else { "batch" };
-        if name.name == source || self.bindings.contains_key(&name.name) {
+        // `time` is the function of groupBy.
+        if name.name == source || name.name == "time" || self.bindings.contains_key(&name.name) {
             let message = format!("attempted to redefine {}, vars are immutable", name.name);
             let mut diagnostic = Diagnostic::error(name.span, message).hint("give it another name");
             if let Some(first) = self.bindings.get(&name.name) {

@@ -74,6 +74,7 @@ impl Definition for Combine {
             prefixes: self.names.iter().map(|name| format!("{name}{}", self.delimiter)).collect(),
             tolerance: i64::try_from(self.tolerance.as_nanos()).unwrap_or(i64::MAX),
             max: u64::try_from(self.max).unwrap_or(0),
+            failed: false,
             names: HashMap::new(),
             rows: Vec::new(),
             matches: Vec::new(),
@@ -92,6 +93,8 @@ struct CombineNode {
     prefixes: Vec<String>,
     tolerance: i64,
     max: u64,
+    /// It gives nothing more.
+    failed: bool,
     /// Names with prefix, by its number and the name without.
     names: HashMap<(usize, Name), Name>,
     rows: Vec<Row>,
@@ -132,7 +135,7 @@ impl CombineNode {
     /// Hand on all combinations of the points held, which are let go.
     fn release(&mut self, group: &mut Group, id: GroupId, cx: &mut Cx<'_>) {
         let (n, k) = (group.held.len(), self.expressions.len());
-        if n == 0 {
+        if n == 0 || self.failed {
             return;
         }
         let mut rows = std::mem::take(&mut self.rows);
@@ -143,6 +146,7 @@ impl CombineNode {
         if k > 0 && n >= k {
             let count = count_combinations(n as u64, k as u64);
             if count > self.max {
+                self.failed = true;
                 cx.fail(format_args!(
                     "refusing to perform combination as total combinations {count} exceeds max combinations {}",
                     self.max

@@ -115,8 +115,8 @@ impl FlattenNode {
             .or_insert_with(|| schema.name(&format!("{}{delimiter}{}", schema.text(prefix), schema.text(field))))
     }
 
-    /// The one point of the points held, which are let go; none if it would have no fields.
-    fn flat(&mut self, group: &mut Group, id: GroupId, cx: &mut Cx<'_>) -> Option<Row> {
+    /// The one point of the points held, which are let go. It has no fields if all of them lack a tag.
+    fn flat(&mut self, group: &mut Group, id: GroupId, cx: &mut Cx<'_>) -> Row {
         self.rows.clear();
         self.words.clear();
         self.places.clear();
@@ -144,9 +144,6 @@ impl FlattenNode {
                 }
             }
         }
-        if self.words.is_empty() {
-            return None;
-        }
         // In one order, whatever the order of the points: else there would be a shape for each.
         self.words.sort_unstable_by_key(|field| field.0);
         let fields: Vec<(Name, FieldType)> = self.words.iter().map(|field| (field.0, field.1)).collect();
@@ -154,19 +151,20 @@ impl FlattenNode {
         for field in &self.words {
             cx.frame.push_word(field.2);
         }
-        Some(Row {
+        Row {
             time: group.time,
             series: cx.schema.series_of_group(group.name, id),
             shape: cx.schema.shape_of(&fields),
             at,
             group: id,
-        })
+        }
     }
 
-    /// Add a point; the one of the time before if this one is of another.
+    /// Add a point; the one of the time before if this one is of another, unless it has no fields.
     fn add(&mut self, group: &mut Group, id: GroupId, row: &Row, cx: &mut Cx<'_>) -> Option<Row> {
         let time = round(row.time, self.tolerance);
-        let flat = if time != group.time && !group.held.is_empty() { self.flat(group, id, cx) } else { None };
+        let ends = time != group.time && !group.held.is_empty();
+        let flat = ends.then(|| self.flat(group, id, cx)).filter(|flat| !cx.schema.shape(flat.shape).is_empty());
         group.time = time;
         group.held.push(cx.schema, cx.frame, row);
         flat
@@ -185,6 +183,8 @@ impl PerGroup for FlattenNode {
             group.name = cx.schema.series(row.series).name();
         }
         if let Some(flat) = self.add(group, row.group, &row, cx) {
+            // A late point is held under the time that was reached, as in Kapacitor. Case: flatten/late_points.
+            group.time = group.time.max(flat.time);
             cx.emit(flat);
         }
     }
@@ -197,15 +197,16 @@ impl PerGroup for FlattenNode {
                 cx.out.batch_row(flat);
             }
         }
-        if let Some(flat) = self.flat(group, head.group, cx) {
+        // The last point of a batch comes even without fields, as in Kapacitor. Case: flatten/batch_points_without_tags.
+        if !group.held.is_empty() {
+            let flat = self.flat(group, head.group, cx);
             cx.out.batch_row(flat);
         }
     }
 
     fn barrier(&mut self, group: &mut Group, id: GroupId, time: Time, cx: &mut Cx<'_>) {
-        if time > group.time
-            && let Some(flat) = self.flat(group, id, cx)
-        {
+        if time > group.time && !group.held.is_empty() {
+            let flat = self.flat(group, id, cx);
             cx.emit(flat);
         }
         cx.emit_barrier(id, time);

@@ -64,31 +64,31 @@ impl LogNode {
     fn point(&self, row: &Row, cx: &Cx<'_>) {
         let name = cx.schema.text(cx.schema.series(row.series).name());
         let mut fields = self.begin(name, cx.schema.group_text(row.group));
-        fields.push(("db", Json::from(cx.origin.database.as_str())));
-        fields.push(("rp", Json::from(cx.origin.retention_policy.as_str())));
+        // Between the name and the group, as Kapacitor has them.
+        fields.insert(2, ("db", Json::from(cx.origin.database.as_str())));
+        fields.insert(3, ("rp", Json::from(cx.origin.retention_policy.as_str())));
         let dimensions = &cx.schema.dimensions(row.group).names;
         let mut names = Map::new();
         for (index, dimension) in dimensions.iter().enumerate() {
             names.insert(index.to_string(), Json::from(cx.schema.text(*dimension)));
         }
-        // The word that Kapacitor has for none.
-        fields.push(("dimension", if names.is_empty() { Json::from("nil") } else { Json::Object(names) }));
+        fields.push(("dimension", Json::Object(names)));
         push_row(&mut fields, row.series, row, cx);
         self.write("point", &fields, cx);
     }
 
     fn batch(&self, head: BatchHead, rows: &[Row], cx: &Cx<'_>) {
         let begin = self.begin(cx.schema.text(head.name), cx.schema.group_text(head.group));
-        let mut fields = begin.clone();
-        push_tags(&mut fields, cx.schema.group(head.group).tags(), cx);
-        fields.push(("time", time_json(head.tmax)));
-        self.write("begin batch", &fields, cx);
+        let mut whole = begin.clone();
+        push_tags(&mut whole, cx.schema.group(head.group).tags(), cx);
+        whole.push(("time", time_json(head.tmax)));
+        self.write("begin batch", &whole, cx);
         for row in rows {
             let mut fields = begin.clone();
             push_row(&mut fields, row.series, row, cx);
             self.write("batch point", &fields, cx);
         }
-        self.write("end batch", &begin, cx);
+        self.write("end batch", &whole, cx);
     }
 }
 

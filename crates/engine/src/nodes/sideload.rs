@@ -282,6 +282,11 @@ impl Save for Known {
 impl PerRow for SideloadNode {
     type Group = Known;
 
+    // Kapacitor keeps nothing per group here, and shows 0.
+    fn counts_groups(&self) -> bool {
+        false
+    }
+
     fn remembers(&self) -> bool {
         false
     }

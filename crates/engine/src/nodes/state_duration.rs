@@ -77,7 +77,7 @@ impl Tracker for Duration {
             if since.time == NOT {
                 since.time = time;
             }
-            time.wrapping_sub(since.time) as f64 / self.unit
+            time.saturating_sub(since.time) as f64 / self.unit
         };
         (FieldType::Float, value.to_bits())
     }

@@ -158,7 +158,7 @@ impl Task {
 
     /// Let every node from `first` on take what its parents gave; then all edges are empty again.
     pub(super) fn sweep(&mut self, first: usize) {
-        'nodes: for child in first..self.places.len() {
+        for child in first..self.places.len() {
             for input in 0..self.places[child].parents.len() {
                 let parent = self.places[child].parents[input];
                 if self.places[parent].edge.is_empty() {
@@ -172,10 +172,6 @@ impl Task {
                 }
                 self.call(child, |node, cx| node.receive(input, &edge, cx));
                 self.spare = std::mem::replace(&mut self.places[parent].edge, edge);
-                // What a node gave before it failed goes nowhere any more.
-                if self.failure.is_some() {
-                    break 'nodes;
-                }
             }
         }
         for Place { edge, counters, .. } in &mut self.places {

@@ -76,8 +76,9 @@ pub(super) const TESTS: &[Test] = &[
     Test {
         name: "discord",
         kind: "discord",
-        defaults: |_| {
-            json!({"workspace": "", "message": "test discord message", "level": "INFO", "username": "Kapacitor",
+        defaults: |configs| {
+            json!({"workspace": configured_text(configs, "discord", "workspace"),
+                "message": "test discord message", "level": "INFO", "username": "Kapacitor",
                 "avatar-url":
                     "https://influxdata.github.io/branding/img/downloads/influxdata-logo--symbol--pool-alpha.png",
                 "embed-title": "Kapacitor Alert", "time-val": "1970-01-01T00:00:01Z"})
@@ -234,8 +235,8 @@ pub(super) const TESTS: &[Test] = &[
     Test {
         name: "sensu",
         kind: "sensu",
-        defaults: |configs| {
-            json!({"name": "testName", "source": configured_text(configs, "sensu", "source"),
+        defaults: |_| {
+            json!({"name": "testName", "source": "Kapacitor",
                 "output": "testOutput", "handlers": [], "metadata": {}, "level": "CRITICAL"})
         },
         plan: |given| {
@@ -272,8 +273,9 @@ pub(super) const TESTS: &[Test] = &[
         name: "slack",
         kind: "slack",
         defaults: |configs| {
-            json!({"workspace": "", "channel": configured_text(configs, "slack", "channel"),
-                "message": "test slack message", "level": "CRITICAL", "username": "", "icon-emoji": ""})
+            json!({"workspace": configured_text(configs, "slack", "workspace"),
+                "channel": configured_text(configs, "slack", "channel"), "message": "test slack message",
+                "level": "CRITICAL", "username": "", "icon-emoji": ""})
         },
         plan: |given| {
             let options = ["workspace", "channel", "username", "icon-emoji"].map(|key| (key, given.json(key)));

@@ -35,11 +35,6 @@ impl SubscriptionOptions {
         };
         (self.include.is_empty() || lists(&self.include)) && !lists(&self.exclude)
     }
-
-    /// Whether any policy of `database` can be wanted.
-    fn may_want(&self, database: &str) -> bool {
-        self.include.is_empty() || self.include.contains_key(database)
-    }
 }
 
 /// What a sync found and did.
@@ -169,9 +164,6 @@ impl Subscriptions {
     async fn wanted(&self) -> Result<Vec<DatabasePolicy>, Error> {
         let mut wanted = Vec::new();
         for database in texts(&self.ask("SHOW DATABASES").await?, "name") {
-            if !self.options.may_want(&database) {
-                continue;
-            }
             let policies = match self.ask(&statement::show_policies(&database)).await {
                 Ok(answer) => texts(&answer, "name"),
                 // Dropped since it was listed.

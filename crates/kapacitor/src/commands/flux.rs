@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Verb;
 use crate::cli::{Context, Stop, flag, run_verb, switch, value};
-use crate::{files, flags};
+use crate::{files, flags, help};
 
 const BASE: &str = "/kapacitor/v1/api/v2/tasks";
 
@@ -120,7 +120,7 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let args = flags::rest(matches);
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let Some(rest) = words.strip_prefix(&["task"]) else {
-        return Err(Stop::usage(&command(), "Must specify 'task'"));
+        return Err(no_verb(words.first(), "Must specify 'task'"));
     };
     for (names, verb) in ALL {
         for name in *names {
@@ -132,7 +132,17 @@ fn run(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     }
     let known =
         "Must specify 'create', 'list', 'update', 'delete', 'retry-failed', 'log list', 'run list' or 'run retry'";
-    Err(Stop::usage(&command(), known))
+    let rest = rest.strip_prefix(&["log"]).or_else(|| rest.strip_prefix(&["run"])).unwrap_or(rest);
+    Err(no_verb(rest.first(), known))
+}
+
+/// Nothing to do is asked for: without a word that is asking for help.
+fn no_verb(word: Option<&&str>, known: &str) -> anyhow::Error {
+    let usage = help::usage(&command());
+    match word {
+        None | Some(&("help" | "h")) => Stop::Help { usage }.into(),
+        Some(_) => Stop::Incomplete { message: known.to_string(), usage }.into(),
+    }
 }
 
 /// The value of a flag that must be given.
@@ -155,7 +165,8 @@ fn script(matches: &ArgMatches) -> anyhow::Result<Option<String>> {
 
 fn create(cx: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let Some(flux) = script(matches)? else {
-        return Err(Stop::usage(&create_command(), "Must specify a script, or its file with -file"));
+        let message = "Must specify a script, or its file with -file".to_string();
+        return Err(Stop::Incomplete { message, usage: help::usage(&create_command()) }.into());
     };
     let made: Value = cx.wait(cx.client.post(BASE, &json!({ "flux": flux })))?;
     show_task(cx, matches, made)

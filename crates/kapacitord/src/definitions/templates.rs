@@ -1,6 +1,6 @@
 //! Templates: scripts whose variables tasks give values to. A change reaches all tasks of the template, or none.
 
-use api::{link::Link, template as shown, time::Time};
+use api::{link::Link, task as shown_task, template as shown, time::Time};
 use engine::{
     EdgeKind,
     define::{Request, define, dot},
@@ -84,6 +84,17 @@ impl Definitions {
         }
         template.modified = now();
         let template = self.understand(template)?;
+        let wanted = match options.task_type {
+            Some(shown_task::TaskType::Stream) => TaskType::Stream,
+            Some(shown_task::TaskType::Batch) => TaskType::Batch,
+            _ => original.task_type,
+        };
+        if template.task_type != wanted {
+            let (is, not) = if wanted == TaskType::Stream { ("stream", "batch") } else { ("batch", "stream") };
+            return Err(Refused::bad(format!(
+                "invalid TICKscript: the template is for a {is} task, its script for a {not} task"
+            )));
+        }
         let mut tasks = Vec::new();
         for task in self.store.templates().tasks_of(id)? {
             let Some(before) = self.store.tasks().get(&task)? else { continue };

@@ -35,10 +35,13 @@ where
         *request.uri_mut() = uri;
     }
     let mut user = String::new();
-    let mut response = if method == Method::OPTIONS {
+    let clean = redirection(request.uri());
+    // Neither a redirection nor a preflight request is told the version.
+    let tells_version = clean.is_none() && method != Method::OPTIONS;
+    let mut response = if let Some(clean) = clean {
+        moved(&method, &clean)
+    } else if method == Method::OPTIONS {
         StatusCode::OK.into_response()
-    } else if let Some(clean) = redirection(request.uri()) {
-        moved(&clean)
     } else {
         match api.auth.admit(&method, request.uri(), request.headers()).await {
             Ok(name) => {
@@ -52,7 +55,9 @@ where
         response = compressed(response).await;
     }
     let headers = response.headers_mut();
-    headers.insert("X-Kapacitor-Version", HeaderValue::from_static(VERSION));
+    if tells_version {
+        headers.insert("X-Kapacitor-Version", HeaderValue::from_static(VERSION));
+    }
     if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
         headers.insert("Request-Id", id);
     }
@@ -107,11 +112,14 @@ fn redirection(uri: &Uri) -> Option<String> {
     }
 }
 
-fn moved(to: &str) -> Response {
-    let shown = to.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;");
-    let body = format!("<a href=\"{shown}\">Moved Permanently</a>.\n\n");
-    let mut response = (StatusCode::MOVED_PERMANENTLY, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+/// Only those who read a page are shown where it is.
+fn moved(method: &Method, to: &str) -> Response {
+    let mut response = StatusCode::MOVED_PERMANENTLY.into_response();
+    if matches!(*method, Method::GET | Method::HEAD) {
+        let shown = to.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;");
+        *response.body_mut() = Body::from(format!("<a href=\"{shown}\">Moved Permanently</a>.\n\n"));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    }
     if let Ok(location) = HeaderValue::from_str(to) {
         response.headers_mut().insert(header::LOCATION, location);
     }

@@ -102,7 +102,21 @@ fn json_line(line: &Line) -> String {
     object.insert("ts".to_string(), Value::from(time));
     object.insert("lvl".to_string(), Value::from(level_name(line.level)));
     object.insert("msg".to_string(), Value::from(line.message.as_str()));
-    object.extend(line.fields.clone());
+    for (name, value) in &line.fields {
+        match value {
+            // The word that Kapacitor has for none.
+            Value::Object(parts) if name == "dimension" && parts.is_empty() => {
+                object.insert(name.clone(), Value::from("nil"));
+            }
+            // Tags and fields are objects, dimensions are not. Case: misc/log_batches_and_groups.
+            Value::Object(parts) if name == "dimension" => {
+                object.extend(parts.iter().map(|(part, value)| (format!("{name}_{part}"), value.clone())));
+            }
+            value => {
+                object.insert(name.clone(), value.clone());
+            }
+        }
+    }
     // A map with texts as keys can always be written.
     format!("{}\n", api::json::compact(&object).unwrap_or_default())
 }

@@ -10,6 +10,7 @@ mod debug;
 mod deliveries;
 mod description;
 mod flux;
+mod json_body;
 mod json_patch;
 mod legacy;
 mod logs;
@@ -42,6 +43,7 @@ pub use connections::{Connections, serve};
 pub use routes::App;
 pub use tls::{Certificates, Encrypted};
 pub use unix_socket::listen as listen_on_socket;
+pub(crate) use vars::own_stats;
 
 use crate::definitions::Definitions;
 

@@ -24,6 +24,7 @@ use super::{
     Api,
     answer::{Answered, Params, aside, nothing, text_as_json, values},
     description::{FIELDS, LIMIT, OFFSET, Operation, PATTERN, Routes},
+    json_body::json_body,
     tasks::{fields, listed},
 };
 use crate::{
@@ -202,7 +203,8 @@ pub(super) async fn record_query(State(api): State<Arc<Api>>, body: Bytes) -> An
 async fn record(api: Arc<Api>, id: String, wanted: Wanted) -> Answered {
     let shared = Arc::clone(&api);
     let recording = aside(move || api.recordings.record(&id, wanted)).await?;
-    answer(StatusCode::CREATED, &shown_recording(&shared, &recording))
+    // It shows the beginning, however far the work has come meanwhile.
+    answer(StatusCode::CREATED, &recording::Recording { progress: 0.0, ..shown_recording(&shared, &recording) })
 }
 
 pub(super) async fn replay(State(api): State<Arc<Api>>, body: Bytes) -> Answered {
@@ -231,13 +233,13 @@ fn options(id: String, task: String, recording_time: bool, clock: Clock) -> Opti
 async fn start_replay(api: Arc<Api>, options: Options, data: Data) -> Answered {
     let shared = Arc::clone(&api);
     let replay = aside(move || api.recordings.replay(options, data)).await?;
-    answer(StatusCode::CREATED, &shown_replay(&shared, &replay))
+    answer(StatusCode::CREATED, &replay::Replay { progress: 0.0, ..shown_replay(&shared, &replay) })
 }
 
 /// The body, its words checked first so that errors name what is wrong.
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
-    let bad = |error: serde_json::Error| Refused::bad(format!("invalid JSON: {error}"));
-    let object: Map<String, Value> = serde_json::from_slice(body).map_err(bad)?;
+    let bad = |why: String| Refused::bad(format!("invalid JSON: {why}"));
+    let object: Map<String, Value> = json_body(body).map_err(bad)?;
     let text = |key: &str| object.get(key).and_then(Value::as_str);
     for key in ["start", "stop"] {
         if let Some(text) = text(key)
@@ -254,7 +256,7 @@ fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     if let Some(word) = text("clock").filter(|word| !matches!(*word, "fast" | "real")) {
         return Err(Refused::bad(format!("unknown Clock {word}")));
     }
-    serde_json::from_value(Value::Object(object)).map_err(bad)
+    serde_json::from_value(Value::Object(object)).map_err(|why| bad(why.to_string()))
 }
 
 fn answer(status: StatusCode, value: &impl Serialize) -> Answered {

@@ -7,6 +7,7 @@ use super::{
     answer::{Answered, aside, json, nothing},
     around::Streamed,
     description::{Operation, Routes},
+    json_body::json_body,
 };
 use crate::definitions::Refused;
 use api::{
@@ -50,8 +51,8 @@ pub(super) async fn act(Path(name): Path<String>, body: Bytes) -> Answered {
     if !STORES.contains(&name.as_str()) {
         return Err(Refused::missing(format!("unknown storage {name:?}")));
     }
-    let action: Action = serde_json::from_slice(&body)
-        .map_err(|error| Refused::bad(format!("failed to unmarshal storage action {error}")))?;
+    let action: Action =
+        json_body(&body).map_err(|error| Refused::bad(format!("failed to unmarshal storage action {error}")))?;
     match action.action.as_str() {
         "rebuild" => Ok(nothing()),
         other => Err(Refused::bad(format!("failed to unmarshal storage action unknown StorageAction {other}"))),

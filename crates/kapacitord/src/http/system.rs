@@ -15,6 +15,7 @@ use super::{
     Api, VERSION,
     answer::{Answered, aside, nothing, text_as_json},
     description::{Operation, Routes},
+    json_body::json_body,
 };
 use crate::{definitions::Refused, host::Outcome};
 
@@ -71,7 +72,7 @@ pub(super) async fn health(State(api): State<Arc<Api>>) -> Answered {
 }
 
 pub(super) async fn log_level(State(api): State<Arc<Api>>, body: Bytes) -> Answered {
-    let wanted: LogLevel = serde_json::from_slice(&body).map_err(|_| Refused::bad("invalid JSON"))?;
+    let wanted: LogLevel = json_body(&body).map_err(|_| Refused::bad("invalid JSON"))?;
     api.log_level.set(&wanted.level).map_err(Refused::bad)?;
     Ok(nothing())
 }

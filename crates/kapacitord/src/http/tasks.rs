@@ -19,6 +19,7 @@ use super::{
     Api,
     answer::{Answered, Params, aside, json, nothing, text_as_json},
     description::{FIELDS, LIMIT, OFFSET, Operation, PATTERN, Parameter, Routes},
+    json_body::json_body,
 };
 use crate::definitions::{DotView, Executing, Refused, ScriptFormat, View};
 
@@ -175,12 +176,12 @@ pub(super) async fn shown_by(api: &Api, id: &str, endpoint: &str) -> Result<Opti
 }
 
 fn options(body: &[u8]) -> Result<TaskOptions, Refused> {
-    serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))
+    json_body(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))
 }
 
 /// The fields that a list was asked for, checked; without any, all but one that must be asked for.
 pub(super) fn fields(params: &Params, known: &[&str], unless_asked: Option<&str>) -> Result<Vec<String>, Refused> {
-    let mut fields: Vec<String> = params.all("fields").filter(|field| !field.is_empty()).map(str::to_string).collect();
+    let mut fields: Vec<String> = params.all("fields").map(str::to_string).collect();
     if let Some(unknown) = fields.iter().find(|field| !known.contains(&field.as_str())) {
         return Err(Refused::bad(format!(
             "unsupported field {unknown:?}{}",

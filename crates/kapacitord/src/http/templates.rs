@@ -14,6 +14,7 @@ use super::{
     Api,
     answer::{Answered, Params, aside, json, nothing},
     description::{FIELDS, LIMIT, OFFSET, Operation, PATTERN, Routes},
+    json_body::json_body,
     tasks::{SCRIPT_FORMAT, fields, listed, script_format},
 };
 use crate::definitions::Refused;
@@ -89,5 +90,5 @@ pub(super) async fn delete(State(api): State<Arc<Api>>, Path(id): Path<String>) 
 }
 
 fn options(body: &[u8]) -> Result<TemplateOptions, Refused> {
-    serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))
+    json_body(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))
 }

@@ -23,6 +23,7 @@ use super::{
     Api,
     answer::{Answered, Params, aside, json, nothing, percent_decoded},
     description::{Operation, PATTERN, Parameter, Routes},
+    json_body::json_body,
     json_patch,
 };
 use crate::{alert_topics::Rejected, definitions::Refused};
@@ -255,14 +256,8 @@ fn unknown_handler(id: &str) -> Refused {
     Rejected::Missing(id.to_string()).refused("find handler")
 }
 
-/// The first JSON value of a body; what follows it is not looked at.
-fn parse(topic: String, body: &[u8]) -> Result<Handler, serde_json::Error> {
-    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<HandlerOptions>();
-    let options = match values.next() {
-        Some(options) => options?,
-        None => serde_json::from_slice(body)?,
-    };
-    Ok(stored(topic, options))
+fn parse(topic: String, body: &[u8]) -> Result<Handler, String> {
+    Ok(stored(topic, json_body(body)?))
 }
 
 fn stored(topic: String, options: HandlerOptions) -> Handler {

@@ -18,6 +18,7 @@ use super::{
     answer::values,
     answer::{Answered, Params, aside, json as pretty, nothing},
     description::{FIELDS, LIMIT, OFFSET, Operation, PATTERN, Routes},
+    json_body::json_body,
     tasks::{fields, listed},
 };
 use crate::{
@@ -97,8 +98,7 @@ fn users(api: &Api) -> Result<Arc<Users>, Refused> {
 }
 
 fn given(body: &[u8]) -> Result<(String, Changes), Refused> {
-    let given: UserOptions =
-        serde_json::from_slice(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))?;
+    let given: UserOptions = json_body(body).map_err(|error| Refused::bad(format!("invalid JSON: {error}")))?;
     let admin = match given.user_type.as_deref() {
         None | Some("") => None,
         Some("normal") => Some(false),

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use alert::Level;
@@ -28,8 +29,83 @@ pub(super) fn routes() -> Routes {
 pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
     let vars = aside(move || {
         let (tasks, enabled) = api.definitions.counts()?;
-        let mut stats = Stats::new(&api);
-        stats.ingress(&api);
+        Ok(DebugVars {
+            cluster_id: api.identity.cluster_id.to_string(),
+            server_id: api.identity.server_id.to_string(),
+            host: api.hostname.clone(),
+            product: "kapacitor".to_string(),
+            version: VERSION.to_string(),
+            platform: "OSS".to_string(),
+            cmdline: std::env::args().collect(),
+            memstats: memory(),
+            kapacitor: Stats::collect(&api).all,
+            num_enabled_tasks: enabled as i64,
+            num_subscriptions: api.subscribers.active(),
+            num_tasks: tasks as i64,
+        })
+    })
+    .await?;
+    let text = api::json::compact(&vars).map_err(|error| Refused::failed(error.to_string()))?;
+    Ok(text_as_json(StatusCode::OK, text))
+}
+
+/// The same for points about the daemon itself, with what stands beside the counters here; without tags, as in Kapacitor.
+pub(crate) fn own_stats(api: &Api, uptime: Duration) -> Result<Vec<Stat>, Refused> {
+    const MEMORY: [&str; 14] = [
+        "Alloc",
+        "Frees",
+        "HeapAlloc",
+        "HeapIdle",
+        "HeapInUse",
+        "HeapObjects",
+        "HeapReleased",
+        "HeapSys",
+        "Lookups",
+        "Mallocs",
+        "NumGC",
+        "PauseTotalNs",
+        "Sys",
+        "TotalAlloc",
+    ];
+    let (tasks, enabled) = api.definitions.counts()?;
+    let whole = [
+        ("num_enabled_tasks", json!(enabled)),
+        ("num_subscriptions", json!(api.subscribers.active())),
+        ("num_tasks", json!(tasks)),
+        ("uptime", json!(uptime.as_secs_f64())),
+    ];
+    let memory = memory();
+    let figure = |name: &str| memory.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, size)| size);
+    let mut runtime: Map<String, Value> =
+        MEMORY.iter().filter_map(|name| Some((name.to_string(), figure(name)?.clone()))).collect();
+    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    runtime.insert("NumGoroutine".to_string(), json!(threads));
+    let whole = whole.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+    let untagged = [("kapacitor", whole), ("runtime", runtime)];
+    let untagged = untagged.map(|(name, values)| Stat { name: name.to_string(), values, ..Stat::default() });
+    Ok(Stats::collect(api).all.into_values().chain(untagged).collect())
+}
+
+/// The counters, each with tags that say where they are from.
+struct Stats {
+    common: Vec<(String, String)>,
+    all: BTreeMap<String, Stat>,
+}
+
+impl Stats {
+    fn new(api: &Api) -> Stats {
+        let common = [
+            ("host", api.hostname.clone()),
+            ("cluster_id", api.identity.cluster_id.to_string()),
+            ("server_id", api.identity.server_id.to_string()),
+        ];
+        Stats { common: common.map(|(key, value)| (key.to_string(), value)).into(), all: BTreeMap::new() }
+    }
+
+    /// Those of all that is counted.
+    fn collect(api: &Api) -> Stats {
+        let mut stats = Stats::new(api);
+        stats.ingress(api);
         api.running.count(None);
         for task in api.running.names() {
             if let Some(running) = api.running.get(&task) {
@@ -47,47 +123,14 @@ pub(super) async fn vars(State(api): State<Arc<Api>>) -> Answered {
             }
             stats.add("topics", &[("id", &topic.id)], &values);
         }
-        stats.handlers(&api);
+        stats.handlers(api);
         for (cluster, counts) in api.host.clusters().counts() {
             let counts: Vec<(&str, Value)> = counts.into_iter().map(|(name, count)| (name, json!(count))).collect();
             stats.add("influxdb", &[("cluster", &cluster)], &counts);
         }
-        stats.durability(&api);
+        stats.durability(api);
         stats.add("load", &[], &[("errors", json!(api.loader.as_ref().map_or(0, |loader| loader.failed())))]);
-        Ok(DebugVars {
-            cluster_id: api.identity.cluster_id.to_string(),
-            server_id: api.identity.server_id.to_string(),
-            host: api.hostname.clone(),
-            product: "kapacitor".to_string(),
-            version: VERSION.to_string(),
-            platform: "OSS".to_string(),
-            cmdline: std::env::args().collect(),
-            memstats: memory(),
-            kapacitor: stats.all,
-            num_enabled_tasks: enabled as i64,
-            num_subscriptions: api.subscribers.active(),
-            num_tasks: tasks as i64,
-        })
-    })
-    .await?;
-    let text = api::json::compact(&vars).map_err(|error| Refused::failed(error.to_string()))?;
-    Ok(text_as_json(StatusCode::OK, text))
-}
-
-/// The counters, each with tags that say where they are from.
-struct Stats {
-    common: Vec<(String, String)>,
-    all: BTreeMap<String, Stat>,
-}
-
-impl Stats {
-    fn new(api: &Api) -> Stats {
-        let common = [
-            ("host", api.hostname.clone()),
-            ("cluster_id", api.identity.cluster_id.to_string()),
-            ("server_id", api.identity.server_id.to_string()),
-        ];
-        Stats { common: common.map(|(key, value)| (key.to_string(), value)).into(), all: BTreeMap::new() }
+        stats
     }
 
     fn add(&mut self, name: &str, tags: &[(&str, &str)], values: &[(&str, Value)]) {

@@ -302,14 +302,19 @@ pub(super) fn query_failed(why: String) -> String {
     format!("InfluxDB query failed: {why}")
 }
 
-/// All rows by time, as points of a stream.
+/// All rows as points of a stream: the series by time, but each in the order of the answer, which may be newest first.
 pub(super) fn in_order(batches: Vec<(model::BatchHead, Vec<Row>)>) -> Vec<Row> {
-    let mut rows: Vec<Row> = batches.into_iter().flat_map(|(_, rows)| rows).collect();
-    for row in &mut rows {
-        row.group = GroupId::NIL;
+    let mut rows: Vec<(Time, Row)> = Vec::new();
+    for (_, series) in batches {
+        let mut latest = Time::MIN;
+        for mut row in series {
+            row.group = GroupId::NIL;
+            latest = latest.max(row.time);
+            rows.push((latest, row));
+        }
     }
-    rows.sort_by_key(|row| row.time);
-    rows
+    rows.sort_by_key(|(latest, _)| *latest);
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>, String> {

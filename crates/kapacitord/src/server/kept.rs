@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use alert::{Known, NoStore, Outbox, OutboxOptions, TopicStore};
 use anyhow::Context;
 use engine::Tasks;
-use store::Store;
+use store::{Store, meta::Identity};
 
 use crate::{
     checkpoints::{Checkpoints, Durable},
@@ -58,12 +58,25 @@ pub(super) fn checkpoints(
     opened.map(Some).with_context(|| format!("cannot keep checkpoints in {folder} (dir in [checkpoint])"))
 }
 
-pub(super) async fn open_store(path: &Path) -> anyhow::Result<Store> {
+/// The ids that a Kapacitor has left in its folder: its subscriptions are then ours, and do not bring each point twice.
+fn ids(data_dir: &str) -> Identity {
+    let mut ids = Identity::random();
+    for (name, id) in [("cluster.id", &mut ids.cluster_id), ("server.id", &mut ids.server_id)] {
+        let text = std::fs::read_to_string(Path::new(data_dir).join(name)).unwrap_or_default();
+        if let Ok(found) = text.trim().parse() {
+            *id = found;
+        }
+    }
+    ids
+}
+
+pub(super) async fn open_store(path: &Path, data_dir: &str) -> anyhow::Result<Store> {
+    let data_dir = data_dir.to_string();
     let folder = path.to_path_buf();
     if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
     }
-    Ok(tokio::task::spawn_blocking(move || Store::open(folder)).await??)
+    Ok(tokio::task::spawn_blocking(move || Store::open_as(folder, || ids(&data_dir))).await??)
 }
 
 /// The log of writes, if there is to be one, or if one was left that may have writes which no task has.

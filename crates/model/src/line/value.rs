@@ -77,10 +77,11 @@ impl Parser<'_> {
                 at += 1;
             }
         }
-        let value: f64 = self.text[self.at..at].parse().map_err(|_| "invalid float")?;
-        if !value.is_finite() {
-            return Err("invalid float: value out of range");
+        let text = &self.text[self.at..at];
+        if matches!(text, "-" | "." | "-.") {
+            return Err("invalid number");
         }
+        let value: f64 = text.parse().ok().filter(|value: &f64| value.is_finite()).ok_or("invalid float")?;
         self.at = at;
         self.words.words.push(value.to_bits());
         self.number_ends(FieldType::Float)
@@ -95,6 +96,8 @@ impl Parser<'_> {
     #[inline]
     fn integer(&mut self, end: usize, mantissa: u64, count: usize, negative: bool) -> Result<FieldType, &'static str> {
         let value = match count {
+            // As in `-inf`.
+            0 => return Err("invalid number"),
             1..=18 if negative => -(mantissa as i64),
             1..=18 => mantissa as i64,
             _ => self.text[self.at..end].parse().map_err(|_| "unable to parse integer: value out of range")?,
@@ -132,7 +135,8 @@ impl Parser<'_> {
         let value = match &rest[..end] {
             b"t" | b"T" | b"true" | b"True" | b"TRUE" => true,
             b"f" | b"F" | b"false" | b"False" | b"FALSE" => false,
-            b"NaN" => return Err("invalid number"),
+            // As in `nan`, which is no value.
+            [b'n' | b'N', ..] => return Err("invalid number"),
             _ => return Err("invalid boolean"),
         };
         self.words.words.push(u64::from(value));

@@ -11,6 +11,9 @@ pub(super) trait Ask: Send {
 
     /// How long before the time at which it is asked the period ends, in nanoseconds.
     fn offset(&self) -> i64;
+
+    /// The InfluxDB that is asked; empty for the default one.
+    fn cluster(&self) -> &str;
 }
 
 /// See the module.
@@ -55,6 +58,10 @@ impl Asking {
 impl Node for Asking {
     fn start(&mut self, cx: &mut Cx<'_>) {
         if cx.host.replay().is_some() {
+            return;
+        }
+        if let Err(why) = cx.host.check_cluster(self.ask.cluster()) {
+            cx.fail(format_args!("failed to get InfluxDB client: {why}"));
             return;
         }
         if self.due.is_none() {

@@ -101,6 +101,10 @@ impl Ask for AskFlux {
     fn offset(&self) -> i64 {
         self.0.offset.0
     }
+
+    fn cluster(&self) -> &str {
+        &self.0.cluster
+    }
 }
 
 #[cfg(test)]

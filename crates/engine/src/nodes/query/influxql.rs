@@ -192,6 +192,10 @@ impl super::Ask for Ask {
     fn offset(&self) -> i64 {
         self.offset
     }
+
+    fn cluster(&self) -> &str {
+        &self.cluster
+    }
 }
 
 #[cfg(test)]

@@ -172,6 +172,10 @@ impl Ask for AskSql {
     fn offset(&self) -> i64 {
         self.offset
     }
+
+    fn cluster(&self) -> &str {
+        &self.cluster
+    }
 }
 
 /// A query with places for the bounds of a period.
