@@ -232,9 +232,8 @@ impl Host for World {
 
     fn check_cluster(&self, name: &str) -> Result<(), String> {
         match (&self.influx, name) {
-            (None, _) => Err("no InfluxDB cluster is configured".to_string()),
             (Some(_), "" | "default") => Ok(()),
-            (Some(_), name) => Err(format!("no InfluxDB cluster is called {name:?}")),
+            (_, name) => Err(format!("no such InfluxDB config {name}")),
         }
     }
 

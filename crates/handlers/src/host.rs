@@ -8,6 +8,7 @@ use crate::Configs;
 use crate::http::{Answered, Http, Network, Posted};
 use crate::kafka::Clusters;
 use crate::mqtt::Brokers;
+use crate::networks::Networks;
 
 /// What all handlers share.
 pub struct AlertHost {
@@ -23,6 +24,11 @@ pub struct AlertHost {
 impl AlertHost {
     pub fn new(configs: Configs, topics: &Arc<Topics>, url: impl Into<String>) -> Arc<Self> {
         AlertHost::with(configs, topics, url.into(), Http::default())
+    }
+
+    /// As `new`, but requests over HTTP keep away from these networks.
+    pub fn away_from(networks: Networks, configs: Configs, topics: &Arc<Topics>, url: impl Into<String>) -> Arc<Self> {
+        AlertHost::with(configs, topics, url.into(), Http { networks, ..Http::default() })
     }
 
     /// As `new`, but no request over HTTP is sent: the function gets it, and says which status it is answered with.

@@ -14,6 +14,7 @@ use reqwest::{Client, ClientBuilder, Method, Response, Url};
 use serde_json::Value as Json;
 use tokio::time::timeout;
 
+use crate::networks::Networks;
 use crate::tls::Tls;
 use crate::{AlertHost, Configs};
 
@@ -105,6 +106,8 @@ impl Request {
 #[derive(Default)]
 pub(crate) struct Http {
     pub(crate) clients: Mutex<HashMap<(Tls, Proxies), Client>>,
+    /// Where no request goes.
+    pub(crate) networks: Networks,
     /// Takes the requests in the place of the network.
     pub(crate) network: Option<Network>,
 }
@@ -208,6 +211,7 @@ impl Http {
     fn way(&self, request: &Request) -> Result<Way, String> {
         // The URL itself may hold a token, so it is not shown.
         let url = Url::parse(&request.url).map_err(|why| format!("the URL is not valid: {why}"))?;
+        self.networks.check_url(&url)?;
         let (place, client) = (place_of(&url), self.client(&request.tls, &url)?);
         Ok(Way { text: request.url.clone(), tls: request.tls.clone(), url, place, client })
     }
@@ -219,7 +223,7 @@ impl Http {
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = new_client(tls, proxies)?;
+        let client = new_client(tls, proxies, &self.networks)?;
         clients.insert(key, client.clone());
         Ok(client)
     }
@@ -228,20 +232,20 @@ impl Http {
 /// For requests that are no events.
 pub(crate) fn plain_client(url: &str) -> Result<Client, String> {
     let url = Url::parse(url).map_err(|why| format!("the URL is not valid: {why}"))?;
-    new_client(&Tls::default(), Proxies::of(&url))
+    new_client(&Tls::default(), Proxies::of(&url), &Networks::default())
 }
 
-/// Connections that trust whom handlers trust, or anyone. No certificates are read before a server shows its own.
+/// Connections that trust whom handlers trust, or anyone, and keep away from these networks. No certificates are read before a server shows its own.
 ///
 /// # Errors
 /// TLS is not possible at all.
-pub fn connections(any_certificate: bool) -> Result<ClientBuilder, String> {
+pub fn connections(any_certificate: bool, networks: &Networks) -> Result<ClientBuilder, String> {
     let tls = Tls { any_certificate, ..Tls::default() };
-    Ok(Client::builder().use_preconfigured_tls(tls.client()?))
+    Ok(networks.guard(Client::builder().use_preconfigured_tls(tls.client()?)))
 }
 
-fn new_client(tls: &Tls, proxies: Proxies) -> Result<Client, String> {
-    let mut builder = Client::builder().timeout(ANSWER_LIMIT).use_preconfigured_tls(tls.client()?);
+fn new_client(tls: &Tls, proxies: Proxies, networks: &Networks) -> Result<Client, String> {
+    let mut builder = networks.guard(Client::builder()).timeout(ANSWER_LIMIT).use_preconfigured_tls(tls.client()?);
     if proxies == Proxies::None {
         builder = builder.no_proxy();
     }

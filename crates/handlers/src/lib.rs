@@ -1,7 +1,7 @@
 //! Handlers of alert events: THE LIST of kinds, and a file for each.
 //!
 //! A kind's file holds what a user may write for it, what it sends, and tests against a local sink. `http.rs` is shared
-//! by those that post, `tls.rs` says whom connections trust, `shared.rs` keeps those that several handlers have,
+//! by those that post, `networks.rs` says where nothing is posted to, `tls.rs` says whom connections trust, `shared.rs` keeps those that several handlers have,
 //! `config.rs` is what they read of the config, `host.rs` what they are given, `render.rs` and `pairs.rs` are for
 //! options that are templates or pairs.
 #![forbid(unsafe_code)]
@@ -19,6 +19,7 @@ mod http;
 mod kafka;
 mod log;
 mod mqtt;
+mod networks;
 mod ntfy;
 mod opsgenie;
 mod opsgenie2;
@@ -54,6 +55,7 @@ use alert::Kinds;
 pub use config::{Configs, Section};
 pub use host::AlertHost;
 pub use http::{Answered, Posted, connections};
+pub use networks::Networks;
 pub use service_test::{TestError, service_names, service_options, test_service};
 
 /// All kinds for programs that check scripts and open no handler: nothing is configured, nothing is ever sent.

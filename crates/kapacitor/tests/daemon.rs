@@ -309,5 +309,7 @@ fn tasks_in_flux_are_kept() {
         assert_eq!(output.status.code(), Some(3));
         assert!(String::from_utf8_lossy(&output.stderr).contains(told), "{output:?}");
     }
-    assert_eq!(world.run(&["flux"]).status.code(), Some(2));
+    // Without a word it is help that is asked for.
+    assert_eq!(world.run(&["flux"]).status.code(), Some(0));
+    assert_eq!(world.run(&["flux", "bogus"]).status.code(), Some(3));
 }

@@ -7,7 +7,11 @@ use anyhow::Context;
 use api::task::{Dbrp, Status, TaskOptions};
 use sysinfo::{Disks, System};
 
-use crate::{config::Config, logging, server::Server};
+use crate::{
+    config::Config,
+    logging,
+    server::{Flags, Server},
+};
 
 pub const USAGE: &str = "\
 usage: demo [flags]
@@ -42,7 +46,7 @@ async fn demo(seconds: Option<u64>) -> anyhow::Result<()> {
     config.http.bind_address = "127.0.0.1:0".to_string();
     config.influxdb.clear();
     let level = logging::start("STDERR", "ERROR").map_err(anyhow::Error::msg)?;
-    let server = Server::start(&config, level, &[], &mut None).await?;
+    let server = Server::start(&config, level, &Flags::default(), &mut None).await?;
     let url = format!("http://{}", server.address());
     let client = reqwest::Client::new();
     for (id, script) in TASKS {

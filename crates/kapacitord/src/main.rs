@@ -32,6 +32,8 @@ use std::{path::Path, process::ExitCode, time::Duration};
 use anyhow::Context;
 use arguments::Arguments;
 use config::Config;
+use handlers::Networks;
+use server::Flags;
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
@@ -60,7 +62,10 @@ usage: run [flags]
     -log-file <path>    instead of file in [logging]
     -log-level <level>  instead of level in [logging]: DEBUG, INFO, WARN, ERROR, OFF
     -disable-handlers <kinds>
-                        refuse handlers of these kinds, separated by commas: exec,log";
+                        refuse handlers of these kinds, separated by commas: exec,log
+    -blacklist-cidrs <networks>
+                        post nothing to these networks, separated by commas: 10.0.0.0/8;
+                        private for all that are nobody's own";
 
 const CONFIG_USAGE: &str = "\
 usage: config [flags]
@@ -197,6 +202,7 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         "log-level",
         "disable-alert-handlers",
         "disable-handlers",
+        "blacklist-cidrs",
         // Profiles of Go, which there are none of here: taken so that start scripts that name them go on to work.
         "cpuprofile",
         "memprofile",
@@ -221,6 +227,10 @@ fn run(args: &[String]) -> anyhow::Result<()> {
             *target = value.to_string();
         }
     }
+    let networks = match args.get("blacklist-cidrs").unwrap_or_default() {
+        "" => Networks::default(),
+        networks => Networks::parse(networks).map_err(|why| anyhow::anyhow!("-blacklist-cidrs: {why}"))?,
+    };
     let resolved = config.resolved()?;
     resolved.check()?;
     config.logging = resolved.logging;
@@ -242,10 +252,11 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         .map(|name| name.trim().to_string())
         .filter(|name| !name.is_empty())
         .collect();
+    let flags = Flags { disabled, networks };
     let mut listener = None;
     let outcome = loop {
         let runtime = runtime()?;
-        let outcome = runtime.block_on(serve(&config, level.clone(), &disabled, &mut listener));
+        let outcome = runtime.block_on(serve(&config, level.clone(), &flags, &mut listener));
         // With them all ends that still holds something of this life.
         runtime.shutdown_timeout(Duration::from_secs(2));
         match outcome {
@@ -286,13 +297,13 @@ enum End {
 async fn serve(
     config: &Config,
     level: logging::LevelHandle,
-    disabled: &[String],
+    flags: &Flags,
     listener: &mut Option<std::net::TcpListener>,
 ) -> anyhow::Result<End> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let server = server::Server::start(config, level, disabled, listener).await?;
+    let server = server::Server::start(config, level, flags, listener).await?;
     let end = loop {
         tokio::select! {
             _ = terminate.recv() => break End::Stopped,

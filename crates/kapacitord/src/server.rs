@@ -15,6 +15,7 @@ use std::{
 
 use alert::Topics;
 use anyhow::{Context, anyhow};
+use handlers::Networks;
 use lambda::Zone;
 use model::{LiveSchema, Schema};
 use store::Store;
@@ -46,6 +47,15 @@ use outside::{Known, Outside};
 /// More than any system has room for.
 const MOST_CONNECTIONS: u32 = 1 << 20;
 
+/// What is said on the command line, and nowhere in the config.
+#[derive(Debug, Default)]
+pub struct Flags {
+    /// Kinds of handlers that are refused.
+    pub disabled: Vec<String>,
+    /// Where alerts, `httpPost` and sideloads send no requests.
+    pub networks: Networks,
+}
+
 /// A daemon that runs.
 pub struct Server {
     address: SocketAddr,
@@ -68,7 +78,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Open the store, start the tasks, answer HTTP. Handlers of the `disabled` kinds are refused. The listener is `kept`
+    /// Open the store, start the tasks, answer HTTP. The listener is `kept`
     /// for the next start, so that clients wait meanwhile.
     ///
     /// # Errors
@@ -76,7 +86,7 @@ impl Server {
     pub async fn start(
         config: &Config,
         level: LevelHandle,
-        disabled: &[String],
+        flags: &Flags,
         kept: &mut Option<std::net::TcpListener>,
     ) -> anyhow::Result<Server> {
         let file = config.resolved()?;
@@ -90,7 +100,7 @@ impl Server {
 
         let kept = Kept::open(config, &store).await?;
         let states = kept.states.clone();
-        let alerting = Alerting::new((config, &shown), &kept, address, disabled);
+        let alerting = Alerting::new((config, &shown), &kept, address, flags);
         let topics = Arc::clone(&alerting.topics);
         let mut surface = going::surface(config, &alerting.kinds);
         let (udfs, functions) = Udfs::load(config, store.snapshots()).await?;
@@ -100,7 +110,7 @@ impl Server {
         let token = auth.subscription_token().map(str::to_string);
         let known = Known { identity: store.identity(), port: address.port(), token };
         let queue = budgets::queue(&config.memory);
-        let outside = Outside::new(config, known, &topics, &schema, udfs, &queue)?;
+        let outside = Outside::new(config, known, &topics, &schema, udfs, &queue, &flags.networks)?;
         outside.follow(&live, &alerting.host);
         let mut going = Going::new(config, &store, kept, surface, &outside, (&schema, &queue))?;
         let alert_topics =

@@ -20,6 +20,7 @@ pub struct Setup {
     folder: TempDir,
     config: String,
     environment: Vec<(String, String)>,
+    flags: Vec<String>,
 }
 
 impl Setup {
@@ -32,7 +33,7 @@ impl Setup {
              boltdb = \"{path}/store\"\n\n[replay]\ndir = \"{path}/replay\"\n\n[load]\ndir = \"{path}/load\"\n\n\
              [logging]\nfile = \"STDERR\"\nlevel = \"INFO\"\n\n"
         );
-        Setup { program: program.into(), folder, config, environment: Vec::new() }
+        Setup { program: program.into(), folder, config, environment: Vec::new(), flags: Vec::new() }
     }
 
     /// More sections of the config file.
@@ -54,6 +55,13 @@ impl Setup {
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Setup {
         self.environment.push((name.to_string(), value.to_string()));
+        self
+    }
+
+    /// A flag of its command line.
+    #[must_use]
+    pub fn flag(mut self, name: &str, value: &str) -> Setup {
+        self.flags.extend([name.to_string(), value.to_string()]);
         self
     }
 
@@ -137,7 +145,8 @@ impl Daemon {
         fs::write(setup.config_file(), &setup.config).expect("a file in the temporary directory");
         self.starts += 1;
         let log = fs::File::create(self.log_file()).expect("a file in the temporary directory");
-        let started = setup.command().args(["run", "-config"]).arg(setup.config_file()).stderr(log).spawn();
+        let mut command = setup.command();
+        let started = command.args(["run", "-config"]).arg(setup.config_file()).args(&setup.flags).stderr(log).spawn();
         let mut process =
             Ends(started.unwrap_or_else(|error| panic!("cannot run {}: {error}", setup.program.display())));
         self.address = wait::until("the daemon to listen", || {

@@ -19,6 +19,7 @@ use engine::{
     Answer, Host, HttpEndpoint, HttpRequest, InfluxQuery, InfluxWrite, Letter, LogLevel, LogRecord, Origin, Reply,
     ServerInfo, SideSource, TaskInfo, Tasks, Ticket, UdfLink, UdfStart, Write,
 };
+use handlers::Networks;
 use lambda::Zone;
 use model::{LiveSchema, Row, Time, Words};
 use serde_json::Value as Json;
@@ -58,6 +59,7 @@ impl DaemonHost {
         schema: LiveSchema,
         endpoints: HashMap<String, HttpEndpoint>,
         (clusters, udfs): (Clusters, Udfs),
+        networks: &Networks,
         runtime: tokio::runtime::Handle,
     ) -> DaemonHost {
         DaemonHost {
@@ -67,8 +69,8 @@ impl DaemonHost {
             schema,
             endpoints: RwLock::new(endpoints),
             clusters,
-            posts: Posts::new(runtime.clone()),
-            sideloads: Sideloads::new(runtime.clone()),
+            posts: Posts::new(runtime.clone(), networks),
+            sideloads: Sideloads::new(runtime.clone(), networks),
             udfs,
             tasks: Arc::default(),
             budgets: OnceLock::new(),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use engine::{Answer, HttpRequest};
+use handlers::Networks;
 use tokio::sync::mpsc;
 
 use super::Mail;
@@ -25,16 +26,23 @@ pub(super) struct Posts {
     runtime: tokio::runtime::Handle,
     client: reqwest::Client,
     careless: reqwest::Client,
+    networks: Networks,
     queues: Mutex<HashMap<Node, Queue>>,
 }
 
 impl Posts {
-    pub(super) fn new(runtime: tokio::runtime::Handle) -> Posts {
+    pub(super) fn new(runtime: tokio::runtime::Handle, networks: &Networks) -> Posts {
         let client = |careless: bool| {
-            let builder = handlers::connections(careless).unwrap_or_default();
+            let builder = handlers::connections(careless, networks).unwrap_or_default();
             builder.connect_timeout(Duration::from_secs(10)).build().unwrap_or_default()
         };
-        Posts { runtime, client: client(false), careless: client(true), queues: Mutex::default() }
+        Posts {
+            runtime,
+            client: client(false),
+            careless: client(true),
+            networks: networks.clone(),
+            queues: Mutex::default(),
+        }
     }
 
     pub(super) fn send(&self, request: HttpRequest, mail: Mail) {
@@ -60,18 +68,18 @@ impl Posts {
 
     fn start(&self) -> Queue {
         let (send, mut receive) = mpsc::channel::<(HttpRequest, Mail)>(WAITING);
-        let (client, careless) = (self.client.clone(), self.careless.clone());
+        let (client, careless, networks) = (self.client.clone(), self.careless.clone(), self.networks.clone());
         self.runtime.spawn(async move {
             while let Ok(Some((request, mail))) = tokio::time::timeout(IDLE, receive.recv()).await {
                 let client = if request.skip_tls_verification { &careless } else { &client };
-                mail.send(post(client, request).await);
+                mail.send(post(client, &networks, request).await);
             }
         });
         send
     }
 }
 
-async fn post(client: &reqwest::Client, request: HttpRequest) -> Answer {
+async fn post(client: &reqwest::Client, networks: &Networks, request: HttpRequest) -> Answer {
     let timeout = u64::try_from(request.timeout).ok().filter(|&nanos| nanos > 0).map_or(TIMEOUT, Duration::from_nanos);
     let mut sending = client.post(&request.url).timeout(timeout);
     for (name, value) in &request.headers {
@@ -79,6 +87,12 @@ async fn post(client: &reqwest::Client, request: HttpRequest) -> Answer {
     }
     if let Some((user, password)) = &request.basic_auth {
         sending = sending.basic_auth(user, Some(password));
+    }
+    // What is no URL is told by who sends.
+    if let Ok(url) = request.url.parse()
+        && let Err(why) = networks.check_url(&url)
+    {
+        return Answer::Failed(why);
     }
     let answer = match sending.body(request.body).send().await {
         Ok(answer) => answer,

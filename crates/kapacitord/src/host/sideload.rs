@@ -9,6 +9,7 @@ use std::{
 };
 
 use engine::{HttpEndpoint, SideSource, SideTables};
+use handlers::Networks;
 use serde_json::Value;
 
 use super::posts::text_of;
@@ -29,14 +30,15 @@ enum Place {
 pub(super) struct Sideloads {
     runtime: tokio::runtime::Handle,
     client: reqwest::Client,
+    networks: Networks,
     sources: Mutex<BTreeMap<Place, Weak<SideSource>>>,
 }
 
 impl Sideloads {
-    pub(super) fn new(runtime: tokio::runtime::Handle) -> Sideloads {
-        let connections = handlers::connections(false).unwrap_or_default();
+    pub(super) fn new(runtime: tokio::runtime::Handle, networks: &Networks) -> Sideloads {
+        let connections = handlers::connections(false, networks).unwrap_or_default();
         let client = connections.timeout(TIMEOUT).build().unwrap_or_default();
-        Sideloads { runtime, client, sources: Mutex::default() }
+        Sideloads { runtime, client, networks: networks.clone(), sources: Mutex::default() }
     }
 
     /// The source at a URL; read now if nobody looks into it yet. Blocks.
@@ -85,7 +87,12 @@ impl Sideloads {
                 (tables, Ok(())) => Ok(tables),
                 (_, Err(why)) => Err(why),
             },
-            Place::Url { url, basic_auth } => self.runtime.block_on(fetch(&self.client, url, basic_auth.as_ref())),
+            Place::Url { url, basic_auth } => {
+                if let Ok(url) = url.parse() {
+                    self.networks.check_url(&url)?;
+                }
+                self.runtime.block_on(fetch(&self.client, url, basic_auth.as_ref()))
+            }
         }
     }
 }
@@ -235,7 +242,7 @@ mod tests {
     #[test]
     fn folders_are_read_and_read_again() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let sideloads = Sideloads::new(runtime.handle().clone());
+        let sideloads = Sideloads::new(runtime.handle().clone(), &Networks::default());
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -267,7 +274,7 @@ mod tests {
     #[test]
     fn places_that_cannot_be() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let sideloads = Sideloads::new(runtime.handle().clone());
+        let sideloads = Sideloads::new(runtime.handle().clone(), &Networks::default());
         for (url, why) in [
             ("ftp://host/x", "unsupported source scheme \"ftp\""),
             ("file:x", "must be absolute"),

@@ -45,6 +45,7 @@ impl World {
             schema.clone(),
             HashMap::new(),
             (clusters, udfs),
+            &handlers::Networks::default(),
             runtime.handle().clone(),
         ));
         let world: Arc<dyn Host> = Arc::clone(&host) as _;

@@ -6,7 +6,7 @@ use alert::{Delivery, Kinds, QueueOptions, Topics};
 use handlers::{AlertHost, Configs, Section};
 use tokio::runtime::Handle;
 
-use super::kept::Kept;
+use super::{Flags, kept::Kept};
 use crate::{
     config::{Config, references},
     live_config::more_secrets,
@@ -21,13 +21,13 @@ pub(super) struct Alerting {
 }
 
 impl Alerting {
-    /// `shown` is the same config with its references; `disabled` kinds are refused, the others send on the
-    /// runtime that this is called on.
+    /// `shown` is the same config with its references; kinds that flags disable are refused, the others
+    /// send on the runtime that this is called on.
     pub(super) fn new(
         (config, shown): (&Config, &Config),
         kept: &Kept,
         address: SocketAddr,
-        disabled: &[String],
+        flags: &Flags,
     ) -> Alerting {
         let waiting = usize::try_from(config.alert.topic_buffer_length).unwrap_or_default();
         let queues = QueueOptions { retry: config.alert.retry(), ..QueueOptions::default() };
@@ -37,9 +37,10 @@ impl Alerting {
             topics = topics.with_outbox(outbox, config.alert.outbox_except.clone());
         }
         let topics = Arc::new(topics);
-        let host = AlertHost::new(handler_configs(config, shown), &topics, url(config, address));
+        let networks = flags.networks.clone();
+        let host = AlertHost::away_from(networks, handler_configs(config, shown), &topics, url(config, address));
         let kinds = handlers::kinds(&host);
-        if let Err(error) = kinds.switch_off(disabled.iter().map(String::as_str)) {
+        if let Err(error) = kinds.switch_off(flags.disabled.iter().map(String::as_str)) {
             tracing::warn!("-disable-handlers: {error}");
         }
         Alerting { topics, host, kinds }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use alert::Topics;
 use anyhow::Context;
 use engine::{HttpEndpoint, ServerInfo};
-use handlers::AlertHost;
+use handlers::{AlertHost, Networks};
 use model::LiveSchema;
 use store::meta::Identity;
 use tokio::sync::Semaphore;
@@ -45,6 +45,7 @@ impl Outside {
         schema: &LiveSchema,
         udfs: Udfs,
         queue: &Arc<Semaphore>,
+        networks: &Networks,
     ) -> anyhow::Result<Outside> {
         let runtime = tokio::runtime::Handle::current();
         let Known { identity, port, token } = known;
@@ -67,7 +68,7 @@ impl Outside {
             server_id: identity.server_id.to_string(),
         };
         let (topics, endpoints) = (Arc::clone(topics), endpoints(config)?);
-        let host = DaemonHost::new(info, topics, schema.clone(), endpoints, (clusters, udfs), runtime);
+        let host = DaemonHost::new(info, topics, schema.clone(), endpoints, (clusters, udfs), networks, runtime);
         Ok(Outside { host: Arc::new(host), subscribers, ingress, inlet })
     }
 

@@ -245,6 +245,24 @@ fn what_is_refused_is_a_dead_letter_that_can_be_sent_once_more() {
 }
 
 #[test]
+fn nothing_is_sent_into_networks_that_are_forbidden() {
+    let server = Server::start(|_| Answer::new(200, ""));
+    let daemon = setup().config(QUICK).flag("-blacklist-cidrs", "10.0.0.0/8,127.0.0.0/8").start();
+    let letter = refused(&daemon, &server, "a");
+    let why = letter["why"].as_str().unwrap_or_default();
+    assert_eq!(why, "127.0.0.1 is in 127.0.0.0/8, which -blacklist-cidrs forbids", "{letter}");
+    let script = format!("stream|from().measurement('b')|httpPost('{}/b')", server.url());
+    run_task(&daemon, "b", &script);
+    daemon.write("b v=1 1000000000\n");
+    wait::until("an error of the node", || {
+        let errors = &super::task(&daemon, "b")["stats"]["node-stats"]["http_post2"]["errors"];
+        (*errors == 1).then_some(())
+    });
+    assert!(daemon.log().contains("which -blacklist-cidrs forbids"), "{}", daemon.log());
+    assert!(server.take().is_empty());
+}
+
+#[test]
 fn dead_letters_of_a_deleted_task_can_only_be_dropped() {
     let server = Server::start(|_| Answer::new(404, ""));
     let daemon = setup().config(QUICK).start();

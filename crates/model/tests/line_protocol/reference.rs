@@ -61,7 +61,7 @@ fn point(text: &str, unit: i64, now: i64) -> Option<(Point, &str)> {
         return None;
     }
     let mut parts = split(key, ',').into_iter();
-    let name = name(parts.next()?);
+    let name = quotable(parts.next()?);
     let mut tags = BTreeMap::new();
     for part in parts {
         let sides = split(part, '=');
@@ -87,7 +87,7 @@ fn fields(mut text: &str) -> Option<(BTreeMap<String, Value>, &str)> {
     loop {
         let end = field_name_end(text)?;
         let (value, rest) = value(&text[end + 1..])?;
-        fields.insert(name(&text[..end]), value);
+        fields.insert(quotable(&text[..end]), value);
         match rest.chars().next() {
             Some(',') => text = &rest[1..],
             None | Some(' ' | '\t' | '\n') => return Some((fields, rest)),
@@ -185,12 +185,21 @@ fn split(mut text: &str, separator: char) -> Vec<&str> {
     parts
 }
 
-/// A name without its backslashes before what is special in names.
+/// A tag without its backslashes before what is special in names.
 fn name(text: &str) -> String {
+    without_backslashes(text, &[',', '=', ' '])
+}
+
+/// A measurement or the name of a field: quotes are special there, too.
+fn quotable(text: &str) -> String {
+    without_backslashes(text, &[',', '=', ' ', '"'])
+}
+
+fn without_backslashes(text: &str, special: &[char]) -> String {
     let mut out = String::new();
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        match chars.next_if(|next| c == '\\' && matches!(next, ',' | '=' | ' ')) {
+        match chars.next_if(|next| c == '\\' && special.contains(next)) {
             Some(held) => out.push(held),
             None => out.push(c),
         }
