@@ -104,14 +104,17 @@ fn check_value(var_type: VarType, value: Value) -> Result<Value, String> {
     }
 }
 
-/// Elements of a list have a type and a value each.
+/// Elements of a list have a type and a value each: texts, booleans and stars. Their descriptions are not kept.
 fn check_element(element: Value) -> Result<Value, String> {
+    if element.get("value").is_none() {
+        return Err("an element of the list has no value".to_string());
+    }
     let var: Var = serde_json::from_value(element).map_err(|error| format!("an element of the list: {error}"))?;
-    if var.var_type == VarType::List {
-        return Err("a list cannot be an element of a list".to_string());
+    if let VarType::Int | VarType::Float | VarType::Duration | VarType::List = var.var_type {
+        return Err(format!("a {} cannot be an element of a list", var.var_type.name()));
     }
     let value = check_value(var.var_type, var.value)?;
-    serde_json::to_value(Var { value, ..var }).map_err(|error| error.to_string())
+    serde_json::to_value(Var { value, description: String::new(), ..var }).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -161,6 +164,8 @@ mod tests {
             assert_eq!(checked(json!({ "x": var })).unwrap_err(), format!("invalid var \"x\": {why}"));
         }
         assert!(checked(json!({ "x": { "type": "nope", "value": 1 } })).unwrap_err().contains("nope"));
-        assert!(checked(json!({ "x": { "type": "list", "value": [1] } })).is_err());
+        for element in [json!(1), json!({ "type": "int", "value": 1 }), json!({ "type": "star" })] {
+            assert!(checked(json!({ "x": { "type": "list", "value": [element] } })).is_err());
+        }
     }
 }

@@ -116,6 +116,8 @@ pub struct Plan<'a> {
     pub group_expiry: i64,
     /// Whether groups that were seen longest ago may have to make room: see [`Node::shed`].
     pub tracks_groups: bool,
+    /// Whether what comes without tags has no map of tags at all: JSON in templates shows that as `null`, not `{}`.
+    pub nil_tags: bool,
     /// Names of the parents, in order.
     pub parent_names: &'a [String],
     /// What its node shares with those of other shards.

@@ -38,6 +38,7 @@ pub(crate) fn write(value: &Value, out: &mut String) -> Result<(), String> {
             }
             out.push(']');
         }
+        _ if value.is_nil_string_map() => out.push_str("null"),
         Value::Map(map) | Value::StringMap(map) => {
             out.push('{');
             for (index, (key, item)) in map.iter().enumerate() {

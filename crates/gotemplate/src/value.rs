@@ -1,8 +1,11 @@
 //! The data of a template: values with the Go types that templates can tell apart.
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::clock::{Moment, Zone};
+
+/// Known by its address.
+static NIL_STRING_MAP: LazyLock<Arc<BTreeMap<Arc<str>, Value>>> = LazyLock::new(Arc::default);
 
 /// A value as templates see it. Each variant stands for one Go type, because comparison, printing and methods depend on it.
 #[derive(Clone, Debug, Default)]
@@ -124,6 +127,15 @@ impl Value {
     pub fn string_map<K: Into<Arc<str>>, V: Into<Arc<str>>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         let pairs = pairs.into_iter().map(|(key, value)| (key.into(), Self::String(value.into())));
         Self::StringMap(Arc::new(pairs.collect()))
+    }
+
+    /// A nil `map[string]string`: as an empty one, but JSON shows it as null.
+    pub fn nil_string_map() -> Self {
+        Self::StringMap(Arc::clone(&NIL_STRING_MAP))
+    }
+
+    pub(crate) fn is_nil_string_map(&self) -> bool {
+        matches!(self, Self::StringMap(map) if Arc::ptr_eq(map, &NIL_STRING_MAP))
     }
 
     /// A `map[string]interface{}` of these keys and values.

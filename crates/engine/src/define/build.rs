@@ -109,6 +109,7 @@ fn parts(
             kinds: surface.handlers(),
             group_expiry: surface.group_expiry(),
             tracks_groups: surface.tracks_groups(),
+            nil_tags: has_nil_tags(surface, pipeline, node),
             parent_names: &parent_names,
             shares,
         };
@@ -128,6 +129,20 @@ fn parts(
 /// The edge that a node's first parent gives.
 pub(super) fn input_of(pipeline: &Pipeline, node: &PipelineNode) -> EdgeKind {
     node.parents.first().map_or(node.gives, |&parent| pipeline.nodes[parent].gives)
+}
+
+/// Whether what reaches a node without tags has no map of tags at all. So it is with batches of a query, as InfluxDB says
+/// nothing of tags then, and with what users' functions give, until a node makes tags anew.
+fn has_nil_tags(surface: &Surface, pipeline: &Pipeline, node: &PipelineNode) -> bool {
+    let Some(&parent) = node.parents.first() else { return false };
+    let parent = &pipeline.nodes[parent];
+    let spec = &surface.nodes()[parent.spec];
+    match (spec.name, parent.gives) {
+        _ if spec.function => true,
+        ("query", _) => true,
+        ("window" | "stats", _) | ("groupBy", EdgeKind::Batch) | ("join", EdgeKind::Stream) => false,
+        _ => has_nil_tags(surface, pipeline, parent),
+    }
 }
 
 /// For each node, what is said of how its points are grouped on the way to it.

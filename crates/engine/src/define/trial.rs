@@ -66,6 +66,7 @@ pub(super) fn trial(
             kinds: &kinds,
             group_expiry: surface.group_expiry(),
             tracks_groups: surface.tracks_groups(),
+            nil_tags: false,
             parent_names: &parent_names,
             shares: &Shares::default(),
         };

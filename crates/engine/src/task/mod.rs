@@ -33,6 +33,8 @@ struct Place {
     node: Box<dyn Node>,
     name: String,
     parents: Vec<usize>,
+    /// Its inputs in the order in which it takes from them.
+    turns: Vec<usize>,
     edge: Edge,
     counters: Counters,
     stats: Arc<NodeStats>,
@@ -40,6 +42,14 @@ struct Place {
     fingerprint: u64,
     /// It was called since the last snapshot.
     touched: bool,
+}
+
+/// The inputs with these parents by when the script made those: what a row leaves on several ways comes by the way that
+/// begins first, whichever the node names first. Case: join/parents_in_order_of_script.
+fn turns(parents: &[usize]) -> Vec<usize> {
+    let mut turns: Vec<usize> = (0..parents.len()).collect();
+    turns.sort_by_key(|&input| parents[input]);
+    turns
 }
 
 /// What is needed to put a node into a task; see [`crate::define`].
@@ -118,6 +128,7 @@ impl Task {
                 stats: Arc::new(NodeStats::new(&part.name, part.gives, &*part.node, children)),
                 node: part.node,
                 name: part.name,
+                turns: turns(&part.parents),
                 parents: part.parents,
                 edge: Edge::default(),
                 counters: Counters::new(part.quiet),

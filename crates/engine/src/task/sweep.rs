@@ -159,7 +159,8 @@ impl Task {
     /// Let every node from `first` on take what its parents gave; then all edges are empty again.
     pub(super) fn sweep(&mut self, first: usize) {
         for child in first..self.places.len() {
-            for input in 0..self.places[child].parents.len() {
+            for turn in 0..self.places[child].turns.len() {
+                let input = self.places[child].turns[turn];
                 let parent = self.places[child].parents[input];
                 if self.places[parent].edge.is_empty() {
                     continue;

@@ -109,6 +109,8 @@ pub(super) struct Messages {
     /// Whether any template may read the tags, or the fields.
     reads_tags: bool,
     reads_fields: bool,
+    /// See [`crate::Plan::nil_tags`].
+    nil_tags: bool,
 }
 
 /// A template, or the text that it always gives.
@@ -156,6 +158,7 @@ impl Messages {
         [id, message, details]: [&str; 3],
         task: &Arc<str>,
         server: &ServerInfo,
+        nil_tags: bool,
     ) -> Result<Messages, BuildError> {
         let wrong = |error: Error| BuildError::new(error.to_string());
         let id = Text::new(Template::text("id", id).map_err(wrong)?);
@@ -178,6 +181,7 @@ impl Messages {
             details,
             task: Arc::clone(task),
             server,
+            nil_tags,
         })
     }
 
@@ -197,13 +201,12 @@ impl Messages {
         let group = if subject.group == GroupId::NIL { "nil".into() } else { schema.group_text(subject.group).into() };
         fields.push(("Group", group));
         if self.reads_tags {
-            fields.push((
-                "Tags",
-                match tags {
-                    Some(texts) => Value::string_map(texts.iter().cloned()),
-                    None => Value::string_map(subject.texts(schema)),
-                },
-            ));
+            let tags = match tags {
+                _ if self.nil_tags && subject.tags.is_empty() => Value::nil_string_map(),
+                Some(texts) => Value::string_map(texts.iter().cloned()),
+                None => Value::string_map(subject.texts(schema)),
+            };
+            fields.push(("Tags", tags));
         }
         fields.push(("ServerInfo", self.server.clone()));
         Draft { messages: self, base: Value::structure("kapacitor.idInfo", fields), about: None }

@@ -145,7 +145,7 @@ impl Definition for Alert {
             },
             flapping: self.thresholds()?,
             all: self.all,
-            messages: Messages::new(texts, &plan.task.id, plan.host.server())?,
+            messages: Messages::new(texts, &plan.task.id, plan.host.server(), plan.nil_tags)?,
             augment: Augment::new(&self.wanted(), plan.schema),
             inhibits: self.inhibitors.iter().map(|inhibit| inhibit.named(plan.schema)).collect(),
             category: self.category.as_str().into(),
