@@ -116,7 +116,9 @@ pub struct Plan<'a> {
     pub group_expiry: i64,
     /// Whether groups that were seen longest ago may have to make room: see [`Node::shed`].
     pub tracks_groups: bool,
-    /// Whether what comes without tags has no map of tags at all: JSON in templates shows that as `null`, not `{}`.
+    /// Whether what comes without tags has no map of tags at all: JSON in templates shows that as `null`, not `{}`. So it is
+    /// with batches of a query, as InfluxDB says nothing of tags then, and with what users' functions give, until a node
+    /// makes tags anew.
     pub nil_tags: bool,
     /// Names of the parents, in order.
     pub parent_names: &'a [String],

@@ -235,7 +235,8 @@ pub(crate) fn plain_client(url: &str) -> Result<Client, String> {
     new_client(&Tls::default(), Proxies::of(&url), &Networks::default())
 }
 
-/// Connections that trust whom handlers trust, or anyone, and keep away from these networks. No certificates are read before a server shows its own.
+/// Connections that trust whom handlers trust, or anyone, and keep away from these networks. No certificates are read
+/// before a server shows its own.
 ///
 /// # Errors
 /// TLS is not possible at all.

@@ -1,9 +1,9 @@
 //! Handlers of alert events: THE LIST of kinds, and a file for each.
 //!
 //! A kind's file holds what a user may write for it, what it sends, and tests against a local sink. `http.rs` is shared
-//! by those that post, `networks.rs` says where nothing is posted to, `tls.rs` says whom connections trust, `shared.rs` keeps those that several handlers have,
-//! `config.rs` is what they read of the config, `host.rs` what they are given, `render.rs` and `pairs.rs` are for
-//! options that are templates or pairs.
+//! by those that post, `networks.rs` says where nothing is posted to, `tls.rs` whom connections trust, `shared.rs` keeps
+//! those that several handlers have, `config.rs` is what they read of the config, `host.rs` what they are given,
+//! `render.rs` and `pairs.rs` are for options that are templates or pairs.
 #![forbid(unsafe_code)]
 
 mod aggregate;

@@ -131,18 +131,12 @@ pub(super) fn input_of(pipeline: &Pipeline, node: &PipelineNode) -> EdgeKind {
     node.parents.first().map_or(node.gives, |&parent| pipeline.nodes[parent].gives)
 }
 
-/// Whether what reaches a node without tags has no map of tags at all. So it is with batches of a query, as InfluxDB says
-/// nothing of tags then, and with what users' functions give, until a node makes tags anew.
+/// See [`Plan::nil_tags`]. Of several parents it is the first that counts.
 fn has_nil_tags(surface: &Surface, pipeline: &Pipeline, node: &PipelineNode) -> bool {
     let Some(&parent) = node.parents.first() else { return false };
     let parent = &pipeline.nodes[parent];
     let spec = &surface.nodes()[parent.spec];
-    match (spec.name, parent.gives) {
-        _ if spec.function => true,
-        ("query", _) => true,
-        ("window" | "stats", _) | ("groupBy", EdgeKind::Batch) | ("join", EdgeKind::Stream) => false,
-        _ => has_nil_tags(surface, pipeline, parent),
-    }
+    spec.nil_tags || !spec.makes_tags.contains(&parent.gives) && has_nil_tags(surface, pipeline, parent)
 }
 
 /// For each node, what is said of how its points are grouped on the way to it.

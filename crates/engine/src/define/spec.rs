@@ -34,6 +34,10 @@ pub struct NodeSpec {
     pub function: bool,
     /// The dialect of v0.2 had none of the kind, so what follows it is chained with `|` alone.
     pub modern: bool,
+    /// What it gives without tags has no map of tags at all: see [`Plan::nil_tags`].
+    pub nil_tags: bool,
+    /// The edges on which it makes a map of tags, if need be an empty one.
+    pub makes_tags: &'static [EdgeKind],
     pub table: Table,
     /// The version of what its nodes save.
     state: u8,
@@ -60,6 +64,8 @@ pub fn spec<D: Definition>() -> NodeSpec {
         opens_handlers: false,
         function: false,
         modern: false,
+        nil_tags: false,
+        makes_tags: &[],
         table: Table::of::<D>(D::declare),
         state: D::STATE,
         grouping: |object| of::<D>(object).grouping(),
@@ -117,6 +123,19 @@ impl NodeSpec {
     #[must_use]
     pub fn modern(mut self) -> NodeSpec {
         self.modern = true;
+        self
+    }
+
+    #[must_use]
+    pub fn nil_tags(mut self) -> NodeSpec {
+        self.nil_tags = true;
+        self
+    }
+
+    /// It makes a map of tags for what it gives on these edges.
+    #[must_use]
+    pub fn makes_tags(mut self, on: &'static [EdgeKind]) -> NodeSpec {
+        self.makes_tags = on;
         self
     }
 

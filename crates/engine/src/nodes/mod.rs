@@ -52,7 +52,10 @@ pub use stats::Stats;
 pub use udf::UdfFunction;
 pub(crate) use udf::spec as udf;
 
-use crate::define::{NodeSpec, spec};
+use crate::{
+    EdgeKind,
+    define::{NodeSpec, spec},
+};
 
 /// THE LIST, in the order of the alphabet.
 pub fn list() -> Vec<NodeSpec> {
@@ -70,16 +73,16 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<eval::Eval>(),
         spec::<flatten::Flatten>(),
         spec::<From>().after(&["stream", "from"]),
-        spec::<group_by::GroupBy>(),
+        spec::<group_by::GroupBy>().makes_tags(&[EdgeKind::Batch]),
         spec::<http_out::HttpOut>().acts(),
         spec::<http_post::HttpPost>().acts(),
         spec::<influxdb_out::InfluxDbOut>().acts(),
-        spec::<join::Join>().takes_nodes(),
+        spec::<join::Join>().takes_nodes().makes_tags(&[EdgeKind::Stream]),
         spec::<autoscale::K8sAutoscale>().acts(),
         spec::<kapacitor_loopback::KapacitorLoopback>().acts(),
         spec::<log::Log>().acts(),
         spec::<noop::NoOp>().internal().acts(),
-        spec::<query::Query>().after(&["batch"]),
+        spec::<query::Query>().after(&["batch"]).nil_tags(),
         spec::<query::QueryFlux>().after(&["batch"]).modern(),
         spec::<query::QuerySql>().after(&["batch"]).modern(),
         spec::<sample::Sample>(),
@@ -87,13 +90,13 @@ pub fn list() -> Vec<NodeSpec> {
         spec::<sideload::Sideload>(),
         spec::<state_count::StateCount>(),
         spec::<state_duration::StateDuration>(),
-        spec::<Stats>().after_any(),
+        spec::<Stats>().after_any().makes_tags(&[EdgeKind::Stream]),
         spec::<Stream>().source(),
         spec::<autoscale::SwarmAutoscale>().acts(),
         spec::<trickle::Trickle>(),
         spec::<union::Union>().takes_nodes(),
         spec::<where_::Where>(),
-        spec::<window::Window>(),
+        spec::<window::Window>().makes_tags(&[EdgeKind::Batch]),
     ];
     specs.extend(influxql::list());
     specs

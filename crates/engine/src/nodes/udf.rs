@@ -36,6 +36,7 @@ pub(crate) fn spec(function: UdfFunction) -> NodeSpec {
     it.name = name;
     it.id = name;
     it.function = true;
+    it.nil_tags = true;
     it.wants = Some(function.wants);
     let function = Arc::new(function);
     let options = function.options.clone();
