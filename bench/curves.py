@@ -166,7 +166,7 @@ def by_cores(binary, quick):
     for cores in ("0", "0,1"):
         with Daemon(binary, ["taskset", "-c", cores], "[[task-shards]]\n  task = \"*\"\n  shards = 0") as d:
             d.define([FROM + "|window().period(60s).every(10s)\n    |percentile('usage_idle', 95.0)\n    |alert().crit(lambda: \"percentile\" < 1.0)"])
-            ticks = 50 if quick else 400
+            ticks = 50 if quick else 4000
             yield cores.count(",") + 1, d.measure(bodies(1000, ticks, 5000), 1000 * ticks, "window2")[1] / 1000
 
 
