@@ -79,14 +79,17 @@ fn who_is_slow_with_a_body_is_told_so() {
 #[test]
 fn there_are_only_so_many_connections() {
     let daemon = with_http("max-connections = 3");
-    let idle: Vec<TcpStream> = (0..3).map(|_| connect(&daemon)).collect();
+    let mut idle: Vec<TcpStream> = (0..3).map(|_| connect(&daemon)).collect();
     let turned_away = || {
         let mut stream = connect(&daemon);
         let _ = stream.write_all(b"GET /kapacitor/v1/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         rest(stream)
     };
     let answer = wait::until("a client that is turned away", || {
-        Some(turned_away()).filter(|answer| answer.starts_with("HTTP/1.1 503"))
+        let answer = turned_away();
+        // A request of before may still have held a place that one of the idle clients was to have.
+        idle.push(connect(&daemon));
+        Some(answer).filter(|answer| answer.starts_with("HTTP/1.1 503"))
     });
     assert!(answer.contains("Retry-After: ") && answer.contains("too many connections"), "{answer}");
     drop(idle);
