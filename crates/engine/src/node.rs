@@ -238,9 +238,20 @@ pub trait Node: Send {
         None
     }
 
-    /// Whether a point that none of its [sieve's](Node::sieve) conditions is true of would change nothing in a group,
-    /// but that the node comes to know the group.
-    fn is_quiet(&self, group: GroupId) -> bool {
+    /// Whether a point that none of its [sieve's](Node::sieve) conditions is true of would change nothing in a group;
+    /// `None` if it does not know the group.
+    fn is_quiet(&self, group: GroupId) -> Option<bool> {
+        let _ = group;
+        None
+    }
+
+    /// Whether such a point of a group that it does not know would do nothing but what [`Node::meet`] does.
+    fn begins_quiet(&self) -> bool {
+        false
+    }
+
+    /// Come to know a group without a point of it. Whether it is new.
+    fn meet(&mut self, group: GroupId) -> bool {
         let _ = group;
         false
     }

@@ -98,9 +98,14 @@ pub trait PerGroup: Send + 'static {
         false
     }
 
-    /// The same for a group that it does not know.
+    /// See [`Node::begins_quiet`].
     fn begins_quiet(&self) -> bool {
         false
+    }
+
+    /// A group as a first point leaves it that does nothing else: asked for only if it begins quiet.
+    fn quiet_group(&self) -> Option<Self::Group> {
+        None
     }
 
     /// See [`Node::one_by_one`].
@@ -210,8 +215,21 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
         self.node.sieve()
     }
 
-    fn is_quiet(&self, group: GroupId) -> bool {
-        self.groups.get(group).map_or_else(|| self.node.begins_quiet(), |group| self.node.is_quiet(group))
+    fn is_quiet(&self, group: GroupId) -> Option<bool> {
+        self.groups.get(group).map(|group| self.node.is_quiet(group))
+    }
+
+    fn begins_quiet(&self) -> bool {
+        self.node.begins_quiet()
+    }
+
+    fn meet(&mut self, group: GroupId) -> bool {
+        if self.groups.get(group).is_some() {
+            return false;
+        }
+        let Some(quiet) = self.node.quiet_group() else { return false };
+        self.groups.insert(group, quiet);
+        true
     }
 
     fn stats(&self) -> &'static [StatName] {

@@ -1,6 +1,6 @@
 //! The smallest shape of a node: a row in, a row or nothing out, alike for streams and batches.
 
-use model::{BatchHead, Damaged, Edge, Row, Save, Slab, Time, Walk};
+use model::{BatchHead, Damaged, Edge, GroupId, Row, Save, Slab, Time, Walk};
 
 use crate::{Cx, Node, NodeSaved, NodeSaver, Reply, Sieve, StatName};
 
@@ -119,6 +119,20 @@ impl<N: PerRow> Node for PerRowNode<N> {
 
     fn sieve(&self) -> Option<Sieve> {
         self.node.sieve()
+    }
+
+    fn is_quiet(&self, group: GroupId) -> Option<bool> {
+        self.groups.get(group).map(|_| !self.remembers)
+    }
+
+    fn begins_quiet(&self) -> bool {
+        !self.remembers
+    }
+
+    fn meet(&mut self, group: GroupId) -> bool {
+        let known = self.groups.len();
+        self.groups.meet(group, self.remembers, N::Group::default);
+        self.groups.len() > known
     }
 
     fn cardinality(&self) -> Option<usize> {

@@ -167,6 +167,14 @@ impl Workers {
         }
     }
 
+    /// Have counters told, of one task or all: here and now if the worker is idle, else `done` is dropped when they are.
+    pub(crate) fn tell_counts(&self, worker: usize, number: Option<TaskNumber>, done: Sender<()>) {
+        let desk = &self.desks[worker];
+        if !desk.idle().is_some_and(|mut worker| worker.count_now(&desk.inbox, number)) {
+            self.send(worker, Parcel::Count(number, done));
+        }
+    }
+
     fn rouse(&self, worker: usize) {
         if let Some(thread) = self.threads.get(worker) {
             thread.thread().unpark();

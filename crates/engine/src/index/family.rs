@@ -1,22 +1,17 @@
 //! Tasks that begin alike but for their numbers: which of them a point concerns, and what the others count of it.
 
-use std::{collections::HashMap, ops::Range};
+use std::collections::HashMap;
 
-use model::{FastMap, GroupId, Row, Schema, Words};
+use model::{FastMap, GroupId, Marks, Row, Schema, Words};
 
 use super::{
-    gate::{Face, Gate, Limit},
+    Tasks,
+    gate::{Face, Gate, Limit, Stage},
     ladder::Ladder,
 };
-use crate::workers::TaskNumber;
+use crate::{Task, workers::TaskNumber};
 
 type Groups = FastMap<GroupId, Seen>;
-
-/// Whether the alert of a task is quiet in a group, or would begin so: then only rows concern it of which one of its
-/// conditions is true.
-pub(super) trait IsQuiet: Fn(TaskNumber, GroupId) -> bool {}
-
-impl<F: Fn(TaskNumber, GroupId) -> bool> IsQuiet for F {}
 
 /// What rows are read with.
 #[derive(Clone, Copy)]
@@ -55,14 +50,14 @@ pub(super) struct Family {
     ladder: Option<Ladder>,
     alarms: Vec<Alarm>,
     groups: Groups,
-    /// Groups that members' alerts came to know in the write at hand.
-    met: Vec<(GroupId, Range<u32>)>,
     /// Groups that are not quiet, or were not.
     stirred: Vec<GroupId>,
     /// Rows of the write at hand that everybody has to take.
     common: Vec<u32>,
     /// Members that have rows of their own to take.
     touched: Vec<u32>,
+    /// Writes before the one at hand.
+    writes: u64,
     /// Rows of the measurement when counting began: when the members were sorted. All that follows counts from there.
     since: u64,
     /// Rows by how many members' limits they passed.
@@ -82,6 +77,8 @@ struct Member {
     rows: Vec<u32>,
     /// How many such rows it was shown; all of them pass its limit.
     shown: u64,
+    /// Whether its alert would begin quiet in a group, and in which write that was asked.
+    begins_quiet: Option<(u64, bool)>,
     /// What it was told of the counts.
     told: PassedOver,
 }
@@ -95,13 +92,30 @@ struct Alarm {
     places: Vec<u32>,
 }
 
-/// A group that members have seen.
+/// A group of which rows came.
 #[derive(Default)]
 struct Seen {
-    /// The alerts of so many members know the group.
+    /// Rows came to the alerts of so many members. Those that were not shown one have it [counted](crate::Task::pass_group),
+    /// and come to know the group before they are shown another.
     reached: u32,
     /// Those of them whose alert has to be shown all that passes, sorted.
     awake: Vec<u32>,
+}
+
+impl Seen {
+    /// What a member that is not shown all has to know of the group before it is shown a row.
+    fn stage(&self, member: u32) -> Stage {
+        let passed_by = member < self.reached && self.awake.binary_search(&member).is_err();
+        if passed_by { Stage::Alert } else { Stage::Where }
+    }
+
+    /// Have a member be shown all rows from now on.
+    fn wake(&mut self, member: u32, (task, group): (TaskNumber, GroupId), tasks: &mut Tasks) {
+        if let Err(place) = self.awake.binary_search(&member) {
+            meet(tasks, task, group, self.stage(member));
+            self.awake.insert(place, member);
+        }
+    }
 }
 
 impl Family {
@@ -109,7 +123,8 @@ impl Family {
         self.is_ready = false;
         let (limit, alert) = (gate.limit, gate.alert.clone());
         self.places.insert(task, self.members.len() as u32);
-        self.members.push(Member { task, limit, alert, rows: Vec::new(), shown: 0, told: PassedOver::default() });
+        let (rows, told) = (Vec::new(), PassedOver::default());
+        self.members.push(Member { task, limit, alert, rows, shown: 0, begins_quiet: None, told });
     }
 
     pub(super) fn remove(&mut self, task: TaskNumber) {
@@ -146,8 +161,31 @@ impl Family {
         self.members.iter().flat_map(|member| member.limit.iter().chain(&member.alert)).map(|limit| limit.face)
     }
 
-    /// Sort the members, if some came or went. What is known of groups is forgotten: they are shown to all again. So are
-    /// the counts, up to so many rows of the measurement.
+    /// Have the members know the groups of which rows passed them by; or only one of them.
+    pub(super) fn hand_over(&self, only: Option<TaskNumber>, tasks: &mut Tasks) {
+        // What is known of groups is out of date, and was handed over.
+        if !self.is_ready {
+            return;
+        }
+        let places = match only {
+            None => 0..self.members.len() as u32,
+            Some(task) => self.places.get(&task).map_or(0..0, |&place| place..place + 1),
+        };
+        for (&group, seen) in &self.groups {
+            for place in places.clone() {
+                meet(tasks, self.members[place as usize].task, group, seen.stage(place));
+            }
+        }
+    }
+
+    /// Mark the groups that members may come to know.
+    pub(super) fn mark(&self, marks: &mut Marks) {
+        let groups = self.is_ready.then_some(&self.groups);
+        groups.into_iter().flat_map(FastMap::keys).for_each(|group| marks.group(*group));
+    }
+
+    /// Sort the members, if some came or went. What is known of groups is forgotten: they are met again. So are the
+    /// counts, up to so many rows of the measurement.
     pub(super) fn make_ready(&mut self, rows: u64) {
         if std::mem::replace(&mut self.is_ready, true) {
             return;
@@ -173,9 +211,9 @@ impl Family {
         }
     }
 
-    /// Take a row that `from` lets through. Which alerts are, or would begin, quiet in a group is asked.
+    /// Take a row that `from` lets through.
     #[inline]
-    pub(super) fn pass(&mut self, index: u32, row: &Row, group: GroupId, data: Data<'_>, is_quiet: &impl IsQuiet) {
+    pub(super) fn pass(&mut self, index: u32, row: &Row, group: GroupId, data: Data<'_>, tasks: &mut Tasks) {
         let Data { schema, words, stops } = data;
         let rank = match &mut self.ladder {
             _ if stops => Some(0),
@@ -184,81 +222,101 @@ impl Family {
         };
         // An error of the row, which is each task's to tell.
         let Some(rank) = rank else {
-            self.groups.entry(group).or_default();
-            return self.show_whole(index);
-        };
-        let Some(seen) = self.groups.get(&group) else {
-            self.groups.insert(group, Seen::default());
-            self.show_whole(index);
-            return self.stir(None, row, (group, rank), data, is_quiet);
+            self.enter(group, tasks);
+            return self.show_whole(index, group, tasks);
         };
         self.through += 1;
         self.passes[rank] += 1;
+        let Some(seen) = self.groups.get(&group) else {
+            self.enter(group, tasks);
+            return self.stir(index, row, (group, rank), data, tasks);
+        };
         let is_loud = self.alarms.iter_mut().any(|alarm| alarm.ladder.rank(schema, words, row) != Some(0));
         if rank > seen.reached as usize || !seen.awake.is_empty() || (is_loud && rank > 0) {
-            self.stir(Some(index), row, (group, rank), data, is_quiet);
+            self.stir(index, row, (group, rank), data, tasks);
         }
     }
 
-    /// Show a row to those whose alert it concerns, and see who has to be shown more of its group. Without an index it is
-    /// shown already.
+    /// A row of a group comes to `where`.
+    #[cold]
+    fn enter(&mut self, group: GroupId, tasks: &mut Tasks) {
+        let known = self.groups.len();
+        self.groups.entry(group).or_default();
+        if self.groups.len() == known {
+            return;
+        }
+        for Member { task, rows, .. } in &self.members {
+            let Some(task) = tasks.get_mut(task) else { continue };
+            task.pass_group(group, Stage::Where);
+            // Rows that it is shown before may be of the group.
+            if !rows.is_empty() || !self.common.is_empty() {
+                task.meet(group, Stage::Where);
+            }
+        }
+    }
+
+    /// Show a row to those whose alert it concerns, and see who has to be shown more of its group.
     fn stir(
         &mut self,
-        index: Option<u32>,
+        index: u32,
         row: &Row,
         (group, rank): (GroupId, usize),
         Data { schema, words, .. }: Data<'_>,
-        is_quiet: &impl IsQuiet,
+        tasks: &mut Tasks,
     ) {
-        let Family { members, touched, groups, alarms, met, stirred, .. } = self;
+        let Family { members, touched, groups, alarms, stirred, common, writes, .. } = self;
         let Some(seen) = groups.get_mut(&group) else { return };
-        let mut show = |member: u32| {
-            let task = &mut members[member as usize];
-            if let Some(index) = index {
-                task.show(member, index, touched);
-            }
-            task.task
-        };
         for &member in seen.awake.iter().take_while(|member| (**member as usize) < rank) {
-            show(member);
+            members[member as usize].show(member, index, touched);
         }
-        if rank > seen.reached as usize {
-            for member in seen.reached..rank as u32 {
-                if !is_quiet(show(member), group) {
-                    seen.awake.push(member);
-                }
-            }
-            met.push((group, seen.reached..rank as u32));
-            seen.reached = rank as u32;
-        }
+        let mut wake = |seen: &mut Seen, member: u32, tasks: &mut _| {
+            let of = &mut members[member as usize];
+            seen.wake(member, (of.task, group), tasks);
+            of.show(member, index, touched);
+        };
         for alarm in alarms {
             let first = alarm.ladder.rank(schema, words, row).unwrap_or(alarm.members.len());
-            let mut wake = |member: u32| {
-                show(member);
-                if let Err(place) = seen.awake.binary_search(&member) {
-                    seen.awake.insert(place, member);
-                }
-            };
             if first <= rank {
-                alarm.members[..first].iter().filter(|member| (**member as usize) < rank).for_each(|m| wake(*m));
+                let loud = alarm.members[..first].iter().filter(|member| (**member as usize) < rank);
+                loud.for_each(|member| wake(seen, *member, tasks));
             } else {
-                (0..rank as u32).filter(|&m| (alarm.places[m as usize] as usize) < first).for_each(wake);
+                let loud = (0..rank as u32).filter(|&member| (alarm.places[member as usize] as usize) < first);
+                loud.for_each(|member| wake(seen, member, tasks));
             }
         }
+        for member in seen.reached..rank as u32 {
+            let of = &mut members[member as usize];
+            let Some(task) = tasks.get_mut(&of.task) else { continue };
+            // What it is shown before may change that.
+            let is_sure = of.rows.is_empty() && common.is_empty();
+            match task.is_quiet(group) {
+                Some(true) if is_sure => {}
+                None if is_sure && of.begins_quiet(*writes, task) => task.pass_group(group, Stage::Alert),
+                _ => {
+                    seen.wake(member, (of.task, group), tasks);
+                    of.show(member, index, touched);
+                }
+            }
+        }
+        seen.reached = seen.reached.max(rank as u32);
         if !seen.awake.is_empty() && stirred.last() != Some(&group) {
             stirred.push(group);
         }
     }
 
     /// A row that is counted is shown to everybody.
-    pub(super) fn show_whole(&mut self, index: u32) {
+    pub(super) fn show_whole(&mut self, index: u32, group: GroupId, tasks: &mut Tasks) {
+        if let Some(seen) = self.groups.get(&group) {
+            let members = self.members.iter().zip(0..);
+            members.for_each(|(member, place)| meet(tasks, member.task, group, seen.stage(place)));
+        }
         self.whole += 1;
         self.common.push(index);
     }
 
     /// As [`Family::show_whole`], for a row that may do anything with those who know its group.
-    pub(super) fn show_odd(&mut self, index: u32, group: GroupId) {
-        self.show_whole(index);
+    pub(super) fn show_odd(&mut self, index: u32, group: GroupId, tasks: &mut Tasks) {
+        self.show_whole(index, group, tasks);
         if let Some(seen) = self.groups.get_mut(&group) {
             seen.awake = (0..seen.reached).collect();
             self.stirred.push(group);
@@ -286,20 +344,16 @@ impl Family {
     }
 
     /// The tasks have taken their rows: alerts that are quiet need no more of their groups.
-    pub(super) fn settle(&mut self, is_quiet: &impl IsQuiet) {
-        for (group, members) in self.met.drain(..) {
-            let Some(seen) = self.groups.get_mut(&group) else { continue };
-            for member in members.filter(|&member| !is_quiet(self.members[member as usize].task, group)) {
-                if let Err(place) = seen.awake.binary_search(&member) {
-                    seen.awake.insert(place, member);
-                }
-            }
-        }
+    pub(super) fn settle(&mut self, tasks: &Tasks) {
+        self.writes += 1;
         self.stirred.sort_unstable();
         self.stirred.dedup();
         for group in self.stirred.drain(..) {
             if let Some(seen) = self.groups.get_mut(&group) {
-                seen.awake.retain(|&member| !is_quiet(self.members[member as usize].task, group));
+                seen.awake.retain(|&member| {
+                    let task = tasks.get(&self.members[member as usize].task);
+                    task.is_some_and(|task| task.is_quiet(group) != Some(true))
+                });
                 seen.awake.shrink_to_fit();
             }
         }
@@ -339,6 +393,14 @@ impl Family {
 }
 
 impl Member {
+    /// Whether its alert would begin quiet in a group. That does not change while rows are sorted out.
+    fn begins_quiet(&mut self, write: u64, task: &Task) -> bool {
+        match self.begins_quiet {
+            Some((asked_in, quiet)) if asked_in == write => quiet,
+            _ => self.begins_quiet.insert((write, task.begins_quiet())).1,
+        }
+    }
+
     #[inline]
     fn show(&mut self, number: u32, index: u32, touched: &mut Vec<u32>) {
         if self.rows.last() == Some(&index) {
@@ -360,6 +422,12 @@ impl Member {
             self.told = all;
             tell(self.task, new);
         }
+    }
+}
+
+fn meet(tasks: &mut Tasks, task: TaskNumber, group: GroupId, stage: Stage) {
+    if let Some(task) = tasks.get_mut(&task) {
+        task.meet(group, stage);
     }
 }
 

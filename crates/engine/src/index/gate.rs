@@ -39,6 +39,14 @@ pub(crate) struct Gate {
     pub(super) alert: Vec<Limit>,
 }
 
+/// A node of a gate that knows groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Perhaps there is none.
+    Where,
+    Alert,
+}
+
 /// A comparison with a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Limit {

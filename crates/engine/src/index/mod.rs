@@ -15,15 +15,18 @@ mod tests;
 use std::{collections::HashMap, sync::Arc};
 
 use lambda::{Context, Evaluator, Program, State};
-use model::{Divider, Frame, GroupId, Name, Numbered, Row, Schema, SeriesId, ShapeId};
+use model::{Divider, FastMap, Frame, GroupId, Marks, Name, Numbered, Row, Schema, SeriesId, ShapeId};
 
 pub(crate) use family::PassedOver;
-pub(crate) use gate::Gate;
 pub use gate::{FromSieve, Sieve};
+pub(crate) use gate::{Gate, Stage};
 
-use crate::{Host, Selection, Write, workers::TaskNumber};
-use family::{Data, Family, IsQuiet};
+use crate::{Host, Selection, Task, Write, workers::TaskNumber};
+use family::{Data, Family};
 use gate::Face;
+
+/// All tasks of a worker. One that has ended needs nothing of what an index knows.
+pub(crate) type Tasks = FastMap<TaskNumber, Box<Task>>;
 
 /// The tasks of one worker that read one measurement of the same databases, and begin with a gate.
 pub(crate) struct Index {
@@ -110,7 +113,7 @@ impl Index {
         }
     }
 
-    /// Counts must have been told before.
+    /// Counts must have been told before, and groups been handed over.
     pub(crate) fn add(&mut self, task: TaskNumber, gate: &Gate) {
         let from = &gate.from;
         let key = Key {
@@ -130,7 +133,7 @@ impl Index {
         self.is_ready = false;
     }
 
-    /// Counts must have been told before.
+    /// Counts must have been told before, and groups been handed over.
     pub(crate) fn remove(&mut self, task: TaskNumber) {
         let Some(home) = self.homes.remove(&task) else { return };
         self.families[home].family.remove(task);
@@ -147,7 +150,8 @@ impl Index {
         self.homes.keys().copied()
     }
 
-    /// Forget what was seen of groups: tasks took rows that were not sorted out here. Counts must have been told before.
+    /// Forget what was seen of groups: tasks take rows that are not sorted out here. Counts must have been told before, and
+    /// groups been handed over.
     pub(crate) fn begin_anew(&mut self) {
         self.is_ready = false;
         self.families.iter_mut().for_each(|branch| branch.family.begin_anew());
@@ -163,18 +167,30 @@ impl Index {
         self.families.iter_mut().for_each(|branch| branch.family.forget(|group| !schema.has_group(group)));
     }
 
-    /// Sort out the rows of its measurement. Whether a task's alert is quiet in a group, or would begin so, is asked.
-    pub(crate) fn write(
-        &mut self,
-        write: &Write,
-        selection: &Selection,
-        is_quiet: impl Fn(TaskNumber, GroupId) -> bool,
-    ) {
+    /// Mark the groups that tasks may come to know.
+    pub(crate) fn mark(&self, marks: &mut Marks) {
+        self.families.iter().for_each(|branch| branch.family.mark(marks));
+    }
+
+    /// Have the tasks know the groups of which rows passed them by.
+    pub(crate) fn hand_over(&self, tasks: &mut Tasks) {
+        self.families.iter().for_each(|branch| branch.family.hand_over(None, tasks));
+    }
+
+    /// The same for one task.
+    pub(crate) fn hand_over_to(&self, task: TaskNumber, tasks: &mut Tasks) {
+        if let Some(&home) = self.homes.get(&task) {
+            self.families[home].family.hand_over(Some(task), tasks);
+        }
+    }
+
+    /// Sort out the rows of its measurement.
+    pub(crate) fn write(&mut self, write: &Write, selection: &Selection, tasks: &mut Tasks) {
         self.make_ready();
         let here: Vec<bool> = self.families.iter().map(|branch| branch.key.is_of(write)).collect();
         match selection {
-            Selection::All => (0..write.rows.len() as u32).for_each(|index| self.row(index, write, &here, &is_quiet)),
-            Selection::Some(indexes) => indexes.iter().for_each(|&index| self.row(index, write, &here, &is_quiet)),
+            Selection::All => (0..write.rows.len() as u32).for_each(|index| self.row(index, write, &here, tasks)),
+            Selection::Some(indexes) => indexes.iter().for_each(|&index| self.row(index, write, &here, tasks)),
         }
     }
 
@@ -184,8 +200,8 @@ impl Index {
     }
 
     /// The tasks have taken their rows: those whose alerts are quiet need to see less of those groups.
-    pub(crate) fn settle(&mut self, is_quiet: impl Fn(TaskNumber, GroupId) -> bool) {
-        self.families.iter_mut().for_each(|branch| branch.family.settle(&is_quiet));
+    pub(crate) fn settle(&mut self, tasks: &Tasks) {
+        self.families.iter_mut().for_each(|branch| branch.family.settle(tasks));
     }
 
     /// What each task has not been shown since the last time.
@@ -220,18 +236,18 @@ impl Index {
     }
 
     #[inline]
-    fn row(&mut self, index: u32, write: &Write, here: &[bool], is_quiet: &impl IsQuiet) {
+    fn row(&mut self, index: u32, write: &Write, here: &[bool], tasks: &mut Tasks) {
         let row = &write.rows[index as usize];
         if row.shape != self.shape {
             self.meet_shape(row.shape);
         }
         self.rows += 1;
         let set = match self.series.of(&self.schema).get(row.series.0) {
-            0 => self.learn(index, write),
+            0 => self.learn(index, write, tasks),
             set => set,
         };
         if !self.odd.is_empty() {
-            self.show_odd(index, row.series);
+            self.show_odd(index, row.series, tasks);
         }
         for want in &self.sets[set as usize - 1] {
             let family = want.family as usize;
@@ -239,26 +255,29 @@ impl Index {
                 continue;
             }
             let Branch { family, divider, .. } = &mut self.families[family];
-            if want.way == Way::Fails {
-                family.show_whole(index);
-                continue;
-            }
             let group = group_of(&self.schema, divider, row.series);
-            if want.way == Way::Odd {
-                family.show_odd(index, group);
-                continue;
-            }
-            let data = Data { schema: &self.schema, words: &write.words, stops: want.way == Way::Stopped };
-            family.pass(index, row, group, data, is_quiet);
+            let stops = match want.way {
+                Way::Limits => false,
+                Way::Stopped => true,
+                Way::Fails => {
+                    family.show_whole(index, group, tasks);
+                    continue;
+                }
+                Way::Odd => {
+                    family.show_odd(index, group, tasks);
+                    continue;
+                }
+            };
+            family.pass(index, row, group, Data { schema: &self.schema, words: &write.words, stops }, tasks);
         }
     }
 
     /// Show a row of an odd shape to those for which it is one: what it does is not known here.
     #[cold]
-    fn show_odd(&mut self, index: u32, series: SeriesId) {
+    fn show_odd(&mut self, index: u32, series: SeriesId, tasks: &mut Tasks) {
         for &family in &self.odd {
             let Branch { family, divider, .. } = &mut self.families[family as usize];
-            family.show_odd(index, group_of(&self.schema, divider, series));
+            family.show_odd(index, group_of(&self.schema, divider, series), tasks);
         }
     }
 
@@ -273,7 +292,7 @@ impl Index {
 
     /// Which families want a series, whatever fields its rows have.
     #[cold]
-    fn learn(&mut self, index: u32, write: &Write) -> u32 {
+    fn learn(&mut self, index: u32, write: &Write, tasks: &mut Tasks) -> u32 {
         let frame = Frame::new(Arc::clone(&write.words));
         let (zone, now) = (self.host.zone(), self.host.now());
         let row = Row { shape: ShapeId(0), ..write.rows[index as usize] };
@@ -284,7 +303,8 @@ impl Index {
             if way != Way::Stopped || !branch.key.takes_all() {
                 wants.push(Want { family, way });
             } else if !self.odd.contains(&family) {
-                branch.family.show_whole(index);
+                let group = group_of(&self.schema, &mut branch.divider, row.series);
+                branch.family.show_whole(index, group, tasks);
             }
         }
         let wants: Box<[Want]> = wants.into();

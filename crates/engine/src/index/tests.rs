@@ -7,7 +7,7 @@ use model::{LiveSchema, Precision, Schema, Words, parse_lines};
 use proptest::prelude::*;
 
 use crate::{
-    EdgeKind, Host, NodeStats, Origin, Selection, Task, TaskInfo, Write,
+    EdgeKind, Extent, Host, Letter, NodeStats, Origin, SavedTask, Selection, Snapshot, Task, TaskInfo, Write,
     define::{Built, Request, Surface, build, define},
     testing::TestHost,
     workers::{Ending, Parcel, Receiver, TaskNumber, Worker},
@@ -21,6 +21,9 @@ struct World {
     host: Arc<TestHost>,
     worker: Worker,
     tasks: BTreeMap<TaskNumber, Vec<Arc<NodeStats>>>,
+    /// What tasks were made of, and what is stored of them.
+    scripts: BTreeMap<TaskNumber, String>,
+    saved: BTreeMap<TaskNumber, SavedTask>,
     indexed: Vec<TaskNumber>,
     by_index: bool,
     /// Writes have numbers, as those of the log.
@@ -36,10 +39,27 @@ impl World {
         let live = LiveSchema::from(Arc::clone(&schema));
         let ended = Arc::new(|number, why| panic!("{number}: {why}"));
         let worker = Worker::new(Arc::clone(&host) as Arc<dyn Host>, live, ended);
-        World { schema, host, worker, tasks: BTreeMap::new(), indexed: Vec::new(), by_index, written: 0, ahead: 1 }
+        World {
+            schema,
+            host,
+            worker,
+            tasks: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+            saved: BTreeMap::new(),
+            indexed: Vec::new(),
+            by_index,
+            written: 0,
+            ahead: 1,
+        }
     }
 
     fn add(&mut self, number: TaskNumber, script: &str) {
+        self.scripts.insert(number, script.to_string());
+        let task = self.built(number, script);
+        self.start(number, task);
+    }
+
+    fn built(&self, number: TaskNumber, script: &str) -> Task {
         let surface = Surface::new(Kinds::default());
         // A topic of its own: what another task told a topic is known to a group that is met after that.
         let script = format!("{} |httpPost('http://t{number}')", script.replace('@', &format!("t{number}")));
@@ -51,7 +71,36 @@ impl World {
         let Built { mut task, .. } =
             build(&surface, &defined.pipeline, &info, &self.schema, &world).expect("it can be built");
         task.set_covered(self.written + number % self.ahead);
+        task
+    }
+
+    /// Have what has changed of a task stored.
+    fn save(&mut self, number: TaskNumber) {
+        let (answer, snapshot) = std::sync::mpsc::channel();
+        let extent = if self.saved.contains_key(&number) { Extent::Changes } else { Extent::Whole };
+        let answer = Box::new(move |snapshot: Option<Snapshot>, _| drop(answer.send(snapshot)));
+        self.worker.take(Parcel::Letter(number, Letter::Snapshot { extent, delivered: self.written, answer }));
+        self.store(number, snapshot.recv().expect("it is answered"));
+    }
+
+    /// Suspend a task and let it go on.
+    fn restart(&mut self, number: TaskNumber) {
+        let (answer, last) = std::sync::mpsc::channel();
+        let extent = if self.saved.contains_key(&number) { Extent::LastChanges } else { Extent::LastWhole };
+        self.indexed.retain(|known| *known != number);
+        let done = Box::new(move |last: Option<(Snapshot, u64)>| drop(answer.send(last)));
+        self.worker.take(Parcel::Remove(number, Ending::Suspended(extent), done));
+        let (snapshot, _) = last.recv().expect("it is answered").unzip();
+        self.store(number, snapshot);
+        let mut task = self.built(number, &self.scripts[&number]);
+        assert_eq!(task.restore(&self.saved[&number]), []);
         self.start(number, task);
+    }
+
+    fn store(&mut self, number: TaskNumber, snapshot: Option<Snapshot>) {
+        if let Some(snapshot) = snapshot {
+            self.saved.entry(number).or_default().apply(&snapshot);
+        }
     }
 
     fn start(&mut self, number: TaskNumber, task: Task) {
@@ -65,6 +114,7 @@ impl World {
 
     fn remove(&mut self, number: TaskNumber) {
         self.tasks.remove(&number);
+        self.saved.remove(&number);
         self.indexed.retain(|known| *known != number);
         self.worker.take(Parcel::Remove(number, Ending::Forgotten, Box::new(|_| {})));
     }
@@ -151,7 +201,15 @@ fn script() -> impl Strategy<Value = String> {
         ".where(lambda: \"host\" != 'h1' AND \"dc\" =~ /^d/).groupBy('host')",
         ".where(lambda: \"a\" > 1.0).groupBy('host')",
     ];
-    let rules = vec!["", ".stateChangesOnly()", ".noRecoveries()", ".stateChangesOnly(3s)", ".flapping(0.2, 0.5)"];
+    let rules = vec![
+        "",
+        ".stateChangesOnly()",
+        ".noRecoveries()",
+        ".stateChangesOnly(3s)",
+        ".flapping(0.2, 0.5)",
+        // What one group told its topic is known to those that come after it.
+        ".id('all').stateChangesOnly()",
+    ];
     let level = || prop::option::of(limit());
     let levels = (level(), level(), limit(), prop::option::weighted(0.3, limit()));
     (prop::sample::select(froms), prop::option::weighted(0.7, passes()), levels, prop::sample::select(rules)).prop_map(
@@ -204,10 +262,14 @@ enum Deed {
     Add(String),
     /// The task that was added first.
     Remove,
+    /// The task that was added last.
+    Save,
+    Restart,
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
-    prop_oneof![6 => lines().prop_map(Deed::Write), 1 => script().prop_map(Deed::Add), 1 => Just(Deed::Remove)]
+    let of_one = prop::sample::select(vec![Deed::Remove, Deed::Save, Deed::Restart]);
+    prop_oneof![6 => lines().prop_map(Deed::Write), 1 => script().prop_map(Deed::Add), 2 => of_one]
 }
 
 proptest! {
@@ -224,11 +286,9 @@ proptest! {
                 match &deed {
                     Deed::Write(lines) => world.write(lines),
                     Deed::Add(script) => world.add(number as TaskNumber, script),
-                    Deed::Remove => {
-                        if let Some((&first, _)) = world.tasks.first_key_value() {
-                            world.remove(first);
-                        }
-                    }
+                    Deed::Remove => world.tasks.keys().next().copied().into_iter().for_each(|task| world.remove(task)),
+                    Deed::Save => world.tasks.keys().last().copied().into_iter().for_each(|task| world.save(task)),
+                    Deed::Restart => world.tasks.keys().last().copied().into_iter().for_each(|task| world.restart(task)),
                 }
             }
             prop_assert_eq!(by_index.seen(), plain.seen());

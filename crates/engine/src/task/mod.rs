@@ -42,6 +42,16 @@ struct Place {
     fingerprint: u64,
     /// It was called since the last snapshot.
     touched: bool,
+    /// How many groups it would know besides if it had been shown the rows that passed it by: see [`crate::index`].
+    unmet: usize,
+}
+
+impl Place {
+    /// Show its counters to those who ask.
+    fn publish(&mut self) {
+        let groups = self.node.cardinality().map(|known| known + self.unmet);
+        self.stats.publish(&self.counters, groups, self.node.passing_stats());
+    }
 }
 
 /// The inputs with these parents by when the script made those: what a row leaves on several ways comes by the way that
@@ -134,6 +144,7 @@ impl Task {
                 counters: Counters::new(part.quiet),
                 fingerprint: part.fingerprint,
                 touched: false,
+                unmet: 0,
             })
             .collect();
         let stats = places.iter().map(|place| Arc::clone(&place.stats)).collect();

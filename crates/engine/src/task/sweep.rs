@@ -50,9 +50,7 @@ impl Task {
             self.finish_from(node + 1);
         }
         self.footprint.touch(moves);
-        for place in &self.places {
-            place.stats.publish(&place.counters, place.node.cardinality(), place.node.passing_stats());
-        }
+        self.places.iter_mut().for_each(Place::publish);
         self.full = self.places.iter().rposition(|place| place.node.is_full());
     }
 

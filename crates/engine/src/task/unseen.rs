@@ -2,10 +2,10 @@
 
 use model::GroupId;
 
-use super::Task;
+use super::{Place, Task};
 use crate::{
     Sieve,
-    index::{Gate, PassedOver},
+    index::{Gate, PassedOver, Stage},
 };
 
 impl Task {
@@ -43,9 +43,49 @@ impl Task {
     }
 
     /// Whether rows of a group of which the conditions of the alert behind the gate are not true would change nothing in
-    /// it, but that it comes to know the group.
-    pub(crate) fn is_quiet(&self, group: GroupId) -> bool {
-        self.waiting.is_empty() && self.gate.is_some_and(|alert| self.places[alert].node.is_quiet(group))
+    /// it; `None` if the alert does not know the group.
+    pub(crate) fn is_quiet(&self, group: GroupId) -> Option<bool> {
+        let quiet = self.places[self.gate?].node.is_quiet(group)?;
+        Some(quiet && self.waiting.is_empty())
+    }
+
+    /// Whether such a row of a group that the alert does not know would only have it know the group.
+    pub(crate) fn begins_quiet(&self) -> bool {
+        self.waiting.is_empty() && self.gate.is_some_and(|alert| self.places[alert].node.begins_quiet())
+    }
+
+    /// The nodes between `from` and the end of the gate, or only those before the alert.
+    fn gated(&mut self, stage: Stage) -> &mut [Place] {
+        match (self.gate, stage) {
+            (None, _) => &mut [],
+            (Some(alert), Stage::Where) => &mut self.places[2..alert],
+            (Some(alert), Stage::Alert) => &mut self.places[2..=alert],
+        }
+    }
+
+    /// A row of a group came to this node for the first time, and was not shown since it does nothing there: the group is
+    /// counted among those that it knows.
+    pub(crate) fn pass_group(&mut self, group: GroupId, stage: Stage) {
+        if let Some(place) = self.gated(stage).last_mut()
+            && place.node.is_quiet(group).is_none()
+        {
+            place.unmet += 1;
+            self.footprint.touch(true);
+        }
+    }
+
+    /// Have the nodes up to this one know a group of which rows passed them by.
+    pub(crate) fn meet(&mut self, group: GroupId, stage: Stage) {
+        let mut is_new = false;
+        for place in self.gated(stage) {
+            if place.node.meet(group) {
+                place.unmet = place.unmet.saturating_sub(1);
+                (place.touched, is_new) = (true, true);
+            }
+        }
+        if is_new {
+            self.footprint.touch(true);
+        }
     }
 
     /// Count rows that it was not shown, as if it had been. That changes nothing of what it remembers: it takes no more
@@ -61,7 +101,7 @@ impl Task {
             };
             place.counters.collected += collected;
             place.counters.emitted += emitted;
-            place.stats.publish(&place.counters, place.node.cardinality(), place.node.passing_stats());
+            place.publish();
         }
     }
 }

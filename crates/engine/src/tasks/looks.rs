@@ -42,12 +42,12 @@ impl Tasks {
             let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
             let task = running.get(id).filter(|task| task.index.is_some());
             for shard in task.iter().flat_map(|task| &task.shards) {
-                self.workers.send(shard.worker, Parcel::Count(Some(shard.number), done.clone()));
+                self.workers.tell_counts(shard.worker, Some(shard.number), done.clone());
             }
         } else {
             let indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
             let workers: BTreeSet<usize> = indexes.keys().map(|(worker, ..)| *worker).collect();
-            workers.into_iter().for_each(|worker| self.workers.send(worker, Parcel::Count(None, done.clone())));
+            workers.into_iter().for_each(|worker| self.workers.tell_counts(worker, None, done.clone()));
         }
         answered
     }

@@ -148,6 +148,7 @@ impl Worker {
     /// Mark what tasks use. One that cannot say so ends.
     fn mark(&mut self) -> Marks {
         let mut marks = Marks::default();
+        self.indexes.values().for_each(|index| index.mark(&mut marks));
         let mut faulty = Vec::new();
         for (number, task) in &mut self.tasks {
             if catch_unwind(AssertUnwindSafe(|| task.mark(&mut marks))).is_err() {
@@ -216,6 +217,7 @@ impl Worker {
             Parcel::Letter(number, letter) => {
                 if matches!(letter, Letter::Snapshot { .. }) {
                     self.count_for(number);
+                    self.hand_over_to(number);
                 }
                 self.step(number, letter, None);
             }
@@ -248,7 +250,7 @@ impl Worker {
             let of = self.indexes.entry(index);
             of.or_insert_with(|| Index::new(Arc::clone(&self.schema), Arc::clone(&self.host)));
             self.indexed.insert(number, index);
-            self.count_all_of(index);
+            self.close_account(index);
             if let Some(index) = self.indexes.get_mut(&index) {
                 index.add(number, &gate);
             }
@@ -263,19 +265,19 @@ impl Worker {
         }
         // Tasks that end meanwhile are taken out of it when it is back.
         let Some(mut index) = self.indexes.remove(&number) else { return };
-        index.write(write, selection, |task, group| self.tasks.get(&task).is_none_or(|task| task.is_quiet(group)));
+        index.write(write, selection, &mut self.tasks);
         index.take_shown(|task, rows| {
             let rows = Selection::Some(rows.into());
             self.step(task, Letter::Write(Arc::clone(write), rows), held.clone());
         });
-        index.settle(|task, group| self.tasks.get(&task).is_none_or(|task| task.is_quiet(group)));
+        index.settle(&self.tasks);
         self.indexes.insert(number, index);
         self.drop_gone();
     }
 
     /// A write that some tasks have in their state already and pass over: the index cannot know what it does to whom.
     fn write_around_index(&mut self, number: u64, write: &Arc<Write>, selection: &Selection, held: &Held) {
-        self.count_all_of(number);
+        self.close_account(number);
         let Some(index) = self.indexes.get_mut(&number) else { return };
         index.begin_anew();
         let tasks: Vec<TaskNumber> = index.tasks().collect();
@@ -284,16 +286,30 @@ impl Worker {
         }
     }
 
+    /// Tell a task what was counted for it, or all tasks, in the place of the thread. Whether all is told: what came before
+    /// has to be counted first.
+    pub(super) fn count_now(&mut self, inbox: &Receiver<Parcel>, number: Option<TaskNumber>) -> bool {
+        if self.set_aside.is_some() || !inbox.is_empty() {
+            return false;
+        }
+        match number {
+            Some(number) => self.count_for(number),
+            None => self.count(),
+        }
+        true
+    }
+
     /// Tell all tasks what was counted for them. Nobody needs to know until somebody asks: it costs more than the counting.
     pub(crate) fn count(&mut self) {
         let Worker { tasks, indexes, .. } = self;
         indexes.values_mut().for_each(|index| index.take_counts(|task, over| pass_over(tasks, task, over)));
     }
 
-    /// The same for the tasks of an index.
-    fn count_all_of(&mut self, index: u64) {
+    /// Have the tasks of an index know all that was kept from them: it begins anew.
+    fn close_account(&mut self, index: u64) {
         if let Some(index) = self.indexes.get_mut(&index) {
             index.take_counts(|task, over| pass_over(&mut self.tasks, task, over));
+            index.hand_over(&mut self.tasks);
         }
     }
 
@@ -301,6 +317,13 @@ impl Worker {
     fn count_for(&mut self, number: TaskNumber) {
         if let Some(index) = self.indexed.get(&number).and_then(|index| self.indexes.get_mut(index)) {
             index.take_counts_of(number, |task, over| pass_over(&mut self.tasks, task, over));
+        }
+    }
+
+    /// Have a task know the groups of which rows passed it by.
+    fn hand_over_to(&mut self, number: TaskNumber) {
+        if let Some(index) = self.indexed.get(&number).and_then(|index| self.indexes.get(index)) {
+            index.hand_over_to(number, &mut self.tasks);
         }
     }
 
@@ -344,6 +367,7 @@ impl Worker {
         gone.retain(|(of, number)| {
             let Some(index) = indexes.get_mut(of) else { return true };
             index.take_counts(|task, over| pass_over(tasks, task, over));
+            index.hand_over(tasks);
             index.remove(*number);
             if index.is_empty() {
                 indexes.remove(of);

@@ -391,6 +391,12 @@ impl PerGroup for Watch {
         !self.publisher.has_readers() || !self.publisher.knows_anything()
     }
 
+    fn quiet_group(&self) -> Option<History> {
+        let mut history = History::default();
+        history.meet(None);
+        Some(history)
+    }
+
     /// What it inhibits may be an alert of the same task.
     fn one_by_one(&self) -> bool {
         !self.inhibits.is_empty()
