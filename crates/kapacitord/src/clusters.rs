@@ -19,7 +19,8 @@ use crate::{
     config::{Config, InfluxDb, QUERIES_AT_ONCE, WRITE_BUFFER},
     host::{Clusters, Manners, Member},
     subscription_list::{Watched, Watchlist},
-    udp_subscriptions::{Inlet, UdpDestination},
+    udp::Inlet,
+    udp_subscriptions::UdpDestination,
 };
 
 /// The clusters of the sections that are enabled, and the name of the one that is meant where none is named.

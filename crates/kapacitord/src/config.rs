@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use declare::{DataSection, LoadError, Slot, Values, Warning, apply_environment, load_toml, write_sample};
 use thiserror::Error;
 
+pub(crate) use checks::socket_address;
 pub(crate) use http_post::HttpPost;
 pub(crate) use influxdb::{InfluxDb, QUERIES_AT_ONCE, WRITE_BUFFER};
 pub(crate) use ingest::Ingest;
@@ -158,6 +159,14 @@ const ORDER: &[&str] = &[
 const OBSOLETE: &[&str] =
     &["token", "reporting.enterprise-url", "reporting.stats-interval", "marathon.timeout", "static"];
 
+/// Sections that are taken, kept and shown, though nothing is done for them: by name, with what is missing.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("graphite", "points in Graphite's format are not taken"),
+    ("collectd", "points of collectd are not taken"),
+    ("opentsdb", "points in OpenTSDB's formats are not taken"),
+    ("scraper", "metrics pages are not scraped"),
+];
+
 /// All sections that are data alone.
 fn data_sections() -> impl Iterator<Item = &'static DataSection> {
     [
@@ -253,7 +262,19 @@ impl Config {
         let more = apply_environment("KAPACITOR", environment, is_for_others, &mut self.slots());
         warnings.extend(more.map_err(ConfigError::Environment)?);
         warnings.extend(self.logging.warning());
+        warnings.extend(self.without_effect());
         Ok((self, warnings))
+    }
+
+    /// What is said of sections that are enabled, though nothing is done for them.
+    fn without_effect(&self) -> impl Iterator<Item = Warning> + '_ {
+        let is_enabled = |section: &str| self.data(section).iter().any(|values| values.bool("enabled"));
+        let enabled = WITHOUT_EFFECT.iter().filter(move |(section, _)| is_enabled(section));
+        enabled.map(|(section, why)| {
+            let text =
+                format!("{section}.enabled has no effect: {why}; send line protocol to /write or [[udp]] instead");
+            Warning { line: None, text }
+        })
     }
 
     /// The defaults with all paths in one folder.

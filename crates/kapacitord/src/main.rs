@@ -24,6 +24,8 @@ mod server;
 mod silences;
 mod subscription_list;
 mod topic_store;
+mod udp;
+mod udp_inputs;
 mod udp_subscriptions;
 mod users;
 

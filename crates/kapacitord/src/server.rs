@@ -38,6 +38,7 @@ use crate::{
     recordings::Recordings,
     silences::SilenceKeeper,
     topic_store::WriteBehind,
+    udp_inputs::{BoundInputs, UdpInputs},
 };
 use alerting::Alerting;
 use going::Going;
@@ -71,6 +72,7 @@ pub struct Server {
     host: Arc<DaemonHost>,
     logs: LogStreams,
     subscribers: Arc<Subscribers>,
+    udp: Arc<UdpInputs>,
     services: Vec<JoinHandle<()>>,
     budgets: Arc<Budgets>,
     /// Ends with the daemon.
@@ -91,6 +93,7 @@ impl Server {
     ) -> anyhow::Result<Server> {
         let file = config.resolved()?;
         let listener = listening::listen(&file, kept).await?;
+        let udp = BoundInputs::new(&file)?;
         let address = listener.local_addr()?;
         let store = kept::open_store(Path::new(&file.storage.boltdb), &file.top.data_dir).await?;
         let live = Arc::new(LiveConfig::open(config.clone(), &store)?);
@@ -124,7 +127,8 @@ impl Server {
         // What was held back and is so no more is told once the handlers are there.
         let mut services = vec![tokio::spawn(Arc::clone(&silences).keep(stopping.clone()))];
         services.extend(follow_files(config, loader.as_ref(), &stopping));
-        let parts = Parts { auth, live, schema, level: level.clone(), store: store.clone() };
+        let udp = Arc::new(udp.start(&outside.inlet));
+        let parts = Parts { auth, live, schema, level: level.clone(), store: store.clone(), udp: Arc::clone(&udp) };
         let around = (alert_topics, silences, loader.clone());
         let api = parts.api(config, &alerting, &outside, &going, around).await?;
         if config.stats.enabled {
@@ -147,6 +151,7 @@ impl Server {
             host: outside.host,
             logs: level.streams().clone(),
             subscribers: outside.subscribers,
+            udp,
             services,
         })
     }
@@ -182,6 +187,7 @@ impl Server {
     pub async fn stop(self) {
         self.logs.close();
         let _ = self.stop.send(true);
+        self.udp.close();
         self.subscribers.end(Duration::from_secs(6)).await;
         for service in self.services {
             let _ = tokio::time::timeout(Duration::from_secs(10), service).await;
@@ -224,6 +230,7 @@ struct Parts {
     schema: LiveSchema,
     level: LevelHandle,
     store: Store,
+    udp: Arc<UdpInputs>,
 }
 
 impl Parts {
@@ -258,6 +265,7 @@ impl Parts {
             auth: self.auth,
             store_name: store_name(config),
             subscribers: Arc::clone(&outside.subscribers),
+            udp: self.udp,
             loader,
             config_can_change: config.data("config-override").iter().all(|values| values.bool("enabled")),
             config: self.live,

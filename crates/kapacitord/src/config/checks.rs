@@ -65,6 +65,19 @@ pub(super) fn enabled_needs(values: &Values, keys: &[&str], urls: &[&str]) -> Re
     urls.iter().filter(|key| !values.text(key).is_empty()).try_for_each(|key| web_url(key, values.text(key)))
 }
 
+/// The port of a `bind-address`; 0 for any that is free.
+pub(super) fn port(address: &str) -> Result<u16, String> {
+    let Some((_, port)) = address.rsplit_once(':') else {
+        return Err(format!("bind-address {address:?} has no port: write host:port, or :port for all interfaces"));
+    };
+    port.parse().map_err(|_| format!("bind-address {address:?} has no port from 0 to 65535"))
+}
+
+/// An address to listen on, with a host: none is all addresses of this machine.
+pub(crate) fn socket_address(given: &str) -> String {
+    if given.starts_with(':') { format!("0.0.0.0{given}") } else { given.to_string() }
+}
+
 /// Accepts everything.
 pub(super) fn nothing(_all: &[Values]) -> Result<(), String> {
     Ok(())

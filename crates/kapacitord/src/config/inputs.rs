@@ -1,6 +1,6 @@
-//! Other ways for points to come in: Graphite, collectd, OpenTSDB, UDP. Accepted, kept and shown.
+//! Other ways for points to come in: UDP; and Graphite, collectd, OpenTSDB, which are accepted, kept and shown.
 
-use declare::DataSection;
+use declare::{DataSection, Values};
 
 use super::checks;
 use super::keys::{ENABLED, array, duration, flag, int, one, text, texts};
@@ -78,9 +78,16 @@ const UDP: DataSection = array(
         ENABLED.fixed(),
         text("bind-address", "", "Host and port to listen on.").fixed(),
         int("read-buffer", 0, "The size of the socket's buffer in bytes; 0 for the system's.").fixed(),
-        int("buffer", 0, "How many packets may wait.").fixed(),
+        int("buffer", 0, "How many packets may wait; 0 for 1000.").fixed(),
         text("database", "", "The database of the points.").fixed(),
-        text("retention-policy", "", "Their retention policy.").fixed(),
+        text("retention-policy", "", "Their retention policy; the default one if it is not given.").fixed(),
     ],
-    checks::nothing,
+    check_udp,
 );
+
+fn check_udp(all: &[Values]) -> Result<(), String> {
+    all.iter().filter(|values| values.bool("enabled")).try_for_each(|values| {
+        ["bind-address", "database"].iter().try_for_each(|key| checks::required(values, key))?;
+        checks::port(values.text("bind-address")).map(drop)
+    })
+}

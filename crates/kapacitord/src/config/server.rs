@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use declare::{Declaration, Section, Warning};
 
+use super::checks;
+
 /// The keys before the first section.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Top {
@@ -197,11 +199,7 @@ impl Http {
 
     /// The port to listen on; 0 for any that is free.
     pub(crate) fn port(&self) -> Result<u16, String> {
-        let address = &self.bind_address;
-        let Some((_, port)) = address.rsplit_once(':') else {
-            return Err(format!("bind-address {address:?} has no port: write host:port, or :port for all interfaces"));
-        };
-        port.parse().map_err(|_| format!("bind-address {address:?} has no port from 0 to 65535"))
+        checks::port(&self.bind_address)
     }
 }
 

@@ -208,9 +208,10 @@ fn heading(fact: &Fact) -> String {
     }
 }
 
-/// Warnings but for the level that does not exist.
+/// Warnings but for the level that does not exist, and for sections that do nothing.
 fn of_interest(warnings: Vec<String>) -> Vec<String> {
-    warnings.into_iter().filter(|text| !text.starts_with("logging.level")).collect()
+    let is_known = |text: &String| text.starts_with("logging.level") || text.contains(".enabled has no effect: ");
+    warnings.into_iter().filter(|text| !is_known(text)).collect()
 }
 
 #[test]
@@ -276,6 +277,14 @@ fn every_variable_of_the_environment_works() {
 }
 
 #[test]
+fn who_enables_what_does_nothing_is_told_so() {
+    let (_, warnings) = load_text("[opentsdb]\nenabled = true\n[[graphite]]\nenabled = false\n", &[]).unwrap();
+    let told = "opentsdb.enabled has no effect: points in OpenTSDB's formats are not taken; send line protocol to /write \
+                or [[udp]] instead";
+    assert_eq!(warnings, [told]);
+}
+
+#[test]
 fn functions_of_users_are_read_and_checked() {
     let text = "[udf.functions.f]\nprog = 'p'\nargs = ['-u', 'x']\ntimeout = '90s'\n[udf.functions.f.env]\nA = 'b'\n";
     let (config, warnings) = load_text(text, &[]).unwrap();
@@ -309,6 +318,10 @@ fn what_cannot_work_is_refused() {
         ("[storage]\nboltdb = ''", "storage: must specify the path of the store"),
         ("[load]\nenabled = true\ndir = 'x'", "load: dir \"x\" must be an absolute path"),
         ("[auth]\nenabled = true\nbcrypt-cost = 3", "auth: bcrypt-cost must be 4 or more"),
+        ("[[udp]]\nenabled = true\ndatabase = 'd'", "udp: must specify bind-address"),
+        ("[[udp]]\nenabled = true\nbind-address = ':9100'", "udp: must specify database"),
+        ("[[udp]]\nenabled = true\ndatabase = 'd'\nbind-address = 'x'", "udp: bind-address \"x\" has no port"),
+        ("[[udp]]\nbind-address = 'x'", ""),
         ("[[influxdb]]\nname = ''", "influxdb: must specify a name"),
         ("[[influxdb]]\nname = 'a b'", "influxdb: name \"a b\" may hold only"),
         ("[[influxdb]]\nurls = []", "influxdb: cluster \"default\" must have at least one of urls"),

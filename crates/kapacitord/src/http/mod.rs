@@ -84,6 +84,8 @@ pub struct Api {
     pub loader: Option<Arc<crate::load::Loader>>,
     /// Who keeps the subscriptions at InfluxDB.
     pub subscribers: Arc<crate::clusters::Subscribers>,
+    /// Ports for points by UDP.
+    pub udp: Arc<crate::udp_inputs::UdpInputs>,
     /// Whether users may change the config.
     pub config_can_change: bool,
 }

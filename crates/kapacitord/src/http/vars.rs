@@ -17,7 +17,7 @@ use super::{
     answer::{Answered, aside, text_as_json},
     description::{Operation, Routes},
 };
-use crate::{checkpoints::Checkpoints, definitions::Refused, ingest::LogCounts};
+use crate::{checkpoints::Checkpoints, definitions::Refused, ingest::LogCounts, udp::Counts};
 
 pub(super) fn routes() -> Routes {
     Routes::of("system").add(
@@ -129,6 +129,7 @@ impl Stats {
             stats.add("influxdb", &[("cluster", &cluster)], &counts);
         }
         stats.durability(api);
+        stats.udp(api);
         stats.add("load", &[], &[("errors", json!(api.loader.as_ref().map_or(0, |loader| loader.failed())))]);
         stats
     }
@@ -178,6 +179,23 @@ impl Stats {
             self.add("ingress", &tags, &[("points_received", json!(points))]);
         }
         self.edge("task_master:main", "write_points", "stream", EdgeKind::Stream, all);
+    }
+
+    fn udp(&mut self, api: &Api) {
+        api.udp.each(|listening| {
+            let Counts { points, bytes, bad, lost, unread } = &*listening.counts;
+            let points = points.load(Ordering::Relaxed);
+            let values = [
+                ("points_rx", points),
+                ("bytes_rx", bytes.load(Ordering::Relaxed)),
+                ("points_parse_fail", bad.load(Ordering::Relaxed)),
+                ("read_fail", unread.load(Ordering::Relaxed)),
+                ("points_tx", points),
+                ("packets_lost", lost.load(Ordering::Relaxed)),
+            ];
+            let bind = listening.address.to_string();
+            self.add("udp", &[("bind", &bind)], &values.map(|(key, count)| (key, json!(count))));
+        });
     }
 
     fn handlers(&mut self, api: &Api) {

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
-    config::Config,
+    config::{Config, socket_address},
     http::{self, Api},
 };
 
@@ -52,8 +52,7 @@ pub(super) async fn listen(config: &Config, kept: &mut Option<std::net::TcpListe
 
 async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     let address = &config.http.bind_address;
-    let bind = if address.starts_with(':') { format!("0.0.0.0{address}") } else { address.clone() };
-    TcpListener::bind(&bind).await.map_err(|error| match error.kind() {
+    TcpListener::bind(&socket_address(address)).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow!(
             "cannot listen on {address}: the address is in use; stop what uses it or set bind-address in [http]"
         ),

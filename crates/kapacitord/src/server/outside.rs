@@ -17,7 +17,7 @@ use crate::{
     host::{Clusters, DaemonHost, Udfs},
     http::Ingress,
     live_config::LiveConfig,
-    udp_subscriptions::Inlet,
+    udp::Inlet,
 };
 
 /// See the module.

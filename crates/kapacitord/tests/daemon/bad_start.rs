@@ -1,6 +1,13 @@
 //! A start that cannot be: one clear line on stderr, exit code 1, nothing overwritten.
 
-use std::{collections::BTreeMap, fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path, process::Output};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{TcpListener, UdpSocket},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Output,
+};
 
 use testkit::daemon::Setup;
 
@@ -47,6 +54,14 @@ fn a_port_in_use() {
     let address = taken.local_addr().unwrap().to_string();
     let line = why(&setup().replace("127.0.0.1:0", &address));
     assert!(line.contains(&address) && line.contains("in use") && line.contains("bind-address"), "{line}");
+}
+
+#[test]
+fn a_port_for_udp_in_use() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let line = why(&setup().config(&format!("[[udp]]\nenabled = true\nbind-address = '{address}'\ndatabase = 'd'\n")));
+    assert!(line.contains(&address) && line.contains("in use") && line.contains("bind-address in [[udp]]"), "{line}");
 }
 
 #[test]

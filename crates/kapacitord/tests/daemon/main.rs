@@ -11,6 +11,7 @@ mod incidents;
 mod influx;
 mod influx_faults;
 mod influx_live;
+mod inputs;
 mod kills;
 mod legacy;
 mod limits;
