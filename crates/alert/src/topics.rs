@@ -135,7 +135,8 @@ impl Topics {
         let (event, ways) = self.with_open(&topic, |topic| {
             topic.collected += 1;
             let before = self.update(&event.topic, topic, event.state.clone());
-            event.previous = before.unwrap_or_default();
+            // What another topic publishes here for the first time keeps the previous level it has there.
+            event.previous = before.unwrap_or(event.previous);
             self.save(&event, before);
             let reason = self.reason_to_hold(&event);
             if !topic.held.is_empty()

@@ -181,9 +181,11 @@ impl Table {
             .map_err(|mismatch| SetError::Value { name: key.to_string(), mismatch: Box::new(mismatch) })
     }
 
-    /// Sets all keys of a JSON object; all that is wrong is answered, what is right is set.
+    /// Sets all keys of a JSON object; all that is wrong is answered, what is right is set. A key whose value is null
+    /// is left as it is, as in Kapacitor.
     pub fn load_json(&self, object: &mut dyn Any, options: &serde_json::Map<String, Json>) -> Vec<SetError> {
-        options.iter().filter_map(|(key, json)| self.set_json(object, key, json).err()).collect()
+        let given = options.iter().filter(|(key, json)| !json.is_null() || self.find_key(key).is_none());
+        given.filter_map(|(key, json)| self.set_json(object, key, json).err()).collect()
     }
 
     /// The values of all items in declared order.

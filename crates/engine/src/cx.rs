@@ -204,7 +204,8 @@ pub struct Cx<'a> {
     pub frame: &'a mut Frame,
     /// What the node gives to its children.
     pub out: &'a mut Edge,
-    /// Database and retention policy of the write at hand.
+    /// Database and retention policy of the write at hand; empty behind nodes that
+    /// [make points](crate::Node::makes_points).
     pub origin: &'a Arc<Origin>,
     /// The task's clock.
     pub now: Time,

@@ -228,6 +228,11 @@ pub trait Node: Send {
         false
     }
 
+    /// The points it gives are its own, not those of a write: they have no database and retention policy.
+    fn makes_points(&self) -> bool {
+        false
+    }
+
     /// The one measurement of which it takes points.
     fn measurement(&self) -> Option<Name> {
         None
@@ -253,6 +258,11 @@ pub trait Node: Send {
     /// Come to know a group without a point of it. Whether it is new.
     fn meet(&mut self, group: GroupId) -> bool {
         let _ = group;
+        false
+    }
+
+    /// It watches what its parent gives from the side: it is not among those whom the statistics tell to have got it.
+    fn watches(&self) -> bool {
         false
     }
 

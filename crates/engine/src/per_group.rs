@@ -108,6 +108,11 @@ pub trait PerGroup: Send + 'static {
         None
     }
 
+    /// See [`Node::makes_points`].
+    fn makes_points(&self) -> bool {
+        false
+    }
+
     /// See [`Node::one_by_one`].
     fn one_by_one(&self) -> bool {
         false
@@ -234,6 +239,10 @@ impl<N: PerGroup> Node for PerGroupNode<N> {
 
     fn stats(&self) -> &'static [StatName] {
         self.node.stats()
+    }
+
+    fn makes_points(&self) -> bool {
+        self.node.makes_points()
     }
 
     fn longest_chunk(&self) -> usize {

@@ -26,6 +26,11 @@ pub trait PerRow: Send + 'static {
         &[]
     }
 
+    /// See [`Node::makes_points`].
+    fn makes_points(&self) -> bool {
+        false
+    }
+
     /// See [`Node::sieve`].
     fn sieve(&self) -> Option<Sieve> {
         None
@@ -115,6 +120,10 @@ impl<N: PerRow> Node for PerRowNode<N> {
 
     fn stats(&self) -> &'static [StatName] {
         self.node.stats()
+    }
+
+    fn makes_points(&self) -> bool {
+        self.node.makes_points()
     }
 
     fn sieve(&self) -> Option<Sieve> {

@@ -139,10 +139,8 @@ impl Interpreter<'_> {
     }
 }
 
+/// The comment as it is written, indents and all. Case: api/template_var_descriptions.
 fn description(statement: &Statement) -> String {
-    let text = |comment: &'_ tickscript::ast::Comment| -> String {
-        if comment.is_blank_line() { comment.text.clone() } else { comment.text.trim().to_string() }
-    };
-    let lines: Vec<String> = statement.comments.iter().map(text).collect();
+    let lines: Vec<&str> = statement.comments.iter().map(|comment| comment.text.as_str()).collect();
     lines.join("\n")
 }

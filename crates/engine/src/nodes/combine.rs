@@ -246,6 +246,10 @@ fn count_combinations(n: u64, k: u64) -> u64 {
 impl PerGroup for CombineNode {
     type Group = Group;
 
+    fn makes_points(&self) -> bool {
+        true
+    }
+
     fn open(&mut self, _group: GroupId, _cx: &mut Cx<'_>) -> Group {
         let states = self.expressions.iter().map(|_| State::default()).collect();
         Group { name: Name::EMPTY, time: 0, held: KeptRows::default(), states }

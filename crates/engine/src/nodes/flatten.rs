@@ -174,6 +174,10 @@ impl FlattenNode {
 impl PerGroup for FlattenNode {
     type Group = Group;
 
+    fn makes_points(&self) -> bool {
+        true
+    }
+
     fn open(&mut self, _group: GroupId, _cx: &mut Cx<'_>) -> Group {
         Group { name: Name::EMPTY, time: 0, held: KeptRows::default() }
     }

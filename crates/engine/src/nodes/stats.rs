@@ -80,6 +80,10 @@ impl StatsNode {
 }
 
 impl Node for StatsNode {
+    fn makes_points(&self) -> bool {
+        true
+    }
+
     fn start(&mut self, cx: &mut Cx<'_>) {
         if let Some(resumed) = self.resumed.take() {
             if resumed >= cx.now {
@@ -112,6 +116,10 @@ impl Node for StatsNode {
                 }
             }
         }
+    }
+
+    fn watches(&self) -> bool {
+        true
     }
 
     fn save(&mut self, out: &mut NodeSaver<'_>) {

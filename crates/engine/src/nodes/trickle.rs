@@ -33,6 +33,10 @@ impl Definition for Trickle {
 struct TrickleNode;
 
 impl Node for TrickleNode {
+    fn makes_points(&self) -> bool {
+        true
+    }
+
     fn receive(&mut self, _input: usize, edge: &Edge, cx: &mut Cx<'_>) {
         for item in edge.walk() {
             match item {

@@ -226,7 +226,7 @@ impl Node for UdfNode {
         }
     }
 
-    fn stats(&self) -> &'static [StatName] {
+    fn rare_stats(&self) -> &'static [StatName] {
         &[DROPPED, RESTARTS]
     }
 

@@ -33,6 +33,8 @@ struct Place {
     node: Box<dyn Node>,
     name: String,
     parents: Vec<usize>,
+    /// All that it gets was made by nodes of the task, so it came from no database and retention policy.
+    gets_made: bool,
     /// Its inputs in the order in which it takes from them.
     turns: Vec<usize>,
     edge: Edge,
@@ -62,6 +64,17 @@ fn turns(parents: &[usize]) -> Vec<usize> {
     turns
 }
 
+/// Which nodes get nothing but points that nodes of the task made. Case: misc/influxdb_out_made_points_have_no_place.
+fn gets_made(parts: &[Part]) -> Vec<bool> {
+    let mut made: Vec<bool> = Vec::with_capacity(parts.len());
+    for part in parts {
+        let from_made = |&parent: &usize| made[parent] || parts[parent].node.makes_points();
+        let all = !part.parents.is_empty() && part.parents.iter().all(from_made);
+        made.push(all);
+    }
+    made
+}
+
 /// What is needed to put a node into a task; see [`crate::define`].
 pub struct Part {
     pub node: Box<dyn Node>,
@@ -88,6 +101,8 @@ pub struct Task {
     wakes: Wakes,
     failure: Option<String>,
     origin: Arc<Origin>,
+    /// That of points which nodes make.
+    nowhere: Arc<Origin>,
     /// How many rows go through at once.
     chunk: usize,
     /// How rows go through where several parents meet, so that they meet in order.
@@ -128,18 +143,21 @@ impl Task {
         let longest = parts.iter().map(|part| part.node.longest_chunk()).min().unwrap_or(CHUNK).clamp(1, CHUNK);
         let pace = Pace::of(&parts);
         let mut children = vec![0; parts.len()];
-        for &parent in parts.iter().flat_map(|part| &part.parents) {
+        for &parent in parts.iter().filter(|part| !part.node.watches()).flat_map(|part| &part.parents) {
             children[parent] += 1;
         }
+        let gets_made = gets_made(&parts);
         let places: Vec<Place> = parts
             .into_iter()
             .zip(children)
-            .map(|(part, children)| Place {
+            .zip(gets_made)
+            .map(|((part, children), gets_made)| Place {
                 stats: Arc::new(NodeStats::new(&part.name, part.gives, &*part.node, children)),
                 node: part.node,
                 name: part.name,
                 turns: turns(&part.parents),
                 parents: part.parents,
+                gets_made,
                 edge: Edge::default(),
                 counters: Counters::new(part.quiet),
                 fingerprint: part.fingerprint,
@@ -160,6 +178,7 @@ impl Task {
             wakes: Wakes::default(),
             failure: None,
             origin: Arc::default(),
+            nowhere: Arc::default(),
             chunk: longest,
             pace,
             now,

@@ -164,7 +164,9 @@ impl Task {
                     continue;
                 }
                 let edge = std::mem::replace(&mut self.places[parent].edge, std::mem::take(&mut self.spare));
-                self.places[child].counters.collected += edge.message_count();
+                if !self.places[child].node.watches() {
+                    self.places[child].counters.collected += edge.message_count();
+                }
                 if let Some(tracer) = &mut self.tracer {
                     let (parent, child) = (&self.places[parent].name, &self.places[child].name);
                     tracer(&Taken { parent, child, edge: &edge, schema: &self.schema, frame: &self.frame });
@@ -189,7 +191,7 @@ impl Task {
             schema: &self.schema,
             frame: &mut self.frame,
             out: &mut place.edge,
-            origin: &self.origin,
+            origin: if place.gets_made { &self.nowhere } else { &self.origin },
             now: self.now,
             host: &self.host,
             zone: self.host.zone(),

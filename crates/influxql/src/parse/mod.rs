@@ -34,6 +34,18 @@ impl Select {
             _ => Err(Error::NotSingle(count)),
         }
     }
+
+    /// Reads the SELECT statement that `text` has to begin with, and nothing of what stands behind it.
+    pub fn parse_first(text: &str) -> Result<Select, Error> {
+        let mut parser = Parser { scanner: Scanner::new(text), depth: 0 };
+        match parser.next()? {
+            (Word::Keyword("SELECT"), _) => parser.select(),
+            (Word::Keyword(keyword), _) if keyword::STATEMENTS.contains(&keyword) => {
+                Err(Error::NotSelect(text.trim().to_owned()))
+            }
+            found => Err(parser.unexpected(found, &keyword::STATEMENTS)),
+        }
+    }
 }
 
 enum Statement {

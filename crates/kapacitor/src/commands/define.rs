@@ -106,6 +106,15 @@ fn parse(args: &[String]) -> anyhow::Result<Definition> {
 
 fn options(definition: &Definition) -> anyhow::Result<TaskOptions> {
     let Definition { id, matches } = definition;
+    // All files are read, also those that a task file makes superfluous: one that is not there is a mistake.
+    let script = match value(matches, "tick") {
+        "" => String::new(),
+        path => files::read(path)?,
+    };
+    let vars = match value(matches, "vars") {
+        "" => api::vars::Vars::new(),
+        path => files::vars(path)?,
+    };
     let file = match value(matches, "file") {
         "" => None,
         path => {
@@ -120,14 +129,6 @@ fn options(definition: &Definition) -> anyhow::Result<TaskOptions> {
         let (template_id, dbrps, vars) = (file.template_id, file.dbrps, file.vars);
         return Ok(TaskOptions { id: id.clone(), template_id, dbrps, vars, ..TaskOptions::default() });
     }
-    let script = match value(matches, "tick") {
-        "" => String::new(),
-        path => files::read(path)?,
-    };
-    let vars = match value(matches, "vars") {
-        "" => api::vars::Vars::new(),
-        path => files::vars(path)?,
-    };
     let dbrps = matches.get_many::<Dbrp>("dbrp").unwrap_or_default().cloned().collect();
     Ok(TaskOptions {
         id: id.clone(),

@@ -205,6 +205,8 @@ impl Definitions {
     /// Change a task. A new script runs from the next time it is switched on, as in Kapacitor.
     pub fn update_task(&self, id: &str, options: &api::task::TaskOptions) -> Result<(Task, Vec<String>), Refused> {
         let _change = self.change();
+        // A request that is wrong in itself is told before what is not there.
+        let vars = vars::stored(&options.vars)?;
         let original =
             self.store.tasks().get(id)?.ok_or_else(|| Refused::missing("task does not exist, cannot update"))?;
         let mut task = original.clone();
@@ -225,7 +227,7 @@ impl Definitions {
             task.dbrps = options::dbrps(&options.dbrps);
         }
         if !options.vars.is_empty() {
-            task.vars = vars::stored(&options.vars)?;
+            task.vars = vars;
         }
         if let Some(status) = options.status {
             task.status = options::status(status);
@@ -276,6 +278,10 @@ impl Definitions {
     /// Delete a task, running or not; one that is not there is gone already.
     pub fn delete_task(&self, id: &str) -> Result<(), Refused> {
         let _change = self.change();
+        // Handlers may wait in the topics of a task that is still to come.
+        if self.store.tasks().get(id)?.is_none() {
+            return Ok(());
+        }
         self.stop(id, false);
         self.store.tasks().delete(id)?;
         self.readings.forget(id);

@@ -7,7 +7,7 @@ use api::{
     task::{self as shown, ExecutionStats},
     time::Time,
 };
-use engine::{NodeStats, define::dot_with_stats};
+use engine::{EdgeKind, NodeStats, define::dot_with_stats};
 use serde_json::Value as Json;
 use store::{
     Page,
@@ -154,7 +154,8 @@ fn trouble(nodes: &[Arc<NodeStats>]) -> Option<String> {
 }
 
 fn draw(task: &Task, running: &Executing<'_>, view: DotView) -> String {
-    let stream = task.task_type == TaskType::Stream;
+    // What runs may be of another kind than the script that the task has got since.
+    let stream = running.stats.first().is_none_or(|source| source.gives == EdgeKind::Stream);
     dot_with_stats(&task.id, running.edges, running.stats, stream, view == DotView::Labels, 0.0)
 }
 

@@ -131,8 +131,16 @@ impl Definitions {
             modified: template.modified,
             ..before.clone()
         };
-        let defined = self.define(&task).map_err(|error| cannot_follow(&before.id, &error))?;
-        super::options::take_dbrps(&mut task, &defined, false, "implicitly")?;
+        match self.define(&task) {
+            Ok(defined) => super::options::take_dbrps(&mut task, &defined, false, "implicitly")?,
+            // What does not run takes what comes, as in Kapacitor; it may lack values of variables until it is switched on.
+            Err(_) if task.status == Status::Disabled => {
+                let request = Request { template: true, ..Request::default() };
+                let defined = define(&self.surface, &template.raw_script, &request).map_err(|error| refused(&error))?;
+                super::options::take_dbrps(&mut task, &defined, false, "implicitly")?;
+            }
+            Err(error) => return Err(cannot_follow(&before.id, &error)),
+        }
         Ok(task)
     }
 

@@ -30,6 +30,9 @@ struct Operation {
 pub(super) fn apply(value: Value, patch: &[u8]) -> Result<Value, PatchError> {
     let bad = |error: serde_json::Error| PatchError::Json(error.to_string());
     let patch: Value = serde_json::from_slice(patch).map_err(bad)?;
+    if patch.is_null() {
+        return Ok(value);
+    }
     if patch.is_object() {
         let mut merged = value;
         merge(&mut merged, patch);
@@ -79,10 +82,7 @@ fn one(value: &mut Value, operation: Operation, copied: &mut usize) -> Result<()
     match op.as_str() {
         "add" => add(value, &path, new),
         "remove" => remove(value, &path).map(drop),
-        "replace" => {
-            *value.pointer_mut(&path).ok_or("there is nothing to replace")? = new;
-            Ok(())
-        }
+        "replace" => replace(value, &path, new),
         "move" => {
             if path.starts_with(&format!("{from}/")) {
                 return Err("a value cannot be moved into itself".to_string());
@@ -91,12 +91,19 @@ fn one(value: &mut Value, operation: Operation, copied: &mut usize) -> Result<()
             add(value, &path, moved)
         }
         "copy" => {
-            let original = value.pointer(&from).ok_or_else(|| format!("there is nothing at {from:?}"))?;
-            *copied += count(original);
-            if *copied > MOST_COPIED {
-                return Err("too much is copied".to_string());
-            }
-            let copy = original.clone();
+            let parent = from.rsplit_once('/').and_then(|(parent, _)| value.pointer(parent));
+            let copy = match value.pointer(&from) {
+                Some(original) => {
+                    *copied += count(original);
+                    if *copied > MOST_COPIED {
+                        return Err("too much is copied".to_string());
+                    }
+                    original.clone()
+                }
+                // As in Kapacitor: what an object has not got is null.
+                None if parent.is_some_and(Value::is_object) => Value::Null,
+                None => return Err(format!("there is nothing at {from:?}")),
+            };
             add(value, &path, copy)
         }
         "test" if value.pointer(&path) == Some(&new) => Ok(()),
@@ -132,6 +139,21 @@ fn add(value: &mut Value, path: &str, new: Value) -> Result<(), String> {
     Ok(())
 }
 
+/// As in Kapacitor, an object gets a key that it has not got yet; a list must have the place.
+fn replace(value: &mut Value, path: &str, new: Value) -> Result<(), String> {
+    if let Some(old) = value.pointer_mut(path) {
+        *old = new;
+        return Ok(());
+    }
+    match split(value, path)? {
+        Some((Value::Object(object), key)) => {
+            object.insert(key, new);
+            Ok(())
+        }
+        _ => Err("there is nothing to replace".to_string()),
+    }
+}
+
 fn remove(value: &mut Value, path: &str) -> Result<Value, String> {
     let Some((parent, key)) = split(value, path)? else {
         return Err("the whole cannot be removed".to_string());
@@ -156,9 +178,14 @@ fn split<'a>(value: &'a mut Value, path: &str) -> Result<Option<(&'a mut Value, 
     Ok(Some((parent, key.replace("~1", "/").replace("~0", "~"))))
 }
 
+/// A place in a list; a negative one counts from the end, with -1 for the last place.
 fn index(key: &str, last: usize) -> Result<usize, String> {
-    let index: usize = key.parse().map_err(|_| format!("{key:?} is no place in a list"))?;
-    if index > last { Err(format!("the list ends before {index}")) } else { Ok(index) }
+    let index: i64 = key.parse().map_err(|_| format!("{key:?} is no place in a list"))?;
+    let from_start = if index < 0 { index.saturating_add(last as i64 + 1) } else { index };
+    match usize::try_from(from_start) {
+        Ok(place) if place <= last => Ok(place),
+        _ => Err(format!("the list has no place {index}")),
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +203,17 @@ mod tests {
                 json!([{ "op": "replace", "path": "/match", "value": "x" }, { "op": "remove", "path": "/options" }]),
                 json!({ "match": "x" }),
             ),
+            (
+                json!([
+                    { "op": "replace", "path": "/new", "value": 1 },
+                    { "op": "copy", "from": "/none", "path": "/match" },
+                    { "op": "add", "path": "/options/to/-1", "value": "z" },
+                    { "op": "add", "path": "/options/to/-4", "value": "y" },
+                    { "op": "remove", "path": "/options/to/-2" },
+                ]),
+                json!({ "match": null, "options": { "to": ["y", "a", "z"], "a/b": 1 }, "new": 1 }),
+            ),
+            (Value::Null, value.clone()),
             (
                 json!([
                     { "op": "add", "path": "/options/to/-", "value": "c" },
@@ -212,7 +250,11 @@ mod tests {
             r#"[{"op": "add", "path": "/l/2", "value": 1}]"#,
             r#"[{"op": "add", "path": "x", "value": 1}]"#,
             r#"[{"op": "move", "from": "/l", "path": "/l/0"}]"#,
-            r#"[{"op": "copy", "from": "/none", "path": "/x"}]"#,
+            r#"[{"op": "copy", "from": "/none/x", "path": "/x"}]"#,
+            r#"[{"op": "copy", "from": "/l/1", "path": "/x"}]"#,
+            r#"[{"op": "replace", "path": "/l/1", "value": 1}]"#,
+            r#"[{"op": "remove", "path": "/l/-2"}]"#,
+            r#"[{"op": "remove", "path": "/e/-1"}]"#,
             r#"[{"op": "test", "path": "/s", "value": 2}]"#,
         ] {
             let value = json!({ "l": [1], "e": [], "s": "s" });

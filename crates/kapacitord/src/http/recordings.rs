@@ -13,7 +13,7 @@ use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
     http::StatusCode,
-    routing::any,
+    routing::{any, get},
 };
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -92,6 +92,15 @@ pub(super) fn routes() -> Routes {
             Operation::delete("/replays/{id}", "Delete a replay, stopping it if it runs.").gives_nothing(),
             delete_replay,
         );
+    // A recording may be called as what makes one.
+    let recordings = ["stream", "batch", "query"].into_iter().fold(recordings, |routes, name| {
+        let show = get(move |api| show(api, Path(name.to_string())));
+        routes.silent(&format!("/recordings/{name}"), show.delete(move |api| delete(api, Path(name.to_string()))))
+    });
+    let replays = ["batch", "query"].into_iter().fold(replays, |routes, name| {
+        let show = get(move |api| show_replay(api, Path(name.to_string())));
+        routes.silent(&format!("/replays/{name}"), show.delete(move |api| delete_replay(api, Path(name.to_string()))))
+    });
     recordings.and(replays)
 }
 

@@ -96,7 +96,14 @@ pub(super) async fn no_id() -> Answered {
 
 pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answered {
     let params = Params::of(query.as_deref());
-    let view = view(&params)?;
+    let view = match view(&params) {
+        Ok(view) => view,
+        // That the task is not there is told first.
+        Err(bad) => {
+            aside(move || api.definitions.task(&id, View::default())).await?;
+            return Err(bad);
+        }
+    };
     let replay = params.get("replay-id").to_string();
     let task = move || {
         if replay.is_empty() {

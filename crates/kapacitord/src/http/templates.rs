@@ -70,8 +70,12 @@ pub(super) async fn no_id() -> Answered {
 }
 
 pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answered {
-    let format = script_format(&Params::of(query.as_deref()))?;
-    json(&aside(move || api.definitions.template(&id, format)).await?)
+    // That the template is not there is told first.
+    let format = script_format(&Params::of(query.as_deref()));
+    let shown_as = format.as_ref().copied().unwrap_or_default();
+    let template = aside(move || api.definitions.template(&id, shown_as)).await?;
+    format?;
+    json(&template)
 }
 
 pub(super) async fn create(State(api): State<Arc<Api>>, body: Bytes) -> Answered {

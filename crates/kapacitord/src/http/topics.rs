@@ -293,7 +293,7 @@ fn topic(status: &TopicStatus) -> shown::Topic {
 
 fn event(topic: &str, state: &EventState, held: &HashMap<Arc<str>, HeldStatus>) -> shown::Event {
     shown::Event {
-        link: Link::to_self(format!("{}/{}", shown::events_path(topic), state.id)),
+        link: Link::to_self(format!("{}/{}", shown::events_path(topic), state.id).trim_end_matches('/').to_string()),
         id: state.id.to_string(),
         state: shown::EventState {
             message: state.message.to_string(),

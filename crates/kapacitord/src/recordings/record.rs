@@ -64,6 +64,7 @@ impl Recordings {
     /// Begin a recording.
     pub(crate) fn record(self: &Arc<Self>, id: &str, wanted: Wanted) -> Result<Recording, Refused> {
         let id = checked_id(id, "recording")?;
+        let of_query = matches!(wanted, Wanted::Query { .. });
         let (task_type, job): (TaskType, Job) = match wanted {
             Wanted::Stream { task, stop } => {
                 let task = self.task(&task)?;
@@ -101,18 +102,22 @@ impl Recordings {
             move |this| job(this, &path, &work),
             move |this, outcome| {
                 this.recording.end(&ended.id, &done);
-                this.recorded(ended, outcome);
+                this.recorded(ended, outcome, of_query);
             },
         )?;
         Ok(recording)
     }
 
-    fn recorded(&self, mut recording: Recording, outcome: Result<(), String>) {
+    fn recorded(&self, mut recording: Recording, outcome: Result<(), String>, of_query: bool) {
         recording.state = if outcome.is_ok() { State::Finished } else { State::Failed };
         recording.error = outcome.err().unwrap_or_default();
         recording.date = now();
-        let size = std::fs::metadata(&recording.path).map_or(0, |file| file.len());
-        recording.size = i64::try_from(size).unwrap_or(i64::MAX);
+        // As Kapacitor tells it: nothing of a query that failed, and -1 if there was nothing to write.
+        recording.size = match std::fs::metadata(&recording.path) {
+            _ if of_query && recording.state == State::Failed => 0,
+            Ok(file) => i64::try_from(file.len()).unwrap_or(i64::MAX),
+            Err(_) => -1,
+        };
         match self.store().recordings().update(&recording) {
             Ok(true) => {}
             // Deleted meanwhile.
@@ -272,9 +277,10 @@ impl Recordings {
     }
 }
 
-/// A query of a user, and the database and retention policy that it reads.
+/// A query of a user, and the database and retention policy that it reads. There may be several statements: the first tells
+/// what is read, InfluxDB is asked all of them.
 pub(super) fn asked(query: &str, cluster: &str) -> Result<(InfluxQuery, (String, String)), String> {
-    let select = match Select::parse(query) {
+    let select = match Select::parse_first(query) {
         Err(error) if error.position().is_some() => return Err(error.to_string()),
         select => select.ok(),
     };

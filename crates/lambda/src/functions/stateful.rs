@@ -60,8 +60,11 @@ fn rand<'a>(args: &mut [Val<'a>], env: &mut Env<'_>) -> Result<Val<'a>, String> 
     let bits = next(env.random);
     match args {
         [] => Ok(Val::Int((bits >> 1) as i64)),
-        [Val::Int(limit)] if *limit > 0 => Ok(Val::Int(((u128::from(bits) * u128::from(*limit as u64)) >> 64) as i64)),
-        [Val::Int(limit)] => Err(format!("the limit {limit} is not above 0")),
+        // A limit of 0 gives 0, and a negative one counts as a large one without a sign. Case: lambda/rand_of_zero.
+        [Val::Int(limit)] => {
+            let below = (u128::from(bits) * u128::from(*limit as u64)) >> 64;
+            Ok(Val::Int(below as i64 & i64::MAX))
+        }
         _ => Err(unexpected(args)),
     }
 }

@@ -273,6 +273,10 @@ impl Group {
 impl PerGroup for ReduceNode {
     type Group = Group;
 
+    fn makes_points(&self) -> bool {
+        true
+    }
+
     fn open(&mut self, _group: GroupId, _cx: &mut Cx<'_>) -> Group {
         Group {
             name: Name::EMPTY,

@@ -167,6 +167,10 @@ impl TransformNode {
 impl PerRow for TransformNode {
     type Group = Group;
 
+    fn makes_points(&self) -> bool {
+        true
+    }
+
     fn begin_batch(&mut self, group: &mut Group, head: &mut BatchHead, cx: &mut Cx<'_>) {
         let series = group.series.unwrap_or_else(|| (head.name, cx.schema.series_of_group(head.name, head.group)));
         *group = Group { series: Some(series), settled: group.settled, ..Group::default() };

@@ -266,6 +266,10 @@ fn release(merger: &mut Merger, group: &mut JoinGroup, id: GroupId, tolerance: i
 }
 
 impl Node for JoinNode {
+    fn makes_points(&self) -> bool {
+        true
+    }
+
     fn receive(&mut self, input: usize, edge: &Edge, cx: &mut Cx<'_>) {
         for item in edge.walk() {
             match item {
