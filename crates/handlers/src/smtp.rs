@@ -1,34 +1,32 @@
 //! `smtp`: an email, `.email()` in scripts.
 
+mod mailer;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use alert::{BoxFuture, Event, Handler, Kind, Outcome};
 use declare::{Declaration, Declared, Setting};
 use gotemplate::{Template, Value};
+use lettre::Message;
 use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Body, Mailbox};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{CertificateStore, Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tracing::warn;
 
 use crate::render::{all_filled_in, check_template, render_all, templates};
-use crate::tls::system_has_authorities;
+use crate::shared::Shared;
 use crate::{AlertHost, Section};
+use mailer::Mailer;
 
 const NAME: &str = "smtp";
-/// Servers on this port speak TLS from the first byte on, whatever the config says.
-const TLS_PORT: u16 = 465;
-/// How long a server may take for each of its answers.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// The kind `smtp`.
 pub(crate) fn kind(host: &Arc<AlertHost>) -> Arc<Kind> {
     let (host, asked) = (host.clone(), host.clone());
+    let mailers = Arc::new(Shared::default());
     Kind::of(NAME, Options::declare, move |options: Options, _| {
         let to_templates = templates(NAME, "toTemplates", &options.to_templates)?;
-        Ok(Box::new(Smtp { host: host.clone(), to: options.to, to_templates, server: None }) as Box<dyn Handler>)
+        let (host, mailers) = (host.clone(), mailers.clone());
+        Ok(Box::new(Smtp { host, to: options.to, to_templates, mailers }) as Box<dyn Handler>)
     })
     .method("email")
     .ready(Options::ready)
@@ -70,41 +68,29 @@ struct Smtp {
     host: Arc<AlertHost>,
     to: Vec<String>,
     to_templates: Vec<Template>,
-    /// The section of the config that was used last, and how its server is reached.
-    server: Option<(Section, AsyncSmtpTransport<Tokio1Executor>)>,
+    mailers: Arc<Shared<Mailer>>,
 }
 
 impl Handler for Smtp {
     fn handle<'a>(&'a mut self, event: &'a Event) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let configs = self.host.configs();
-            let prepared =
-                configs.enabled(NAME).and_then(|config| Ok((self.transport(config)?, self.mail(config, event)?)));
-            let (transport, mail) = match prepared {
+            let prepared = configs
+                .enabled(NAME)
+                .and_then(|config| Ok((self.mailers.get(NAME, config, Mailer::new)?, self.mail(config, event)?)));
+            let (mailer, mail) = match prepared {
                 Ok(prepared) => prepared,
                 Err(why) => return Outcome::GiveUp(why),
             };
-            self.host.told(match transport.send(mail).await {
-                Ok(_) => Outcome::Done,
-                Err(why) if why.is_permanent() || why.is_client() => Outcome::GiveUp(causes(&why)),
-                Err(why) => Outcome::retry(causes(&why)),
+            self.host.told(match mailer.send(&mail).await {
+                Ok(()) => Outcome::Done,
+                Err(failure) => failure.into(),
             })
         })
     }
 }
 
 impl Smtp {
-    fn transport(&mut self, config: &Section) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
-        if let Some((section, transport)) = &self.server
-            && section == config
-        {
-            return Ok(transport.clone());
-        }
-        let transport = transport(config).map_err(|why| why.to_string())?;
-        self.server = Some((config.clone(), transport.clone()));
-        Ok(transport)
-    }
-
     fn mail(&self, config: &Section, event: &Event) -> Result<Message, String> {
         let from = config.text("from");
         let from: Mailbox = from.parse().map_err(|why| format!("from = \"{from}\" is no address: {why}"))?;
@@ -141,38 +127,6 @@ impl Smtp {
             (true, false) => Err(format!("no recipients: none of \"{}\" is an address", to.join("\", \""))),
         }
     }
-}
-
-fn transport(config: &Section) -> Result<AsyncSmtpTransport<Tokio1Executor>, lettre::transport::smtp::Error> {
-    let host = config.text("host");
-    let port = u16::try_from(config.int("port")).unwrap_or_default();
-    let authorities = if system_has_authorities() { CertificateStore::Default } else { CertificateStore::WebpkiRoots };
-    let tls = TlsParameters::builder(host.to_string())
-        .certificate_store(authorities)
-        .dangerous_accept_invalid_certs(config.bool("no-verify"))
-        .build()?;
-    let tls = if port == TLS_PORT || config.bool("implicit-tls") { Tls::Wrapper(tls) } else { Tls::Opportunistic(tls) };
-    let mut builder =
-        AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port).tls(tls).timeout(Some(ANSWER_LIMIT));
-    if !config.text("username").is_empty() {
-        let login = Credentials::new(config.text("username").to_string(), config.text("password").to_string());
-        builder = builder.credentials(login);
-    }
-    Ok(builder.build())
-}
-
-fn causes(error: &lettre::transport::smtp::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(why) = cause {
-        let more = why.to_string();
-        // Some errors say their cause themselves.
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = why.source();
-    }
-    text
 }
 
 fn template_data(event: &Event) -> Value {
@@ -226,6 +180,26 @@ mod tests {
         let mail = sink.next();
         assert!(mail.contains("RCPT TO:<a@x.test>") && mail.contains("RCPT TO:<web-1@x.test>"), "{mail}");
         assert!(!mail.contains("ops@") && !mail.contains("\nBcc:"), "{mail}");
+    }
+
+    #[test]
+    fn a_storm_of_mails_needs_one_connection() {
+        let sink = SmtpSink::start("250 ok");
+        let smtp = host(&[("smtp", section(&sink, &json!({"idle-timeout": "10m"})))]);
+        let kinds = crate::kinds(&smtp);
+        let open = || open(&kinds, "smtp", json!({})).unwrap();
+        let (mut one, mut other) = (open(), open());
+        run(async {
+            for _ in 0..10 {
+                assert_eq!(one.handle(&event(Level::Critical)).await, Outcome::Done);
+                assert_eq!(other.handle(&event(Level::Info)).await, Outcome::Done);
+            }
+        });
+        let mails: Vec<String> = (0..20).map(|_| sink.next()).collect();
+        assert_eq!(mails.iter().filter(|mail| mail.contains("EHLO ")).count(), 1);
+        // Its loop has ended, and the connection with it.
+        assert_eq!(run(one.handle(&event(Level::Info))), Outcome::Done);
+        assert!(sink.next().contains("EHLO "));
     }
 
     #[test]

@@ -197,40 +197,41 @@ impl SmtpSink {
         let (sender, got) = mpsc::channel();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let said = serve_mail(&stream.unwrap(), answer);
-                if sender.send(said).is_err() {
-                    return;
-                }
+                let (stream, sender) = (stream.unwrap(), sender.clone());
+                std::thread::spawn(move || serve_mails(&stream, answer, &sender));
             }
         });
         SmtpSink { port, got }
     }
 
-    /// All that the client said over the next connection.
+    /// All that the client said of the next mail.
     pub(crate) fn next(&self) -> String {
         self.got.recv().unwrap()
     }
 }
 
-fn serve_mail(mut stream: &TcpStream, answer: &str) -> String {
+fn serve_mails(mut stream: &TcpStream, answer: &str, mails: &mpsc::Sender<String>) {
     let mut said = String::new();
     let mut in_text = false;
     let _ = stream.write_all(b"220 sink\r\n");
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
         said += &format!("{line}\r\n");
+        let is_end = in_text && line == ".";
         let reply = match line.as_str() {
-            "." if in_text => answer,
+            _ if is_end => answer,
             _ if in_text => continue,
             "DATA" => "354 go on",
             "QUIT" => "221 bye",
             _ => "250 ok",
         };
         in_text = line == "DATA";
+        if is_end && mails.send(std::mem::take(&mut said)).is_err() {
+            return;
+        }
         if stream.write_all(format!("{reply}\r\n").as_bytes()).is_err() || line == "QUIT" {
-            break;
+            return;
         }
     }
-    said
 }
 
 /// Drives a future to its end.
