@@ -101,6 +101,9 @@ fn unknown_paths_methods_and_fields_have_the_shape_of_errors() {
     assert_eq!(reply.status, 400);
     let error = error_of(&reply);
     assert!(error.contains("statu") && error.contains("status"), "{error}");
+    // That a task is not there is told before what is wrong with the question.
+    assert_eq!(daemon.get(&format!("{TASKS}/t?dot-view=x")).status, 404);
+    run_task(&daemon, "t", "stream |from().measurement('m') |httpOut('x')");
     for (method, path, body) in [
         ("POST", "", "{"),
         ("POST", "", "[]"),
